@@ -1,0 +1,1 @@
+"""The agent: schedules probes, measures them, publishes what came of them."""

@@ -1,0 +1,53 @@
+"""What one probe has learned so far. It outlives the probe's failure: facts gathered before it are kept."""
+
+from typing import Literal
+
+from vedette.wire.failure import Failure
+from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, Phase, TlsFacts
+
+Stage = Literal["resolve", "dns", "connect", "tls", "tcp", "http", "icmp"]
+
+
+class ProbeFailed(Exception):
+    """The target answered, and not as the check expects. Raised by probers; *detail* is for people."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(f"{failure}: {detail}")
+        self.failure = failure
+        self.detail = detail
+
+
+class Record:
+    """Filled in by a prober as it goes.
+
+    `stage` is what the prober is waiting for: it decides which layer a timeout or a reset belongs to.
+    `phases` are seconds, as blackbox_exporter names them. A phase that repeats (redirects) adds up.
+    """
+
+    __slots__ = ("address", "clock", "dns", "http", "icmp", "phases", "port", "resolver", "stage", "tls")
+
+    def __init__(self) -> None:
+        self.stage: Stage = "resolve"
+        self.phases: dict[Phase, float] = {}
+        self.clock: Literal["kernel", "monotonic"] = "monotonic"
+        self.address: str | None = None
+        self.port: int | None = None
+        self.resolver: str | None = None
+        self.dns: DnsFacts | None = None
+        self.http: HttpFacts | None = None
+        self.tls: TlsFacts | None = None
+        self.icmp: IcmpFacts | None = None
+
+    def add_phase(self, phase: Phase, seconds: float) -> None:
+        self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)
+
+    def facts(self) -> Facts:
+        return Facts(
+            address=self.address,
+            port=self.port,
+            resolver=self.resolver,
+            dns=self.dns,
+            http=self.http,
+            tls=self.tls,
+            icmp=self.icmp,
+        )

@@ -1,0 +1,187 @@
+"""Drives probers: resumes each when its socket has something, and ends it at its deadline.
+
+A prober waits by `await suspend(arm)`. The driver calls `arm(run)` once: it registers a callback that
+will call `run.resume(value)` or `run.throw(error)` later (never before `arm` returns) and gives back a
+function that takes the callback away.
+
+Every deadline of every probe is held here and nowhere else: runs are kept in buckets of one tick, so a
+deadline costs one list append.
+"""
+
+import asyncio
+import time
+import types
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from vedette_agent.engine.record import Record
+
+TICK = 0.02  # seconds; due probes leave and deadlines are swept on it
+LAG = 0.02  # seconds of delay of a tick that count as a stall of ours
+SUSPENDED = 1.0  # seconds by which the boot clock may outrun the monotonic one
+
+Disarm = Callable[[], None]
+Arm = Callable[["Run"], Disarm]
+Prober = Coroutine[Arm, Any, None]
+Done = Callable[["Run", BaseException | None], None]
+
+
+class DeadlineExceeded(Exception):
+    """The probe's timeout has passed."""
+
+
+class HostSuspended(Exception):
+    """The host slept while the probe ran."""
+
+
+class AgentStopped(Exception):
+    """The agent stops; the probe is given up."""
+
+
+@types.coroutine
+def suspend(arm: Arm) -> Generator[Arm, Any, Any]:
+    """Wait until the callback that *arm* registers resumes the run; gives back what it was resumed with."""
+    return (yield arm)
+
+
+class Run:
+    """One probe in flight."""
+
+    __slots__ = ("_coro", "_disarm", "_done", "_engine", "_stalled_at_start", "deadline", "record", "started")
+
+    def __init__(self, engine: "Engine", coro: Prober, record: Record, deadline: float, done: Done) -> None:
+        self._engine = engine
+        self._coro: Prober | None = coro
+        self._disarm: Disarm | None = None
+        self._done = done
+        self._stalled_at_start = engine.stalled
+        self.record = record
+        self.started = engine.now()
+        self.deadline = deadline
+
+    @property
+    def is_over(self) -> bool:
+        return self._coro is None
+
+    @property
+    def stalled(self) -> float:
+        """Seconds of our own stalls that overlap this run."""
+        return self._engine.stalled - self._stalled_at_start
+
+    def resume(self, value: object = None) -> None:
+        """Give *value* to the waiting prober. A run that is over ignores it."""
+        if self._coro is not None:
+            self._step(self._coro.send, value)
+
+    def throw(self, error: BaseException) -> None:
+        """Raise *error* where the prober waits. A run that is over ignores it."""
+        if self._coro is not None:
+            self._step(self._coro.throw, error)
+
+    def _step(self, step: Callable[[Any], Arm], value: object) -> None:
+        if self._disarm is not None:
+            disarm, self._disarm = self._disarm, None
+            disarm()
+        try:
+            arm = step(value)
+        except StopIteration:
+            self._end(None)
+        except Exception as exc:
+            self._end(exc)
+        else:
+            try:
+                self._disarm = arm(self)
+            except Exception as exc:  # arming opens sockets and sends: its errors are the prober's to see
+                self.throw(exc)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._coro = None
+        self._engine.forget(self)
+        self._done(self, error)
+
+
+class Engine:
+    """Starts probers, sweeps their deadlines, and notices when it was itself too late."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.now = loop.time
+        self.stalled = 0.0  # seconds, ever growing: the sum of our stalls above LAG
+        self.worst_lag = 0.0  # seconds; whoever reports it sets it back
+        self._runs: set[Run] = set()
+        self._buckets: dict[int, list[Run]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._expected = 0.0
+        self._swept = int(loop.time() / TICK)
+        self._asleep = _asleep()
+        self.on_tick: Callable[[float], None] | None = (
+            None  # called with the time, before deadlines are swept
+        )
+        self.tick_always = False  # True while somebody needs on_tick even with no probe in flight
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def start(self, coro: Prober, record: Record, timeout: float, done: Done) -> Run:
+        """Run *coro* until it returns, raises, or *timeout* seconds have passed; then call *done* once.
+
+        *done* may be called before `start` returns.
+        """
+        deadline = self.now() + timeout
+        run = Run(self, coro, record, deadline, done)
+        self._runs.add(run)
+        self._buckets.setdefault(int(deadline / TICK) + 1, []).append(run)
+        run.resume()
+        self.wake()
+        return run
+
+    def forget(self, run: Run) -> None:
+        self._runs.discard(run)
+
+    def stop(self) -> None:
+        """End every probe in flight with AgentStopped and never tick again."""
+        self.tick_always = False
+        for run in list(self._runs):
+            run.throw(AgentStopped())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def wake(self) -> None:
+        """Keep ticking while there is something to tick for."""
+        if self._timer is None and (self._runs or self.tick_always):
+            self._expected = (int(self.now() / TICK) + 1) * TICK
+            self._timer = self.loop.call_at(self._expected, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self.now()
+        lag = now - self._expected
+        if lag > LAG:
+            self.stalled += lag
+        self.worst_lag = max(self.worst_lag, lag)
+        asleep = _asleep()
+        if asleep - self._asleep > SUSPENDED:
+            for run in list(self._runs):
+                run.throw(HostSuspended())
+        self._asleep = asleep
+        if self.on_tick is not None:
+            self.on_tick(now)
+        self._sweep(now)
+        self.wake()
+
+    def _sweep(self, now: float) -> None:
+        last = int(now / TICK)
+        if last - self._swept > len(self._buckets):
+            due = sorted(n for n in self._buckets if n <= last)
+        else:
+            due = [n for n in range(self._swept + 1, last + 1) if n in self._buckets]
+        self._swept = last
+        for number in due:
+            for run in self._buckets.pop(number):
+                run.throw(DeadlineExceeded())
+
+
+def _asleep() -> float:
+    """Seconds that the host has spent suspended since boot."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

@@ -1,0 +1,1 @@
+"""Checks: what is probed, from where, how often, and what is expected."""

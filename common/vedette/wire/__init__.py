@@ -1,0 +1,1 @@
+"""The contract between agents and collectors that are deployed at different times."""

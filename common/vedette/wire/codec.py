@@ -1,0 +1,96 @@
+"""Messages to payload bytes and back. Every bound is checked before anything large is built.
+
+A payload is JSON, or the same JSON in one zstd frame where that is shorter; the content type says which.
+"""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+import zstandard
+
+from vedette.errors import WireError
+from vedette.wire import limits
+from vedette.wire.messages import Ack, Batch, Heartbeat, Presence
+
+JSON: Final = "application/json"
+ZSTD: Final = "application/json+zstd"
+
+Message = Batch | Presence | Heartbeat | Ack
+M = TypeVar("M", Batch, Presence, Heartbeat, Ack)
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Ack)
+}
+_compressor = zstandard.ZstdCompressor(level=3)
+_decompressor = zstandard.ZstdDecompressor(max_window_size=limits.MAX_WINDOW_BYTES)
+
+
+class _Version(msgspec.Struct):
+    v: int
+
+
+_version = msgspec.json.Decoder(_Version)
+
+
+def encode(message: Message) -> tuple[bytes, str]:
+    """Payload and content type. Raises WireError("too_large") where a reader would refuse the payload."""
+    raw = _encoder.encode(message)
+    if len(raw) > limits.MAX_DECODED_BYTES:
+        raise WireError("too_large", f"{len(raw)} bytes, {limits.MAX_DECODED_BYTES} allowed")
+    payload, content_type = raw, JSON
+    if len(raw) > limits.COMPRESS_ABOVE_BYTES:
+        packed = _compressor.compress(raw)
+        if len(packed) < len(raw):
+            payload, content_type = packed, ZSTD
+    if len(payload) > limits.MAX_PAYLOAD_BYTES:
+        raise WireError("too_large", f"{len(payload)} bytes, {limits.MAX_PAYLOAD_BYTES} allowed")
+    return payload, content_type
+
+
+def decode(payload: bytes, content_type: str | None, kind: type[M]) -> M:
+    """The message in *payload*.
+
+    Raises WireError with reason `too_large`, `content_type`, `compression`, `version` or `schema`.
+    """
+    raw = _decompressed(payload, content_type)
+    try:
+        message: M = _decoders[kind].decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise _blame(raw, exc) from exc
+    if message.v != limits.VERSION:
+        raise _unknown_version(message.v)
+    return message
+
+
+def _decompressed(payload: bytes, content_type: str | None) -> bytes:
+    if len(payload) > limits.MAX_PAYLOAD_BYTES:
+        raise WireError("too_large", f"{len(payload)} bytes, {limits.MAX_PAYLOAD_BYTES} allowed")
+    if content_type == JSON:
+        return payload
+    if content_type != ZSTD:
+        raise WireError("content_type", f"{str(content_type)[:60]!r}, expected {JSON!r} or {ZSTD!r}")
+    try:
+        # The frame header alone decides the allocation, so it is read first: with a size in the header,
+        # zstandard ignores max_output_size.
+        size = zstandard.get_frame_parameters(payload).content_size
+        if size > limits.MAX_DECODED_BYTES:
+            raise WireError(
+                "too_large", f"{size} bytes when decompressed, {limits.MAX_DECODED_BYTES} allowed"
+            )
+        return _decompressor.decompress(payload, allow_extra_data=False)
+    except zstandard.ZstdError as exc:
+        raise WireError("compression", str(exc)[:120]) from exc
+
+
+def _blame(raw: bytes, exc: Exception) -> WireError:
+    """A message of another version breaks the schema as well; then its version is the reason."""
+    try:
+        found = _version.decode(raw).v
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = limits.VERSION
+    return WireError("schema", str(exc)[:200]) if found == limits.VERSION else _unknown_version(found)
+
+
+def _unknown_version(found: int) -> WireError:
+    return WireError("version", f"{found}, this program speaks {limits.VERSION}")

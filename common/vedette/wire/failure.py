@@ -1,0 +1,67 @@
+"""Why a probe failed, and why one was not run. Two closed sets: labels, rules and verdicts branch on them.
+
+A failure code is `layer.cause`; the layer is the first one that failed.
+A reason for *not run* blames our own side and never the target.
+"""
+
+from enum import StrEnum
+
+
+class Failure(StrEnum):
+    """What the target, or the path to it, did wrong."""
+
+    DNS_NODATA = "dns.nodata"  # NOERROR without a record of the asked type (RFC 2308 2.2)
+    DNS_NXDOMAIN = "dns.nxdomain"
+    DNS_SERVFAIL = "dns.servfail"
+    DNS_REFUSED = "dns.refused"
+    DNS_RCODE = "dns.rcode"  # any other unexpected response code
+    DNS_TIMEOUT = "dns.timeout"
+    DNS_TRUNCATED = "dns.truncated"  # TC set, and TCP did not help or was not allowed
+    DNS_MALFORMED = "dns.malformed"
+    DNS_WRONG_ANSWER = "dns.wrong_answer"
+    DNS_CNAME_DANGLING = "dns.cname_dangling"  # a CNAME chain that ends without the asked type
+    NET_UNREACHABLE = "net.unreachable"  # an ICMP error from the path, never our own missing route
+    NET_REFUSED = "net.refused"  # ICMP port unreachable answered a datagram
+    TCP_REFUSED = "tcp.refused"
+    TCP_TIMEOUT = "tcp.timeout"
+    TCP_RESET = "tcp.reset"
+    TCP_CLOSED = "tcp.closed"  # the peer closed before what was expected came
+    TCP_EXPECT = "tcp.expect"  # the peer said something else than what was expected
+    TLS_EXPIRED = "tls.expired"
+    TLS_NOT_YET_VALID = "tls.not_yet_valid"
+    TLS_HOSTNAME = "tls.hostname"
+    TLS_UNTRUSTED = "tls.untrusted"  # self-signed, unknown issuer, incomplete chain, weak key
+    TLS_HANDSHAKE = "tls.handshake"
+    TLS_TIMEOUT = "tls.timeout"
+    TLS_EXPIRES_SOON = "tls.expires_soon"  # fewer days left than the check demands
+    HTTP_STATUS = "http.status"
+    HTTP_BODY = "http.body"
+    HTTP_HEADER = "http.header"
+    HTTP_REDIRECTS = "http.redirects"
+    HTTP_TOO_LARGE = "http.too_large"
+    HTTP_PROTOCOL = "http.protocol"
+    HTTP_TIMEOUT = "http.timeout"
+    ICMP_LOSS = "icmp.loss"
+
+    @property
+    def layer(self) -> str:
+        return self.value.partition(".")[0]
+
+
+class NotRun(StrEnum):
+    """What our own side spoiled. Never counted against the target."""
+
+    LOOP_LAG = "loop_lag"  # the event loop stood still while the probe ran
+    SUSPENDED = "suspended"  # the host slept while the probe ran
+    NO_DESCRIPTOR = "no_descriptor"  # EMFILE, ENFILE
+    NO_MEMORY = "no_memory"  # ENOMEM, ENOBUFS
+    NO_PERMISSION = "no_permission"  # the kernel refuses the socket
+    NO_ROUTE = "no_route"  # the host itself has no route for this family
+    NO_RESOLVER = "no_resolver"  # no name server is configured on the host
+    POLICY = "policy"  # refused by local policy
+    SHUTDOWN = "shutdown"  # the agent stopped while the probe ran
+    INTERNAL = "internal"  # a bug of ours; logged with its traceback
+
+
+FAILURE_CODES = frozenset(f.value for f in Failure)
+NOT_RUN_REASONS = frozenset(r.value for r in NotRun)

@@ -1,0 +1,30 @@
+"""Every bound of the wire contract, in one place. A message beyond one of them is refused, never cut."""
+
+VERSION = 1
+
+MAX_PAYLOAD_BYTES = 256 * 1024  # as published, compressed or not
+MAX_DECODED_BYTES = 1024 * 1024  # after decompression
+MAX_WINDOW_BYTES = 1024 * 1024  # zstd window a decoder may be asked to allocate
+MAX_BATCH_RESULTS = 1000
+MAX_SEQ = 2**53 - 1  # exact in every JSON reader
+MAX_TIME_US = 2**53 - 1  # year 2255
+MAX_DURATION_US = 3_600_000_000  # one hour: no probe may take longer
+MAX_TAGS = 32
+MAX_TAG_BYTES = 128
+MAX_TEXT = 256  # detail texts, names, certificate fields
+MAX_ANSWERS = 32
+MAX_ANSWER_TEXT = 512
+MAX_EPOCHS = 16  # in one ack
+
+BATCH_RESULTS = 100  # a sender flushes at this many results,
+BATCH_BYTES = 64 * 1024  # or this many encoded bytes,
+BATCH_SECONDS = 1.0  # or this age; a change of state flushes at once
+COMPRESS_ABOVE_BYTES = 1024
+LIVE_EXPIRY_SECONDS = 60  # a batch older than this travels in the replay lane
+HEARTBEAT_SECONDS = 10.0
+PARTS = 64
+
+AGENT_NAME = r"^[a-z0-9][a-z0-9-]{1,30}[a-z0-9]$"  # also MQTT client id, user name and certificate CN
+CHECK_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:ipv[46])?$"  # suffix: one family of a check that asks both
+EPOCH = r"^[0-9a-f]{32}$"
+TAG_NAME = r"^[a-z_][a-z0-9_]{0,31}$"  # a Prometheus label name
