@@ -1,0 +1,107 @@
+"""The `vedette` command: its first word picks an entry point, and only that one is imported.
+
+Exit codes: 0 all is well, 1 a problem was found, 2 the command or its configuration cannot be used.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Final
+
+import vedette
+from vedette.errors import VedetteError
+
+GROUP: Final = "vedette.commands"
+
+# Here and not in the commands themselves: `vedette --help` must not import any of them.
+_ABOUT: Final = {
+    "agent": "run a probing agent",
+    "check": "check a configuration file and say what it makes agents do",
+    "collector": "turn the results of agents into metrics and a status page",
+    "drill": "break the demo world of `vedette up` on purpose, and mend it",
+    "probe": "probe one target once, from here",
+    "schema": "print the JSON Schema of the configuration file, for editors",
+    "up": "run everything on this machine: broker, collector, agents, something to probe",
+}
+_EXTRA: Final = {"agent": "agent", "probe": "agent", "collector": "collector", "up": "up", "drill": "up"}
+
+INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell reports it
+PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Only a bug of ours raises."""
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except VedetteError as exc:
+        print(f"vedette: {exc}", file=sys.stderr)
+        return 2
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    commands = {point.name: point for point in entry_points(group=GROUP)}
+    if not argv:
+        print(_help(commands), file=sys.stderr)
+        return 2
+    word, rest = argv[0], argv[1:]
+    if word in ("-h", "--help", "help"):
+        print(_help(commands))
+        return 0
+    if word in ("-V", "--version", "version"):
+        print(f"vedette {vedette.__version__}")
+        return 0
+    if word not in commands:
+        raise VedetteError(_unknown(word, commands))
+    command = _imported(commands[word])
+    try:
+        return command(rest)
+    except SystemExit as exc:  # argparse ends `--help` and wrong usage this way
+        return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 2
+
+
+def _imported(point: EntryPoint) -> Callable[[list[str]], int]:
+    try:
+        command: Callable[[list[str]], int] = point.load()
+    except ModuleNotFoundError as exc:
+        missing = (exc.name or "").partition(".")[0]
+        extra = _EXTRA.get(point.name)
+        if extra is None or missing.startswith("vedette"):
+            raise
+        raise VedetteError(
+            f"`vedette {point.name}` needs {missing}, which is not installed; "
+            f"install it with: pip install 'vedette[{extra}]'"
+        ) from exc
+    return command
+
+
+def _unknown(word: str, commands: dict[str, EntryPoint]) -> str:
+    what = "option" if word.startswith("-") else "command"
+    near = get_close_matches(word, commands, n=1)
+    hint = f'did you mean "{near[0]}"?' if near else "`vedette --help` lists what there is"
+    return f'there is no {what} "{word}"; {hint}'
+
+
+def _help(commands: dict[str, EntryPoint]) -> str:
+    width = max((len(word) for word in commands), default=0)
+    lines = [f"  {word:{width}}  {_ABOUT.get(word, point.value)}" for word, point in sorted(commands.items())]
+    return "\n".join(
+        [
+            "usage: vedette COMMAND ...",
+            "",
+            "A network of probing agents: DNS and endpoints over MQTT to Prometheus.",
+            "",
+            *lines,
+            "",
+            "`vedette COMMAND --help` says more about one; `vedette --version` prints the version.",
+        ]
+    )
