@@ -1,0 +1,86 @@
+"""The peer: Debian's prometheus-blackbox-exporter, and a driver that asks it at a fixed rate.
+
+The driver is a process of its own (its CPU is nobody's figure); it keeps connections open as Prometheus does.
+"""
+
+import asyncio
+import shutil
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+from benchmarks.proc import Child, free_port
+
+NAME = "prometheus-blackbox-exporter"
+
+
+def binary() -> str | None:
+    return shutil.which(NAME) or shutil.which("blackbox_exporter")
+
+
+def start(scratch: Path, modules: str, tuning: dict[str, str] | None = None) -> tuple[Child, int]:
+    """The exporter with *modules* (YAML) on a free port; *tuning* is Go's environment."""
+    path = binary()
+    if path is None:
+        raise RuntimeError(f"{NAME} is not installed: apt-get install {NAME}")
+    config = scratch / "blackbox.yml"
+    config.write_text(modules)
+    port = free_port()
+    child = Child(
+        [path, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
+        cwd=scratch,
+        env=tuning,
+    )
+    return child, port
+
+
+def probe_url(module: str, target: str) -> str:
+    return f"/probe?{urlencode({'module': module, 'target': target})}"
+
+
+async def drive(port: int, path: str, rate: int, seconds: float, connections: int = 16) -> tuple[int, int]:
+    """Ask *path* *rate* times a second; gives back how many answers came and how many said probe_success 1."""
+    answered = succeeded = 0
+    due: asyncio.Queue[None] = asyncio.Queue()
+    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+    async def ask() -> None:
+        nonlocal answered, succeeded
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        while True:
+            await due.get()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await _body(reader, head)
+            answered += 1
+            succeeded += b"\nprobe_success 1" in body
+
+    async with asyncio.TaskGroup() as group:
+        workers = [group.create_task(ask()) for _ in range(connections)]
+        begin = time.monotonic()
+        for number in range(int(rate * seconds)):
+            await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
+            due.put_nowait(None)
+        while due.qsize() and time.monotonic() < begin + seconds + 5:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.2)
+        for worker in workers:
+            worker.cancel()
+    return answered, succeeded
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        body = b""
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readexactly(2)
+        return body
+    length = int(lower.partition(b"content-length:")[2].partition(b"\r")[0])
+    return await reader.readexactly(length)
+
+
+if __name__ == "__main__":
+    print(*asyncio.run(drive(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))))
