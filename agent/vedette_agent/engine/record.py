@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from vedette.wire.failure import Failure
+from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, Phase, TlsFacts
 
 Stage = Literal["resolve", "dns", "connect", "tls", "tcp", "http", "icmp"]
@@ -14,6 +14,15 @@ class ProbeFailed(Exception):
     def __init__(self, failure: Failure, detail: str) -> None:
         super().__init__(f"{failure}: {detail}")
         self.failure = failure
+        self.detail = detail
+
+
+class ProbeSpoiled(Exception):
+    """Our own side cannot run the probe, and the target is not to blame. *detail* is for people."""
+
+    def __init__(self, reason: NotRun, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
         self.detail = detail
 
 
