@@ -34,7 +34,7 @@ class _Message(Struct, frozen=True, omit_defaults=True):
 class DnsFacts(_Message, frozen=True, kw_only=True, omit_defaults=True):
     """What a DNS answer said. RFC 1035; counts are of records in each section."""
 
-    rcode: Text
+    rcode: Text | None = None  # None: no answer came
     transport: Literal["udp", "tcp"] = "udp"
     answers: Annotated[
         list[AnswerText], Meta(max_length=limits.MAX_ANSWERS)
