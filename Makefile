@@ -18,7 +18,7 @@ check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 	$(BIN)/python -m pytest tests/test_layers.py
 
 bench: $(VENV)/dev.stamp  ## one JSON object a line; beside the peers that are installed
-	$(BIN)/python -m benchmarks $(ARGS)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vedette needs Python 3.11 or newer; $(PYTHON) is older. Try: make run PYTHON=python3.12" >&2; exit 2; }
