@@ -26,6 +26,13 @@ class ProbeSpoiled(Exception):
         self.detail = detail
 
 
+class PathError(OSError):
+    """What came back from the path or the peer: SO_ERROR, an error queue, an established connection.
+
+    A plain OSError of the same number is our own kernel's word, given at once: that is our side, not theirs.
+    """
+
+
 class Record:
     """Filled in by a prober as it goes.
 

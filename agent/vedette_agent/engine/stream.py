@@ -1,0 +1,231 @@
+"""One TCP connection of one probe: a non-blocking socket, callbacks, and the kernel's own times.
+
+*Connect time.* Between the SYN and our seeing that the socket is writable lie the event loop and whatever it
+was busy with. The kernel times the handshake itself: `tcpi_rtt`, read before any data is sent, is the one
+round trip of SYN and SYN-ACK. A lost SYN makes it a guess, so after any retransmission our own clock counts,
+which then includes the second that the retransmission cost: that is what a user would have waited.
+
+*Arrival.* SO_TIMESTAMPING gives each received segment the time at which it came in, by the wall clock. What
+is used of it is its age when it is read, which is then taken off the monotonic clock: a wall clock that
+steps between two packets cannot bend a duration, and an age that contradicts the monotonic clock is dropped.
+
+*Closing.* A conversation that came to its end is closed with FIN. One that is given up (deadline, error) is
+reset: the kernel would otherwise keep unsent bytes and go on retransmitting them to a silent peer for
+minutes, and an agent that watches many dead targets would pile up such orphans.
+"""
+
+import errno
+import os
+import socket
+import struct
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from vedette_agent.engine.record import PathError, ProbeFailed, Record
+from vedette_agent.engine.run import Disarm, Run, suspend
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+SO_TIMESTAMPING: Final = 37  # also the type of its control message (asm-generic/socket.h)
+STAMP_RECEIVED: Final = 1 << 3 | 1 << 4  # RX_SOFTWARE | SOFTWARE (linux/net_tstamp.h)
+ANCILLARY_BYTES: Final = socket.CMSG_SPACE(3 * 16)  # struct scm_timestamping: three timespecs
+IP_BIND_ADDRESS_NO_PORT: Final = 24  # pick the port at connect: it need be unique per destination only
+
+_TCP_INFO_BYTES: Final = 104
+_RTT_AT: Final = 68  # struct tcp_info: tcpi_rtt, microseconds
+_RETRANSMITS_AT: Final = 100  # tcpi_total_retrans
+_RESET: Final = struct.pack("ii", 1, 0)
+_timespec = struct.Struct("qq")
+_u32 = struct.Struct("I")
+
+
+class Stream:
+    """A connected socket. Leave it as a context manager: closed after success or a verdict, else reset.
+
+    One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
+    """
+
+    __slots__ = ("_fd", "_is_watched", "_loop", "_sock", "_stamp", "_waiting")
+
+    def __init__(self, io: "Io", sock: socket.socket) -> None:
+        self._loop = io.loop
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._waiting: Run | None = None
+        self._is_watched = False
+        self._stamp = 0  # nanoseconds of CLOCK_REALTIME; 0: the kernel gave none
+
+    async def send(self, data: bytes) -> None:
+        """Give all of *data* to the kernel."""
+        rest = memoryview(data)
+        while True:
+            try:
+                sent = self._sock.send(rest)
+            except BlockingIOError:
+                sent = 0
+            except OSError as exc:
+                raise PathError(exc.errno, exc.strerror) from exc
+            if sent == len(rest):
+                return
+            rest = rest[sent:]
+            await suspend(self._until_writable)
+
+    async def recv(self, max_bytes: int) -> bytes:
+        """The next bytes, at most *max_bytes*; b"" at the end.
+
+        Waits for the event loop each time, also when more is there: a fast peer cannot keep it to itself.
+        """
+        while True:
+            await suspend(self._until_readable)
+            try:
+                data, ancillary, _, _ = self._sock.recvmsg(max_bytes, ANCILLARY_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as exc:
+                raise PathError(exc.errno, exc.strerror) from exc
+            self._stamp = _received_at(ancillary)
+            return data
+
+    def arrived(self, since: float) -> tuple[float, bool]:
+        """When the bytes of the last `recv` came in, by the loop's clock, and whether the kernel says so.
+
+        *since*: a time before which they cannot have come.
+        """
+        now = self._loop.time()
+        if self._stamp:
+            age = (time.time_ns() - self._stamp) / 1e9
+            if 0.0 <= age <= now - since:
+                return now - age, True
+        return now, False
+
+    def close(self) -> None:
+        """Close in order (FIN). Closing twice is allowed."""
+        if self._fd >= 0:
+            if self._is_watched:
+                self._loop.remove_reader(self._fd)
+            self._fd = -1
+            self._sock.close()
+
+    def abort(self) -> None:
+        """Close with a reset and forget what was not yet sent."""
+        if self._fd >= 0:
+            try:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            except OSError:
+                pass  # the connection is gone already: nothing to reset
+            self.close()
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, ProbeFailed):
+            self.close()
+        else:
+            self.abort()
+
+    def _until_writable(self, run: Run) -> Disarm:
+        self._loop.add_writer(self._fd, run.resume)
+        return self._unwatch_writes
+
+    def _unwatch_writes(self) -> None:
+        self._loop.remove_writer(self._fd)
+
+    def _until_readable(self, run: Run) -> Disarm:
+        """The reader stays registered between two waits: that saves two system calls for each."""
+        self._waiting = run
+        if not self._is_watched:
+            self._loop.add_reader(self._fd, self._readable)
+            self._is_watched = True
+        return self._rest
+
+    def _rest(self) -> None:
+        self._waiting = None
+
+    def _readable(self) -> None:
+        run = self._waiting
+        if run is not None:
+            run.resume()
+        else:  # nobody reads now: a level-triggered event would come back at once, for ever
+            self._loop.remove_reader(self._fd)
+            self._is_watched = False
+
+
+async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
+    """Connect to a literal address; sets the record's address, port, clock and phase "connect".
+
+    An OSError of `connect` itself is our own kernel's word. What came back from the path is a PathError.
+    """
+    record.stage = "connect"
+    record.address = address
+    record.port = port
+    is_v6 = ":" in address
+    sock = socket.socket(
+        socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+    )
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_RECEIVED)
+        source = io.source.get(6 if is_v6 else 4)
+        if source is not None:
+            sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            sock.bind((source, 0))
+        started = io.loop.time()
+        try:
+            sock.connect((address, port))
+        except BlockingIOError:
+            await suspend(_Connecting(io, sock.fileno()))
+            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:
+                raise PathError(error, os.strerror(error)) from None
+    except BaseException:
+        sock.close()
+        raise
+    seconds = _handshake_seconds(sock)
+    record.clock = "monotonic" if seconds is None else "kernel"
+    record.add_phase("connect", io.loop.time() - started if seconds is None else seconds)
+    return Stream(io, sock)
+
+
+class _Connecting:
+    """Arms a run for the end of a connection attempt."""
+
+    __slots__ = ("_fd", "_loop")
+
+    def __init__(self, io: "Io", fd: int) -> None:
+        self._loop = io.loop
+        self._fd = fd
+
+    def __call__(self, run: Run) -> Disarm:
+        self._loop.add_writer(self._fd, run.resume)
+        return self._disarm
+
+    def _disarm(self) -> None:
+        self._loop.remove_writer(self._fd)
+
+
+def _handshake_seconds(sock: socket.socket) -> float | None:
+    """The round trip of SYN and SYN-ACK as the kernel saw it; None when it cannot know."""
+    try:
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+    except OSError as exc:
+        if exc.errno == errno.ENOPROTOOPT:
+            return None
+        raise
+    if len(info) < _TCP_INFO_BYTES or _u32.unpack_from(info, _RETRANSMITS_AT)[0]:
+        return None
+    rtt: int = _u32.unpack_from(info, _RTT_AT)[0]
+    return rtt / 1e6 if rtt else None
+
+
+def _received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The software receive time in nanoseconds; 0 where there is none (the first packets carry none)."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= 16:
+            seconds, nanoseconds = _timespec.unpack_from(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return 0
