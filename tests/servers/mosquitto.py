@@ -1,4 +1,4 @@
-"""A real Mosquitto on a loopback port that can be stopped, killed, frozen and brought back on the same port."""
+"""A real Mosquitto on a loopback port to stop, kill, freeze and bring back on the same port."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ def free_port() -> int:
 
 
 class Mosquitto:
-    """Use as a context manager. *config* is added to a listener on loopback; anonymous unless it says otherwise."""
+    """Use as a context manager. A loopback listener, with *config* added."""
 
     def __init__(self, config: str = "", *, anonymous: bool = True, acl: str | None = None) -> None:
         self.port = free_port()

@@ -268,8 +268,9 @@ class Connection(aiomqtt.Client):
         acknowledge = None
         if message.qos == 1:
             self._unacknowledged += 1
-            if self._unacknowledged > self._receive_maximum:
-                self._loop.call_soon(self._end, "the broker sent more than Receive Maximum")
+            # Mosquitto 2.0 oversteps by a few under load; what doubles it does not keep the contract.
+            if self._unacknowledged > 2 * self._receive_maximum + 16:
+                self._loop.call_soon(self._end, "the broker ignores Receive Maximum")
                 return
             mid = message.mid
 
