@@ -1,0 +1,113 @@
+"""Reads every answer: the lean walk first, dnspython for what it does not take, and caps before both."""
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+
+from vedette_agent.dns.answer import MAX_CHAIN, Answer, walk
+from vedette_agent.dns.query import Query
+
+MAX_BYTES = 65535  # what a TCP length prefix can say
+# dnspython takes about 50 µs a record, and follows at most 16 pointers a name: 256 records are 15 ms at worst.
+MAX_RECORDS = 256
+
+
+class Malformed(Exception):
+    """The bytes are no answer that can be read. The text says why."""
+
+
+def matches(wire: bytes, sent: bytes, end: int) -> bool:
+    """Whether *wire* answers *sent*: same id, same question in the same letter case (RFC 5452 9.1)."""
+    return wire[:2] == sent[:2] and is_answer(wire, sent, end)
+
+
+def is_answer(wire: bytes, sent: bytes, end: int) -> bool:
+    """As `matches`, where the id is already known to be the same."""
+    return wire[12:end] == sent[12:end] and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\0\1"
+
+
+def is_truncated(wire: bytes) -> bool:
+    """TC: the rest is to be had over TCP (RFC 2181 9)."""
+    return bool(wire[2] & 0x02)
+
+
+def read(wire: bytes, query: Query) -> Answer:
+    """What *wire*, which `matches` the query, says. Raises Malformed."""
+    return walk(wire, query) or read_unusual(wire, query)
+
+
+def read_unusual(wire: bytes, query: Query) -> Answer:
+    """As `read`, with dnspython alone."""
+    counts = [int.from_bytes(wire[at : at + 2], "big") for at in (6, 8, 10)]
+    if sum(counts) > MAX_RECORDS:
+        raise Malformed(f"the answer claims {sum(counts)} unusual records, {MAX_RECORDS} are read at most")
+    try:
+        # One RR an RRset: merged ones would hide duplicates and order.
+        message = dns.message.from_wire(wire, one_rr_per_rrset=True)
+        return _answer(message, query, counts)
+    except (dns.exception.DNSException, ValueError) as exc:
+        raise Malformed(f"the answer cannot be read: {exc or type(exc).__name__}") from exc
+
+
+def _answer(message: dns.message.Message, query: Query, counts: list[int]) -> Answer:
+    section = [rrset for rrset in message.answer if rrset.rdclass == dns.rdataclass.IN]
+    owner = dns.name.from_wire(query.name, 0)[0]
+    chain: list[str] = []
+    if query.rdtype != dns.rdatatype.CNAME:
+        aliases = {rrset.name: rrset[0].target for rrset in section if rrset.rdtype == dns.rdatatype.CNAME}
+        while owner in aliases:
+            if len(chain) == MAX_CHAIN:
+                raise Malformed(f"more than {MAX_CHAIN} CNAMEs, or a loop of them")
+            owner = aliases[owner]
+            chain.append(name_text(owner))
+    found = [rrset for rrset in section if rrset.name == owner and rrset.rdtype == query.rdtype]
+    ttls = [rrset.ttl for rrset in message.answer]
+    serials = [rrset[0].serial for rrset in found if rrset.rdtype == dns.rdatatype.SOA]
+    return Answer(
+        int(message.rcode()),
+        bool(message.flags & dns.flags.AA),
+        bool(message.flags & dns.flags.AD),
+        sorted({record_text(rrset) for rrset in found}),
+        chain,
+        min(ttls, default=None),
+        serials[0] if serials else None,
+        *counts,
+    )
+
+
+def record_text(rrset: dns.rrset.RRset) -> str:
+    """The data of a one-record set as zone files write it, names in lower case without the final dot."""
+    rdata = rrset[0]
+    match rrset.rdtype:
+        case dns.rdatatype.CNAME | dns.rdatatype.NS | dns.rdatatype.PTR | dns.rdatatype.DNAME:
+            return name_text(rdata.target)
+        case dns.rdatatype.MX:
+            return f"{rdata.preference} {name_text(rdata.exchange)}"
+        case dns.rdatatype.SRV:
+            return f"{rdata.priority} {rdata.weight} {rdata.port} {name_text(rdata.target)}"
+        case dns.rdatatype.SOA:
+            times = f"{rdata.serial} {rdata.refresh} {rdata.retry} {rdata.expire} {rdata.minimum}"
+            return f"{name_text(rdata.mname)} {name_text(rdata.rname)} {times}"
+        case dns.rdatatype.TXT:
+            # The strings of one record are one text to most readers (RFC 7208 3.3).
+            return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
+        case _:
+            text: str = rdata.to_text()
+            return text
+
+
+def name_text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower() if len(name) > 1 else "."
+
+
+def rcode_text(rcode: int) -> str:
+    """"NXDOMAIN", or "RCODE3841" for what has no name."""
+    try:
+        return dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
+    except ValueError:
+        return f"RCODE{rcode}"
