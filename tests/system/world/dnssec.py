@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import dns.dnssec
+import dns.dnssectypes
 import dns.name
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
-import dns.rdtypes.ANY.DNSKEY
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -24,13 +24,13 @@ class Signer:
         self._text = text
         self._private = ec.generate_private_key(ec.SECP256R1())
         self._public = dns.dnssec.make_dnskey(
-            self._private.public_key(), dns.dnssec.Algorithm.ECDSAP256SHA256, flags=257
+            self._private.public_key(), dns.dnssectypes.Algorithm.ECDSAP256SHA256, flags=257
         )
 
     @property
     def anchor(self) -> str:
         """The DS record a validating resolver is configured with."""
-        ds = dns.dnssec.make_ds(self._origin, self._public, dns.dnssec.DSDigest.SHA256)
+        ds = dns.dnssec.make_ds(self._origin, self._public, dns.dnssectypes.DSDigest.SHA256)
         return f"{self._origin} DS {ds}"
 
     def signed(self) -> Source:

@@ -1,0 +1,102 @@
+"""The shop: the servers that the agents watch; healthy when started, each able to fail as in the field."""
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import trustme
+
+from servers.daemon import free_port
+from servers.nginx import Nginx
+from servers.nsd import Nsd, plain
+from servers.unbound import Unbound
+from system.world.certificates import Site
+from system.world.dnssec import Signer
+from system.world.listener import MailServer
+
+_HERE = Path(__file__).parent
+SHOP, CDN, BANK, BRANCH = "shop.example.", "cdn.example.", "bank.example.", "branch.shop.example."
+_WELCOME = "<!doctype html><title>Shop</title><p>Welcome to the shop.\n"
+_SORRY = "<!doctype html><title>Shop</title><p>We will be right back.\n"
+
+
+def zone_text(name: str) -> str:
+    return (_HERE / "zones" / f"{name}zone").read_text()
+
+
+def filled(file: str, **words: object) -> str:
+    """A file of this directory with its `@words` filled in; KeyError for one that nobody gives."""
+    return re.sub(r"@([a-z]+)\b", lambda match: str(words[match[1]]), (_HERE / file).read_text())
+
+
+class Shop:
+    """Authority, resolver, web servers and mail on loopback. `start` returns when all answer."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._stack = ExitStack()
+        self._documents = directory / "www"
+        self._documents.mkdir(parents=True)
+        self.ca_file = directory / "shop-ca.pem"
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        self.www = Site(authority, "www.shop.example", directory / "www.pem")
+        self.pay = Site(authority, "pay.shop.example", directory / "pay.pem")
+
+        self.signer = Signer(BANK, zone_text(BANK))
+        self.authority = Nsd(
+            directory / "authority",
+            {SHOP: plain(zone_text(SHOP)), CDN: plain(zone_text(CDN)), BANK: self.signer.signed()},
+        )
+        self.branch = Nsd(directory / "branch", {BRANCH: plain(zone_text(BRANCH))})
+        self.resolver = Unbound(
+            directory / "resolver",
+            dict.fromkeys((SHOP, CDN, BANK), self.authority.port) | {BRANCH: self.branch.port},
+            anchors=(self.signer.anchor,),
+        )
+        self.ports = {name: free_port() for name in ("http", "www", "pay", "backend")}
+        self.web = Nginx(
+            directory / "web",
+            filled("hosts.conf", dir=directory, **self.ports),
+            tuple(self.ports[name] for name in ("http", "www", "pay")),
+        )
+        self.backend = Nginx(
+            directory / "backend", filled("backend.conf", **self.ports), (self.ports["backend"],)
+        )
+        self.mail = MailServer()
+
+    def start(self) -> None:
+        self.welcome()
+        for server in (self.authority, self.branch, self.resolver, self.web, self.backend, self.mail):
+            self._stack.callback(server.stop)
+            server.start()
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    def checks(self) -> str:
+        """The agents' and the collector's configuration file."""
+        return filled(
+            "checks.yaml",
+            authority=f"127.0.0.1:{self.authority.port}",
+            resolver=f"127.0.0.1:{self.resolver.port}",
+            ca=self.ca_file,
+            mail=self.mail.port,
+            **self.ports,
+        )
+
+    def welcome(self) -> None:
+        (self._documents / "index.html").write_text(_WELCOME)
+
+    def apologize(self) -> None:
+        """The maintenance page, with status 200: a fault that only the body tells."""
+        (self._documents / "index.html").write_text(_SORRY)
+
+    def edit(self, zone: str, old: str, new: str) -> None:
+        """Publish a zone with the line *old* replaced by *new*; `mend` brings the file back."""
+        text = zone_text(zone)
+        assert old in text, f"{old!r} is not in zone {zone}"
+        self.authority.publish(zone, plain(text.replace(old, new)))
+
+    def mend(self, zone: str) -> None:
+        self.authority.publish(zone, self.signer.signed() if zone == BANK else plain(zone_text(zone)))
