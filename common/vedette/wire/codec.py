@@ -53,7 +53,7 @@ def decode(payload: bytes, content_type: str | None, kind: type[M]) -> M:
 
     Raises WireError with reason `too_large`, `content_type`, `compression`, `version` or `schema`.
     """
-    raw = _decompressed(payload, content_type)
+    raw = decompressed(payload, content_type)
     try:
         message: M = _decoders[kind].decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -63,7 +63,8 @@ def decode(payload: bytes, content_type: str | None, kind: type[M]) -> M:
     return message
 
 
-def _decompressed(payload: bytes, content_type: str | None) -> bytes:
+def decompressed(payload: bytes, content_type: str | None) -> bytes:
+    """The JSON text of *payload*. Raises WireError with reason `too_large`, `content_type`, `compression`."""
     if len(payload) > limits.MAX_PAYLOAD_BYTES:
         raise WireError("too_large", f"{len(payload)} bytes, {limits.MAX_PAYLOAD_BYTES} allowed")
     if content_type == JSON:

@@ -1,0 +1,44 @@
+"""Decides what to acknowledge to whom. Knows no clock and no connection.
+
+Applying a batch only notes its agent; marks are read when the ack is built, so any number of batches between
+two acks costs one ack, and the last word is always the newest.
+"""
+
+from vedette.wire import limits
+from vedette.wire.messages import Ack, EpochMark, HeartbeatEcho
+from vedette_collector.dedupe import Dedupe
+
+
+class Acks:
+    """Acks that are due. *collector* is new at every start: an agent sees by it that memory was lost."""
+
+    def __init__(self, collector: str, dedupe: Dedupe) -> None:
+        self.collector = collector
+        self._dedupe = dedupe
+        self._due: dict[str, HeartbeatEcho | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._due)
+
+    def note(self, agent: str) -> None:
+        """Something of *agent* was settled."""
+        self._due.setdefault(agent, None)
+
+    def echo(self, agent: str, echo: HeartbeatEcho) -> None:
+        """A heartbeat came. Its answer carries the marks too, which repairs a lost ack within one beat."""
+        self._due[agent] = echo
+
+    def take(self, sent_us: int) -> list[Ack]:
+        """All acks that are due; none is due afterwards."""
+        due, self._due = self._due, {}
+        return [
+            Ack(
+                v=limits.VERSION,
+                agent=agent,
+                collector=self.collector,
+                sent_us=sent_us,
+                marks=[EpochMark(epoch=epoch, low=low) for epoch, low in self._dedupe.marks(agent)],
+                heartbeat=echo,
+            )
+            for agent, echo in due.items()
+        ]

@@ -1,0 +1,276 @@
+"""Every metric family that the collector writes itself, in the order of the page.
+
+Names that start with `probe_` are those of blackbox_exporter and mean the same.
+"""
+
+from typing import Final
+
+from vedette_collector.exposition.text import Family
+
+_PAIR: Final = ("check", "agent", "target")
+
+CELL_FAMILIES: Final = (
+    Family("probe_success", "gauge", "Whether the probe succeeded.", _PAIR),
+    Family("probe_duration_seconds", "gauge", "How long the probe took.", _PAIR),
+    Family(
+        "probe_ip_protocol",
+        "gauge",
+        "IP version of the address that was probed.",
+        _PAIR,
+        "Absent when no address was reached.",
+    ),
+    Family(
+        "probe_dns_lookup_time_seconds",
+        "gauge",
+        "Time taken to resolve the target's name.",
+        _PAIR,
+        "Absent when nothing was resolved.",
+    ),
+    Family(
+        "probe_dns_duration_seconds",
+        "gauge",
+        "Duration of a DNS probe by phase.",
+        (*_PAIR, "phase"),
+        "Phases `resolve`, `connect`, `request`.",
+    ),
+    Family(
+        "probe_dns_query_succeeded",
+        "gauge",
+        "Whether a DNS response came, whatever it said.",
+        _PAIR,
+        "1 also for SERVFAIL: compare `probe_success`.",
+    ),
+    Family("probe_dns_answer_rrs", "gauge", "Records in the answer section.", _PAIR),
+    Family("probe_dns_authority_rrs", "gauge", "Records in the authority section.", _PAIR),
+    Family("probe_dns_additional_rrs", "gauge", "Records in the additional section.", _PAIR),
+    Family("probe_dns_serial", "gauge", "Serial of the SOA record in the answer.", _PAIR),
+    Family(
+        "probe_http_duration_seconds",
+        "gauge",
+        "Duration of an HTTP probe by phase, summed over redirects.",
+        (*_PAIR, "phase"),
+        "Phases `resolve`, `connect`, `tls`, `processing`, `transfer`.",
+    ),
+    Family("probe_http_status_code", "gauge", "Status code; 0 when no response came.", _PAIR),
+    Family("probe_http_version", "gauge", "HTTP version of the response.", _PAIR),
+    Family("probe_http_redirects", "gauge", "Redirects that were followed.", _PAIR),
+    Family("probe_http_ssl", "gauge", "Whether the last connection used TLS.", _PAIR),
+    Family(
+        "probe_http_content_length",
+        "gauge",
+        "Length of the body as the response announced it.",
+        _PAIR,
+        "Absent when it was not announced; blackbox_exporter writes -1.",
+    ),
+    Family("probe_http_uncompressed_body_length", "gauge", "Bytes of the body after decoding.", _PAIR),
+    Family(
+        "probe_http_last_modified_timestamp_seconds", "gauge", "Last-Modified header as a Unix time.", _PAIR
+    ),
+    Family(
+        "probe_ssl_earliest_cert_expiry",
+        "gauge",
+        "Unix time at which the first of the presented certificates expires.",
+        _PAIR,
+        "Present also when the verification failed, above all because a certificate expired.",
+    ),
+    Family("probe_tls_version_info", "gauge", "TLS version that was used.", (*_PAIR, "version")),
+    Family(
+        "probe_icmp_duration_seconds",
+        "gauge",
+        "Duration of an ICMP probe by phase.",
+        (*_PAIR, "phase"),
+        "Phases `resolve`, `rtt`.",
+    ),
+    Family("probe_icmp_reply_hop_limit", "gauge", "Hop limit of the reply as it arrived.", _PAIR),
+    Family(
+        "vedette_probe_phase_seconds",
+        "gauge",
+        "Duration of a TCP or TLS probe by phase.",
+        (*_PAIR, "phase"),
+        "For the kinds for which blackbox_exporter has no phases: `resolve`, `connect`, `tls`, `processing`.",
+    ),
+    Family(
+        "vedette_probe_failure_info",
+        "gauge",
+        "Why the last probe failed; present only while it did.",
+        (*_PAIR, "reason"),
+        "Join it to an alert to say the reason.",
+    ),
+    Family(
+        "vedette_probe_last_result_timestamp_seconds",
+        "gauge",
+        "When the last verdict arrived, by the collector's clock.",
+        _PAIR,
+        "Stays when the verdict expires: its age is the point.",
+    ),
+    Family(
+        "vedette_probe_attempts_total",
+        "counter",
+        "Probes that ran, with whatever result.",
+        _PAIR,
+        "Starts at 0 with the assignment.",
+    ),
+    Family(
+        "vedette_probe_failures_total",
+        "counter",
+        "Probes that failed, by failure code.",
+        (*_PAIR, "reason"),
+        "A reason appears with its first failure.",
+    ),
+    Family(
+        "vedette_probe_not_run_total",
+        "counter",
+        "Probes that our own side spoiled, by reason. Never counted as attempts or failures.",
+        (*_PAIR, "reason"),
+        "A reason appears when it first happens.",
+    ),
+    Family(
+        "vedette_probe_latency_seconds",
+        "histogram",
+        "Duration of probes that succeeded.",
+        _PAIR,
+        "`_count` is the number of successes; a bucket over `vedette_probe_attempts_total` is the share that "
+        "was good and fast.",
+    ),
+    Family(
+        "vedette_check_assigned",
+        "gauge",
+        "1 for every check that an agent has to run.",
+        _PAIR,
+        "`vedette_check_assigned unless probe_success` is: no data.",
+    ),
+)
+
+FLEET_FAMILIES: Final = (
+    Family("vedette_check_interval_seconds", "gauge", "Interval of a check.", ("check",)),
+    Family(
+        "vedette_check_info",
+        "gauge",
+        "Kind, target and tags of a check.",
+        ("check", "kind", "target", "tag_…"),
+    ),
+    Family(
+        "vedette_agent_info",
+        "gauge",
+        "Version and tags of an agent.",
+        ("agent", "version", "tag…"),
+        "Tags under their own name; with `tag_` before it where it would hide another label. "
+        "`version` is empty until the agent has said it.",
+    ),
+    Family(
+        "vedette_agent_connected", "gauge", "Whether an agent is there: present and not silent.", ("agent",)
+    ),
+    Family(
+        "vedette_agent_last_seen_timestamp_seconds",
+        "gauge",
+        "When the last message of an agent arrived, by the collector's clock.",
+        ("agent",),
+        "Absent until the first one.",
+    ),
+    Family(
+        "vedette_agent_config_matches",
+        "gauge",
+        "Whether an agent runs the configuration that the collector has.",
+        ("agent",),
+        "Absent until the agent has said which one it runs.",
+    ),
+    Family(
+        "vedette_results_produced_total",
+        "counter",
+        "Results that an agent produced since it started, by its own word.",
+        ("agent",),
+    ),
+    Family("vedette_results_applied_total", "counter", "Results applied here, live and late.", ("agent",)),
+    Family(
+        "vedette_results_pending",
+        "gauge",
+        "Results that an agent holds: neither acknowledged nor declared lost.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_results_declared_lost_total",
+        "counter",
+        "Results that an agent gave up, by reason.",
+        ("agent", "reason"),
+    ),
+    Family(
+        "vedette_collector_results_missed_total",
+        "counter",
+        "Results that an agent counts as settled and that never arrived here.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_collector_results_late_total",
+        "counter",
+        "Results that came through the replay lane. They change no live series.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_agent_skipped_slots_total",
+        "counter",
+        "Schedule slots that passed without a run.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_agent_overlapping_slots_total",
+        "counter",
+        "Slots skipped because the previous run of the check had not ended.",
+        ("agent",),
+    ),
+    Family("vedette_agent_probes_running", "gauge", "Probes in flight.", ("agent",)),
+    Family(
+        "vedette_agent_loop_lag_seconds",
+        "gauge",
+        "Worst stall of an agent's event loop between its last two heartbeats.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_agent_publish_refused_total",
+        "counter",
+        "Publishes that the broker refused an agent.",
+        ("agent",),
+    ),
+    Family(
+        "vedette_agent_clock_offset_seconds",
+        "gauge",
+        "Collector's clock minus agent's clock.",
+        ("agent",),
+        "Absent until both have exchanged four timestamps.",
+    ),
+    Family("vedette_agent_clock_rtt_seconds", "gauge", "Round-trip time of the clock exchange.", ("agent",)),
+    Family(
+        "vedette_collector_results_rejected_total",
+        "counter",
+        "Results that were not applied, by reason; a message that cannot be read counts as one.",
+        ("reason",),
+    ),
+    Family(
+        "vedette_collector_broker_connected",
+        "gauge",
+        "Whether a connection to the broker stands.",
+        ("link",),
+        "Links `live`, `replay`, `control`.",
+    ),
+    Family("vedette_collector_acks_published_total", "counter", "Acks that the broker took."),
+    Family("vedette_collector_acks_failed_total", "counter", "Acks that could not be published."),
+    Family(
+        "vedette_collector_event_clients", "gauge", "Readers of the status page that receive live updates."
+    ),
+    Family(
+        "vedette_collector_event_clients_dropped_total",
+        "counter",
+        "Readers that were turned away or cut off because they did not keep up, by reason.",
+        ("reason",),
+    ),
+    Family(
+        "vedette_collector_config_last_reload_successful",
+        "gauge",
+        "Whether the last reading of the configuration succeeded.",
+    ),
+    Family(
+        "vedette_collector_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When the configuration was last read with success.",
+    ),
+    Family("vedette_collector_build_info", "gauge", "Version of the collector.", ("version", "python")),
+)

@@ -1,0 +1,102 @@
+"""Writes the series of checks, agents and the collector itself: few enough to be written anew every time."""
+
+import platform
+from collections.abc import Iterator
+from typing import Final
+
+import vedette
+from vedette.checks.model import Check
+from vedette.wire.messages import Heartbeat
+from vedette_collector.board import AgentState, Board
+from vedette_collector.condition import Condition
+from vedette_collector.exposition.cells import Blocks
+from vedette_collector.exposition.text import labels, safe_version
+from vedette_collector.ingest import Rejection
+
+# Names that a tag must not take: our own labels, those of Prometheus, and its reserved prefix.
+_TAKEN: Final = frozenset({"agent", "version", "check", "target", "job", "instance"})
+
+Sample = tuple[str, tuple[tuple[str, str], ...], float]
+
+
+def fleet(board: Board, condition: Condition, mono: float) -> Blocks:
+    """All lines by family name."""
+    out: dict[str, list[str]] = {}
+    for name, pairs, value in _samples(board, condition, mono):
+        inner = f"{{{labels(pairs)}}}" if pairs else ""
+        out.setdefault(name, []).append(f"{name}{inner} {value!r}\n")
+    return {name: "".join(lines) for name, lines in out.items()}
+
+
+def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample]:
+    for check in board.checks.values():
+        yield from _check(check)
+    for agent in board.agents.values():
+        yield from _agent(agent, board.assignment.config_hash, mono)
+    for reason in Rejection:
+        yield (
+            "vedette_collector_results_rejected_total",
+            (("reason", reason.value),),
+            board.rejected[reason.value],
+        )
+    for link, connected in condition.links.items():
+        yield "vedette_collector_broker_connected", (("link", link),), int(connected)
+    yield "vedette_collector_acks_published_total", (), condition.acks_published
+    yield "vedette_collector_acks_failed_total", (), condition.acks_failed
+    yield "vedette_collector_event_clients", (), condition.event_clients
+    for reason_, count in condition.event_drops.items():
+        yield "vedette_collector_event_clients_dropped_total", (("reason", reason_),), count
+    yield "vedette_collector_config_last_reload_successful", (), int(condition.reload_error is None)
+    yield (
+        "vedette_collector_config_last_reload_success_timestamp_seconds",
+        (),
+        round(condition.reloaded_at, 3),
+    )
+    build = (("version", vedette.__version__), ("python", platform.python_version()))
+    yield "vedette_collector_build_info", build, 1
+
+
+def _check(check: Check) -> Iterator[Sample]:
+    yield "vedette_check_interval_seconds", (("check", check.name),), check.interval
+    kind = type(check).__name__.removesuffix("Check").lower()
+    tags = ((f"tag_{name}", value) for name, value in check.tags.items())
+    pairs = (("check", check.name), ("kind", kind), ("target", check.target), *tags)
+    yield "vedette_check_info", pairs, 1
+
+
+def _agent(agent: AgentState, config_hash: str, mono: float) -> Iterator[Sample]:
+    own = (("agent", agent.name),)
+    presence = agent.presence
+    version = "" if presence is None else safe_version(presence.version)
+    tags = tuple((_tag_label(name), value) for name, value in agent.tags.items())
+    yield "vedette_agent_info", (*own, ("version", version), *tags), 1
+    yield "vedette_agent_connected", own, int(agent.is_connected(mono))
+    if agent.seen_at is not None:
+        yield "vedette_agent_last_seen_timestamp_seconds", own, round(agent.seen_at, 3)
+    if presence is not None and presence.config_hash is not None:
+        yield "vedette_agent_config_matches", own, int(presence.config_hash == config_hash)
+    yield "vedette_results_applied_total", own, agent.applied
+    yield "vedette_collector_results_missed_total", own, agent.missed
+    yield "vedette_collector_results_late_total", own, agent.late
+    if agent.heartbeat is not None:
+        yield from _heartbeat(agent.heartbeat, own)
+
+
+def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sample]:
+    yield "vedette_results_produced_total", own, beat.next_seq
+    yield "vedette_results_pending", own, beat.pending
+    for reason, count in beat.lost.items():
+        yield "vedette_results_declared_lost_total", (*own, ("reason", reason)), count
+    yield "vedette_agent_skipped_slots_total", own, beat.skipped_slots
+    yield "vedette_agent_overlapping_slots_total", own, beat.overlapping_slots
+    yield "vedette_agent_probes_running", own, beat.running
+    yield "vedette_agent_loop_lag_seconds", own, beat.loop_lag_us / 1e6
+    yield "vedette_agent_publish_refused_total", own, beat.publish_refused
+    if beat.clock_offset_us is not None:
+        yield "vedette_agent_clock_offset_seconds", own, beat.clock_offset_us / 1e6
+    if beat.clock_rtt_us is not None:
+        yield "vedette_agent_clock_rtt_seconds", own, beat.clock_rtt_us / 1e6
+
+
+def _tag_label(name: str) -> str:
+    return f"tag_{name}" if name in _TAKEN or name.startswith(("__", "tag_")) else name
