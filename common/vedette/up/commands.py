@@ -1,0 +1,117 @@
+"""`vedette up` and `vedette drill`."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from msgspec import json
+
+from vedette.errors import VedetteError
+from vedette.up import control, home, session
+from vedette.up.world.drills import drill as drill_called
+
+DEFAULT_PORT = 9960
+
+
+def up(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="vedette up",
+        description="Run a broker, the collector and agents on this machine until Ctrl-C. "
+        "Without --config they probe a small demo world that comes along; see `vedette drill`.",
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="run the checks and agents of FILE instead"
+    )
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="of the page (default %(default)s; 0: any)"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="keep files there (default: a temporary directory)"
+    )
+    parser.add_argument(
+        "--broker",
+        choices=("auto", "mosquitto", "iotcore"),
+        default="auto",
+        help="which MQTT broker to start (default: mosquitto if it is installed, else iotcore)",
+    )
+    args = parser.parse_args(argv)
+    os.umask(0o077)  # whatever is written here, by us or by a child, is for this user alone
+    asyncio.run(session.run(session.Options(args.config, args.port, args.data, args.broker), _say))
+    return 0
+
+
+def drill(argv: list[str]) -> int:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data", type=Path, metavar="DIR", help="of the `vedette up` that is meant")
+    shared.add_argument("--port", type=_port, help="of the `vedette up` that is meant, when several run")
+    shared.add_argument("--json", action="store_true", help="print one JSON array, or one object")
+    parser = argparse.ArgumentParser(
+        prog="vedette drill", description="Break the demo world of `vedette up` on purpose, and mend it."
+    )
+    words = parser.add_subparsers(dest="do", required=True, metavar="list | start NAME | stop [NAME]")
+    words.add_parser("list", parents=[shared], help="what can be broken, what is, and what to expect to see")
+    words.add_parser("start", parents=[shared], help="break something").add_argument("name", metavar="NAME")
+    stop = words.add_parser("stop", parents=[shared], help="mend it; without a name, mend everything")
+    stop.add_argument("name", metavar="NAME", nargs="?")
+    args = parser.parse_args(argv)
+    name: str | None = getattr(args, "name", None)
+    if name is not None:
+        drill_called(name)  # a wrong name is told at once, whatever runs
+    reply = control.ask(_world(args.data, args.port), control.Request(do=args.do, name=name))
+    if args.do == "list":
+        _print_list(reply, as_json=args.json)
+    else:
+        _print_change(args.do, name, reply, as_json=args.json)
+    return 0
+
+
+def _world(data: Path | None, port: int | None) -> Path:
+    """The data directory of the world that is meant. Raises VedetteError when there is none, or more."""
+    if data is not None:
+        if not data.is_dir():
+            raise VedetteError(f"--data {data}: no such directory")
+        return data
+    found = [pointer for pointer in home.running() if port in (None, pointer.port)]
+    where = "" if port is None else f" on port {port}"
+    if not found:
+        raise VedetteError(f"no `vedette up` runs{where}; start one, or name its directory with --data")
+    worlds = [pointer for pointer in found if pointer.has_world]
+    if not worlds:
+        raise VedetteError(f"the `vedette up`{where} runs your own configuration: it has no world to break")
+    if len(worlds) > 1:
+        choice = " or ".join(f"--port {pointer.port}" for pointer in worlds)
+        raise VedetteError(f"{len(worlds)} worlds run; say which: {choice}")
+    return Path(worlds[0].data)
+
+
+def _print_list(reply: control.Reply, *, as_json: bool) -> None:
+    if as_json:
+        print(json.encode(reply.drills).decode())
+        return
+    width = max(len(state.name) for state in reply.drills)
+    for state in reply.drills:
+        print(f"{state.name:{width}}  {'ACTIVE' if state.active else '      '}  {state.summary}")
+        print(f"{'':{width}}          expect: {state.expect}")
+
+
+def _print_change(do: str, name: str | None, reply: control.Reply, *, as_json: bool) -> None:
+    if as_json:
+        active = [state.name for state in reply.drills if state.active]
+        print(json.encode({"changed": reply.changed, "active": active}).decode())
+        return
+    expectations = {state.name: state.expect for state in reply.drills}
+    for one in reply.changed:
+        print(f"{one} runs: {expectations[one]}" if do == "start" else f"{one} has ended")
+    if not reply.changed:
+        print(f"{name} runs already" if do == "start" else f"{name or 'no drill'} was not running")
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
+    return int(text)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

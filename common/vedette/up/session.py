@@ -1,0 +1,211 @@
+"""One run of `vedette up`, from an empty machine to a page, and back to an empty machine."""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from msgspec import structs
+
+import vedette
+from vedette.checks import read
+from vedette.checks.model import Assignment
+from vedette.up import broker, control, home, page
+from vedette.up.chatter import Chatter
+from vedette.up.child import Program
+from vedette.up.ports import LOOPBACK, Reservation, reserve_for_page
+from vedette.up.supervisor import Supervisor
+from vedette.up.world.config import AGENTS
+from vedette.up.world.drills import DRILLS
+from vedette.up.world.world import World, may_ping
+
+# -P: a directory called vedette where the command is started must not be taken for the program.
+_VEDETTE: Final = (sys.executable, "-P", "-m", "vedette")
+_CONNECTED: Final = re.compile(rb'^vedette_agent_connected\{[^}]*\bagent="([^"]+)"[^}]*\} 1(?:\.0)?$', re.M)
+
+
+@dataclass(frozen=True)
+class Options:
+    config: Path | None  # None: the demo world
+    port: int
+    data: Path | None  # None: a temporary directory
+    broker: broker.Choice
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the configuration asks for: the file, its meaning, and each agent's own way to the broker."""
+
+    config: Path
+    assignment: Assignment
+    agent_options: dict[str, Sequence[str]]
+    world: World | None
+
+
+async def run(options: Options, say: Callable[[str], None]) -> None:
+    """Run until SIGINT, SIGTERM or SIGHUP; everything that was started has then ended.
+
+    Raises VedetteError, before anything is started, for a port in use, a broken file or a missing broker; and
+    afterwards for a child that cannot start.
+    """
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopped.set)
+    session = asyncio.create_task(_session(options, say), name="session")
+    waiting = asyncio.create_task(stopped.wait(), name="stop signal")
+    try:
+        await asyncio.wait({session, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if stopped.is_set() and not session.done():
+            say("ending …")
+            session.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await session
+    finally:
+        waiting.cancel()
+
+
+async def _session(options: Options, say: Callable[[str], None]) -> None:
+    own = None if options.config is None else (options.config, read.load(options.config))
+    kind = broker.choose(options.broker)
+    home.running()  # sweeps up after one that was killed
+    chatter = Chatter(asyncio.get_running_loop().time)
+
+    def overheard(child: str, line: str) -> None:
+        if (shown := chatter.shown(child, line)) is not None:
+            say(shown)
+
+    async with contextlib.AsyncExitStack() as stack:
+        page_port = stack.enter_context(reserve_for_page(options.port)).port
+        data = stack.enter_context(home.data_directory(options.data))
+        broker_port = stack.enter_context(Reservation()).port
+        plan = await stack.enter_async_context(_planned(own, data, broker_port, say))
+        supervisor = await stack.enter_async_context(Supervisor(data / "logs", say, overheard))
+        await _start(supervisor, plan, kind, data, page_port, broker_port)
+        pointer = home.Pointer(
+            port=page_port,
+            pid=os.getpid(),
+            data=str(data),
+            is_temporary=options.data is None,
+            has_world=plan.world is not None,
+        )
+        if plan.world is not None:
+            handler = _drill_handler(plan.world, say)
+            await stack.enter_async_context(control.serving(data, handler))
+        stack.enter_context(home.announced(pointer))
+        for line in _summary(plan, kind, page_port, data):
+            say(line)
+        await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def _planned(
+    own: tuple[Path, Assignment] | None, data: Path, broker_port: int, say: Callable[[str], None]
+) -> AsyncIterator[_Plan]:
+    if own is not None:
+        config, assignment = own
+        everyone: dict[str, Sequence[str]] = {
+            agent.name: ("--broker", f"mqtt://{LOOPBACK}:{broker_port}") for agent in assignment.agents
+        }
+        yield _Plan(config, assignment, everyone, None)
+        return
+    world = World(data, broker_port)
+    async with world.running():
+        with_icmp = may_ping()
+        if not with_icmp:
+            say(
+                "icmp is left out: this user may open no ICMP socket (net.ipv4.ping_group_range, CAP_NET_RAW)"
+            )
+        config = data / "demo.yaml"
+        config.write_text(world.configuration(with_icmp=with_icmp))
+        ways: dict[str, Sequence[str]] = {
+            agent.name: (
+                *("--broker", f"mqtt://{LOOPBACK}:{world.relay_port(agent.source)}"),
+                *("--source-address", agent.source),
+            )
+            for agent in AGENTS
+        }
+        yield _Plan(config, read.load(config), ways, world)
+
+
+async def _start(
+    supervisor: Supervisor, plan: _Plan, kind: broker.Kind, data: Path, page_port: int, broker_port: int
+) -> None:
+    """Broker, collector, agents: each stage begins when the one before is ready for it."""
+    program, password_file = broker.prepare(kind, data / "broker", broker_port)
+    common = ("--config", str(plan.config))
+    login = ("--username", broker.USER, "--password-file", str(password_file))
+
+    async def broker_accepts() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(LOOPBACK, broker_port)
+        except ConnectionError:
+            return False
+        writer.close()
+        return True
+
+    async def collector_is_ready() -> bool:
+        return await page.get(page_port, "/-/ready") is not None
+
+    async def agents_are_seen() -> bool:
+        metrics = await page.get(page_port, "/metrics")
+        return metrics is not None and set(plan.agent_options) <= {
+            name.decode() for name in _CONNECTED.findall(metrics)
+        }
+
+    await supervisor.start([program], broker_accepts)
+    way = ("--broker", f"mqtt://{LOOPBACK}:{broker_port}")
+    listen = ("--listen", f"{LOOPBACK}:{page_port}")
+    collector = Program("collector", [*_VEDETTE, "collector", "run", *common, *way, *login, *listen])
+    await supervisor.start([collector], collector_is_ready)
+    agents = [
+        Program(f"agent-{name}", [*_VEDETTE, "agent", "run", "--name", name, *common, *own_way, *login])
+        for name, own_way in plan.agent_options.items()
+    ]
+    await supervisor.start(agents, agents_are_seen)
+
+
+def _drill_handler(world: World, say: Callable[[str], None]) -> control.Handler:
+    async def handle(request: control.Request) -> control.Reply:
+        changed: list[str] = []
+        match request.do:
+            case "start":
+                if request.name is not None and await world.start(request.name):
+                    changed = [request.name]
+                    say(f"drill {request.name}: {DRILLS[request.name].expect}")
+            case "stop":
+                changed = await world.stop(request.name)
+                for name in changed:
+                    say(f"drill {name} ended: all of it turns green again")
+            case "list":
+                pass
+        states = [
+            control.DrillState(**structs.asdict(drill), active=drill.name in world.active)
+            for drill in DRILLS.values()
+        ]
+        return control.Reply(drills=states, changed=changed)
+
+    return handle
+
+
+def _summary(plan: _Plan, kind: broker.Kind, page_port: int, data: Path) -> list[str]:
+    base = f"http://{LOOPBACK}:{page_port}"
+    lines = [
+        f"Vedette {vedette.__version__} is up (broker: {kind})",
+        f"  page     {base}/",
+        f"  metrics  {base}/metrics",
+        f"  agents   {', '.join(plan.agent_options)}",
+        f"  checks   {len(plan.assignment.checks)}, from {plan.config}",
+        f"  logs     {data / 'logs'}",
+    ]
+    if plan.world is not None:
+        lines.append(
+            f"  drills   vedette drill start {next(iter(DRILLS))}   (or {', '.join(list(DRILLS)[1:])})"
+        )
+    return [*lines, "Ctrl-C ends everything."]

@@ -1,0 +1,96 @@
+"""The demo's name server on UDP and TCP, on one port of loopback."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Mapping
+
+import dns.exception
+import dns.flags
+import dns.message
+
+from vedette.errors import VedetteError
+from vedette.up.ports import LOOPBACK
+from vedette.up.world.listener import Listener, Serve, source_of
+from vedette.up.world.network import Network
+from vedette.up.world.zone import Fault, answer
+
+_QUERY_BYTES = 4096  # no query of this world comes near
+_IDLE_SECONDS = 10.0
+_PORT_ATTEMPTS = 20
+_DATAGRAMS_AT_ONCE = 64
+
+
+class NameServer:
+    """Answers from the zone as it is, or as `faults` bends it."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.faults: dict[str, Fault] = {}
+        self._listener, self._datagrams = _pair(self._serve)
+        self.port = self._listener.port
+
+    async def open(self) -> None:
+        await self._listener.open()
+        asyncio.get_running_loop().add_reader(self._datagrams, self._answer_datagrams)
+
+    async def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._datagrams)
+        self._datagrams.close()
+        await self._listener.close()
+
+    def _answer_datagrams(self) -> None:
+        with contextlib.suppress(OSError):  # none is left, or its sender cannot be reached
+            for _ in range(_DATAGRAMS_AT_ONCE):
+                data, source = self._datagrams.recvfrom(_QUERY_BYTES + 1)
+                if len(data) > _QUERY_BYTES or self._network.is_dark(source[0]):
+                    continue
+                wire = _reply(data, self.faults, 512)
+                if wire is not None:
+                    self._datagrams.sendto(wire, source)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """RFC 7766: one query after the other, each behind its length."""
+        while True:
+            async with asyncio.timeout(_IDLE_SECONDS):
+                length = int.from_bytes(await reader.readexactly(2), "big")
+                if length > _QUERY_BYTES:
+                    return
+                query = await reader.readexactly(length)
+            await self._network.pass_through(source_of(writer))
+            wire = _reply(query, self.faults, 65535)
+            if wire is None:
+                return
+            writer.write(len(wire).to_bytes(2, "big") + wire)
+            await writer.drain()
+
+
+def _reply(data: bytes, faults: Mapping[str, Fault], smallest_limit: int) -> bytes | None:
+    """The answer on the wire; None for what is no query."""
+    try:
+        query = dns.message.from_wire(data)
+        if query.flags & dns.flags.QR:  # a response; answering one would make two servers talk for ever
+            return None
+        response = answer(query, faults)
+        return response.to_wire(max_size=max(smallest_limit, query.payload))
+    except (dns.exception.DNSException, ValueError):
+        return None
+
+
+def _pair(serve: Serve) -> tuple[Listener, socket.socket]:
+    """A TCP listener and a UDP socket with the same port number."""
+    for _ in range(_PORT_ATTEMPTS):
+        listener = Listener(serve)
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.setblocking(False)
+        try:
+            datagrams.bind((LOOPBACK, listener.port))
+        except OSError as exc:
+            datagrams.close()
+            listener.abandon()
+            if exc.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return listener, datagrams
+    raise VedetteError("no port of 127.0.0.1 is free for both UDP and TCP")
