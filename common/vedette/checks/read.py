@@ -71,7 +71,7 @@ def checks_of(assignment: Assignment, agent: str) -> tuple[Check, ...]:
 
 
 def config_hash(assignment: Assignment) -> str:
-    """SHA-256 of what *assignment* means, in hex. Layout, comments and spelled-out defaults leave it alone."""
+    """SHA-256 of what *assignment* means, in hex. Layout, comments, spelled-out defaults leave it alone."""
     canonical = (
         sorted((_canonical(agent) for agent in assignment.agents), key=_name),
         sorted((_canonical(check) for check in assignment.checks), key=_name),

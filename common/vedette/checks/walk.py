@@ -199,6 +199,7 @@ def _scalar(
                 node.mark, path, f"{node.text} is out of bounds; use {_number(low)} to {_number(high)}"
             )
             return BAD
+        return float(value) if isinstance(info, kinds.FloatType) else value
     return value
 
 
