@@ -1,7 +1,6 @@
 """DNS messages: building queries, reading answers, judging them. No sockets, no clock."""
 
 from dns import version as _version
-
 from vedette.errors import VedetteError
 
 # Older ones follow a chain of compression pointers for seconds: one 64 KiB answer holds the loop for 52 s.

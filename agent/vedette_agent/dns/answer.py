@@ -5,8 +5,8 @@ the name before it or a pointer to it. `walk` reads that in microseconds and giv
 which `reading` then takes to dnspython. Where both read a message they agree; a property test holds that.
 """
 
+from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
-from socket import AF_INET6, inet_ntop
 from typing import NamedTuple
 
 from vedette_agent.dns.query import Query
@@ -77,7 +77,7 @@ def _walk(wire: bytes, query: Query) -> Answer:
         elif rdtype != asked:
             raise _Unusual
         elif asked == A and length == 4:
-            answers.append("%d.%d.%d.%d" % tuple(wire[at : at + 4]))
+            answers.append(inet_ntop(AF_INET, wire[at : at + 4]))
         elif asked == AAAA and length == 16:
             answers.append(inet_ntop(AF_INET6, wire[at : at + 16]))
         else:
@@ -118,7 +118,8 @@ def _skip(wire: bytes, at: int, authority: int, additional: int) -> int:
             raise _Unusual
         rdtype, _, ttl, length = _record(wire, at)
         if rdtype == OPT:
-            # RFC 6891 6.1.1: one, at the root, in the additional section; a version or an rcode above 15 is rare.
+            # RFC 6891 6.1.1: one, at the root, in the additional section. The top half of its TTL
+            # holds a version and the rest of an rcode above 15: both rare.
             if seen_opt or not root or number < authority or ttl >> 16:
                 raise _Unusual
             seen_opt = True

@@ -1,4 +1,4 @@
-"""Holds an answer against what the check expects. Pure: an answer goes in, a failure and its text come out."""
+"""Holds an answer against what the check expects: an answer goes in, a failure and its text come out."""
 
 import hashlib
 import ipaddress
@@ -13,12 +13,13 @@ from vedette_agent.dns.reading import rcode_text
 
 Verdict = tuple[Failure, str] | None  # None: as expected
 
-_RCODES = {
+RCODES = {
     "SERVFAIL": Failure.DNS_SERVFAIL,
     "NXDOMAIN": Failure.DNS_NXDOMAIN,
     "REFUSED": Failure.DNS_REFUSED,
 }
 _SHOWN = 5  # answers in a detail text
+_SEARCHED = 4096  # characters of one answer that a regular expression sees
 _NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "SRV", "SOA"})
 
 
@@ -30,7 +31,12 @@ def judge(answer: Answer, check: DnsCheck) -> Verdict:
         return _unexpected_rcode(rcode, answer, check)
     if answer.rcode != 0:
         return _flags(answer, check)
-    return _count(answer, check) or _content(answer, check, expect) or _ttl(answer, check) or _flags(answer, check)
+    return (
+        _count(answer, check)
+        or _content(answer, check, expect)
+        or _ttl(answer, check)
+        or _flags(answer, check)
+    )
 
 
 def _unexpected_rcode(rcode: str, answer: Answer, check: DnsCheck) -> Verdict:
@@ -38,7 +44,7 @@ def _unexpected_rcode(rcode: str, answer: Answer, check: DnsCheck) -> Verdict:
     detail = f"{rcode} for {check.query_name} {check.rdtype}; expected {wanted}"
     if rcode == "NOERROR":
         return Failure.DNS_RCODE, f"{detail} ({len(answer.answers)} {check.rdtype} records came)"
-    return _RCODES.get(rcode, Failure.DNS_RCODE), detail + _by_way_of(answer)
+    return RCODES.get(rcode, Failure.DNS_RCODE), detail + _by_way_of(answer)
 
 
 def _count(answer: Answer, check: DnsCheck) -> Verdict:
@@ -62,7 +68,7 @@ def _content(answer: Answer, check: DnsCheck, expect: DnsExpect) -> Verdict:
         problem = _wrong_set(answer, check.rdtype, expect)
     if problem is None and expect.matches is not None:
         pattern = _pattern(expect.matches)
-        odd = [text for text in answer.answers if not pattern.search(text)]
+        odd = [text for text in answer.answers if not pattern.search(text[:_SEARCHED])]
         problem = f"{_list(odd)} does not match {expect.matches!r}" if odd else None
     if problem is None and expect.within:
         nets = _networks(expect.within)
@@ -87,10 +93,11 @@ def _ttl(answer: Answer, check: DnsCheck) -> Verdict:
     expect, ttl = check.expect, answer.ttl
     if ttl is None:
         return None
+    what = f"TTL {ttl} s for {check.query_name} {check.rdtype}"
     if expect.min_ttl is not None and ttl < expect.min_ttl:
-        return Failure.DNS_WRONG_ANSWER, f"TTL {ttl} s for {check.query_name}; expected at least {expect.min_ttl} s"
+        return Failure.DNS_WRONG_ANSWER, f"{what}; expected at least {expect.min_ttl} s"
     if expect.max_ttl is not None and ttl > expect.max_ttl:
-        return Failure.DNS_WRONG_ANSWER, f"TTL {ttl} s for {check.query_name}; expected at most {expect.max_ttl} s"
+        return Failure.DNS_WRONG_ANSWER, f"{what}; expected at most {expect.max_ttl} s"
     return None
 
 
@@ -107,7 +114,7 @@ def _flags(answer: Answer, check: DnsCheck) -> Verdict:
 
 @lru_cache(maxsize=65536)
 def canonical(text: str, rdtype: str) -> str:
-    """One spelling for what is the same: addresses (RFC 5952), names in any case, with or without final dot."""
+    """One spelling for what is the same: addresses as RFC 5952, names without case and final dot."""
     if rdtype in ("A", "AAAA"):
         try:
             return str(ipaddress.ip_address(text))

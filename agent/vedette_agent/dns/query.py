@@ -28,7 +28,7 @@ class Query:
     def __init__(self, name: str, rdtype: str, recursion_desired: bool = True) -> None:
         """*name* is absolute. Raises ValueError when it cannot be a domain name, or the type is unknown."""
         try:
-            wire = dns.name.from_text(name).to_wire().lower()
+            wire = dns.name.from_text(name).canonicalize().to_digestable()
             self.rdtype = int(dns.rdatatype.from_text(rdtype))
         except (dns.exception.DNSException, UnicodeError) as exc:
             raise ValueError(f"{name} {rdtype}: {exc}") from exc

@@ -13,7 +13,7 @@ from vedette_agent.dns.answer import MAX_CHAIN, Answer, walk
 from vedette_agent.dns.query import Query
 
 MAX_BYTES = 65535  # what a TCP length prefix can say
-# dnspython takes about 50 µs a record, and follows at most 16 pointers a name: 256 records are 15 ms at worst.
+# dnspython takes about 50 µs a record, and follows at most 16 pointers a name.
 MAX_RECORDS = 256
 
 
@@ -106,7 +106,7 @@ def name_text(name: dns.name.Name) -> str:
 
 
 def rcode_text(rcode: int) -> str:
-    """"NXDOMAIN", or "RCODE3841" for what has no name."""
+    """ "NXDOMAIN", or "RCODE3841" for what has no name."""
     try:
         return dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
     except ValueError:

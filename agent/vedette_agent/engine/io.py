@@ -1,37 +1,69 @@
-"""What a prober may reach: the engine, the local addresses to bind, and the host's way to resolve names."""
+"""What a prober may reach: the engine, the shared sockets, the local addresses, and the host's names."""
 
 import asyncio
-import socket
 from collections.abc import Mapping
 
 from vedette.checks.model import Endpoint, Family
-from vedette.wire.failure import NotRun
-from vedette_agent.engine.record import ProbeSpoiled, Record
-from vedette_agent.engine.run import Engine
+from vedette.wire.messages import DnsFacts
+from vedette_agent.dns.query import Query
+from vedette_agent.engine import resolve
+from vedette_agent.engine.hostfiles import HostFiles
+from vedette_agent.engine.icmp import Echo, Pinger
+from vedette_agent.engine.record import Record
+from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
+from vedette_agent.engine.udp import Exchange, UdpPool
 
 
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "loop", "source")
+    __slots__ = ("engine", "files", "icmp", "loop", "source", "udp")
 
-    def __init__(self, engine: Engine, source: Mapping[Family, str] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, source: Mapping[Family, str] | None = None, files: HostFiles | None = None
+    ) -> None:
         self.engine = engine
         self.loop: asyncio.AbstractEventLoop = engine.loop
         self.source: Mapping[Family, str] = source or {}  # local address to bind, by family; may be empty
+        self.files = files or HostFiles()
+        self.udp = UdpPool(self.loop, self.source)
+        self.icmp = Pinger(self.loop, self.source)
 
     def close(self) -> None:
         """Close what is open. Probes in flight must have ended: stop the engine first."""
+        self.udp.close()
+        self.icmp.close()
+
+    async def ask(
+        self, server: Endpoint, query: Query, record: Record, patience: float | None = None
+    ) -> Exchange:
+        """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.
+
+        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error, and Unanswered after *patience*
+        seconds; without patience the probe's deadline ends it.
+        """
+        exchange = self.udp.exchange(server, query, patience)
+        try:
+            await suspend(exchange.arm)
+        except DeadlineExceeded as exc:
+            if exchange.strangers:
+                record.dns = DnsFacts(spoof_suspected=exchange.strangers)
+                exc.add_note(f"{exchange.strangers} false answers came; the last {exchange.complaint}")
+            raise
+        record.clock = "kernel" if exchange.is_kernel_timed else "monotonic"
+        return exchange
 
     async def resolve(self, host: str, family: Family, resolver: Endpoint | None, record: Record) -> str:
-        """The one address of *host* to probe, in canonical text form.
+        """The one address of *host* to probe, in canonical text form: the first that the answer gives.
 
         A literal gives itself. A name is looked up in /etc/hosts, then asked of *resolver*, or of the
         host's own name servers: that adds the phase "resolve" and sets `record.resolver`.
-        Raises ProbeFailed(dns.*), and ProbeSpoiled where the host has no name server.
+        Raises ProbeFailed(dns.*, net.*), and ProbeSpoiled where the host has no name server.
         """
-        try:
-            socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, host)
-        except OSError:
-            raise ProbeSpoiled(NotRun.NO_RESOLVER, f"{host} is a name") from None
-        return host
+        return await resolve.address_of(self, host, family, resolver, record)
+
+    async def ping(self, address: str, family: Family, payload_bytes: int) -> Echo:
+        """One ICMP echo; waits for the reply until the deadline. Raises ProbeFailed(net.unreachable)."""
+        echo = self.icmp.echo(address, family, payload_bytes)
+        await suspend(echo.arm)
+        return echo

@@ -14,6 +14,7 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from vedette.wire.failure import Failure
 from vedette_agent.engine.record import Record
 
 TICK = 0.02  # seconds; due probes leave and deadlines are swept on it
@@ -27,7 +28,9 @@ Done = Callable[["Run", BaseException | None], None]
 
 
 class DeadlineExceeded(Exception):
-    """The probe's timeout has passed."""
+    """The probe's timeout has passed. Its notes (PEP 678) are for people."""
+
+    failure: Failure | None = None  # set by a prober that knows more than its stage says
 
 
 class HostSuspended(Exception):

@@ -1,0 +1,76 @@
+"""One DNS question to one server, over UDP or TCP, and what it took."""
+
+import struct
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from vedette.checks.model import Endpoint
+from vedette.wire.failure import Failure
+from vedette_agent.dns.query import Query
+from vedette_agent.dns.reading import is_truncated, matches
+from vedette_agent.engine.record import PathError, ProbeFailed, Record
+from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.stream import connect
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+_READ_BYTES = 16384
+_length = struct.Struct(">H")
+
+
+class Asked(NamedTuple):
+    wire: bytes
+    seconds: float
+    transport: Literal["udp", "tcp"]
+    strangers: int
+
+
+async def ask(
+    io: "Io", server: Endpoint, query: Query, record: Record, patience: float | None = None
+) -> Asked:
+    """Ask over UDP, and over TCP if the answer says that it was cut (RFC 7766 5).
+
+    Raises as `Io.ask`; ProbeFailed(dns.truncated) when TCP does not bring the rest.
+    """
+    exchange = await io.ask(server, query, record, patience)
+    if not is_truncated(exchange.wire):
+        return Asked(exchange.wire, exchange.seconds, "udp", exchange.strangers)
+    try:
+        wire, seconds = await ask_tcp(io, server, query, record)
+    except (PathError, ProbeFailed) as exc:
+        why = exc.detail if isinstance(exc, ProbeFailed) else exc.strerror
+        raise ProbeFailed(
+            Failure.DNS_TRUNCATED, f"{server} cut its answer short, and over TCP: {why}"
+        ) from exc
+    except DeadlineExceeded as exc:
+        exc.failure = Failure.DNS_TRUNCATED
+        exc.add_note(f"{server} cut its answer short, and did not answer over TCP")
+        raise
+    return Asked(wire, exchange.seconds + seconds, "tcp", exchange.strangers)
+
+
+async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> tuple[bytes, float]:
+    """Ask over TCP: the answer, and seconds from the query to its last byte. Adds the phase "connect".
+
+    Raises PathError, and ProbeFailed(dns.malformed) when what comes is no answer to this question.
+    """
+    stage = record.stage
+    with await connect(io, server.address, server.port, record) as stream:
+        record.stage = stage
+        sent = query.draw()
+        started = stream.now()
+        await stream.send(_length.pack(len(sent)) + sent)
+        data = b""
+        # The length prefix bounds the message: 64 KiB.
+        while len(data) < 2 or len(data) < 2 + _length.unpack_from(data)[0]:
+            more = await stream.recv(_READ_BYTES)
+            if not more:
+                raise ProbeFailed(
+                    Failure.DNS_MALFORMED, f"{server} closed the connection before its answer was whole"
+                )
+            data += more
+        ended, _ = stream.arrived(started)
+    wire = data[2:]
+    if len(wire) != _length.unpack_from(data)[0] or not matches(wire, sent, query.end):
+        raise ProbeFailed(Failure.DNS_MALFORMED, f"{server} answered another question over TCP")
+    return wire, ended - started

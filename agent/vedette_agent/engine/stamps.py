@@ -1,0 +1,125 @@
+"""The kernel's own timestamps of datagrams, and the userland ones that stand in for them.
+
+Stamps are CLOCK_REALTIME, which can step. So each end is also read from both clocks in userland: when the
+distance between the clocks changed in between, or the kernel's figure is impossible beside the monotonic
+one, the stamps are discarded and the monotonic figure holds.
+"""
+
+import errno
+import os
+import socket
+import struct
+import sys
+import time
+from typing import NamedTuple
+
+# linux/net_tstamp.h, linux/errqueue.h; Python's socket module has none of them.
+SO_TIMESTAMPING = 37
+_TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 11
+_FLAGS = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
+IP_RECVERR = 11
+IPV6_RECVERR = 25
+MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)
+ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_STAMP = 2, 3, 4
+
+ANCILLARY_BYTES = 256  # a stamp (64), an extended error with its offender (64), a hop limit (24)
+_QUOTE_BYTES = 512  # of our own datagram, as an ICMP error quotes it
+
+_stamp = struct.Struct("@qq").unpack_from  # the first of three timespecs: the software one
+_extended_error = struct.Struct("@IBBBBII").unpack_from
+_AF_INET, _AF_INET6 = (int(family).to_bytes(2, sys.byteorder) for family in (socket.AF_INET, socket.AF_INET6))
+
+MAX_STEP_NS = 1_000_000  # by which the two clocks may part during a probe, and
+MAX_SLEW = 1000  # one part in this many more: NTP slews at up to 500 ppm
+
+
+class Notice(NamedTuple):
+    """One entry of a socket's error queue: a transmit stamp, or an ICMP error about a datagram of ours."""
+
+    origin: int
+    errno: int
+    key: int  # of a stamp: the how manieth datagram of the socket left
+    stamp: int  # nanoseconds since the epoch; 0: none
+    quote: bytes  # of an error: the start of what we had sent
+    address: tuple[str, int]  # of an error: where we had sent it
+    offender: str  # of an error: who reports it; "" when unknown
+
+    @property
+    def text(self) -> str:
+        """Of an error: what is said about which address, and by whom."""
+        what = "port unreachable" if self.errno == errno.ECONNREFUSED else os.strerror(self.errno).lower()
+        return f"{self.address[0]} is not reached: {what}" + (
+            f", says {self.offender}" if self.offender else ""
+        )
+
+
+def enable(sock: socket.socket) -> bool:
+    """Ask for stamps of both directions and for ICMP errors on the error queue. False: no stamps here."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _FLAGS)
+    except OSError:  # sandboxes that emulate Linux lack it
+        return False
+    return True
+
+
+def received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The receive stamp in nanoseconds since the epoch; 0 when there is none."""
+    for level, kind, data in ancillary:
+        if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET and len(data) >= 16:
+            seconds, nanoseconds = _stamp(data)
+            return int(seconds * 1_000_000_000 + nanoseconds)
+    return 0
+
+
+def next_notice(sock: socket.socket) -> Notice | None:
+    """Take one entry off the error queue; None when it is empty."""
+    try:
+        quote, ancillary, _, address = sock.recvmsg(_QUOTE_BYTES, ANCILLARY_BYTES, MSG_ERRQUEUE)
+    except OSError:
+        return None
+    origin = number = key = 0
+    offender = ""
+    for level, kind, data in ancillary:
+        is_v4 = level == socket.IPPROTO_IP and kind == IP_RECVERR
+        if (is_v4 or (level == socket.IPPROTO_IPV6 and kind == IPV6_RECVERR)) and len(data) >= 16:
+            number, origin, _, _, _, _, key = _extended_error(data)
+            offender = _offender(data[16:], is_v4)
+    stamp = received_at(ancillary) if origin == ORIGIN_STAMP else 0
+    return Notice(origin, number, key, stamp, quote, address, offender)
+
+
+def _offender(data: bytes, is_v4: bool) -> str:
+    if is_v4 and len(data) >= 8 and data[:2] == _AF_INET:
+        return socket.inet_ntop(socket.AF_INET, data[4:8])
+    if not is_v4 and len(data) >= 24 and data[:2] == _AF_INET6:
+        return socket.inet_ntop(socket.AF_INET6, data[8:24])
+    return ""
+
+
+class Stopwatch:
+    """Times one exchange by both clocks and the kernel's stamps."""
+
+    __slots__ = ("_mono", "_real", "tx")
+
+    def __init__(self) -> None:
+        self.tx = 0  # the transmit stamp, once it is known
+        self._mono = time.monotonic_ns()
+        self._real = time.time_ns()
+
+    def stop(self, rx: int) -> tuple[float, bool]:
+        """Seconds since the start, or between the stamps when both are there and credible (then True)."""
+        mono = time.monotonic_ns() - self._mono
+        real = time.time_ns() - self._real
+        return judge(mono, real, rx - self.tx if rx and self.tx else None)
+
+
+def judge(mono: int, real: int, kernel: int | None) -> tuple[float, bool]:
+    """The credible one of three readings of one duration in nanoseconds; seconds, and if the kernel's."""
+    slack = MAX_STEP_NS + mono // MAX_SLEW
+    if kernel is None or not -slack <= real - mono <= slack or not 0 <= kernel <= mono + slack:
+        return mono / 1e9, False
+    return kernel / 1e9, True

@@ -1,0 +1,285 @@
+"""DNS over UDP on a few shared sockets: no socket, task or timer per query.
+
+A shared port would leave an off-path attacker with only the id to guess. So there are several sockets in
+turn, each is replaced after a few queries or seconds (what is still awaited on an old one keeps it open),
+and a datagram settles a query only when address, port, id, question and letter case are all those of the
+query. Anything else is ignored and counted against the query that it pretends to answer.
+
+A server that does not repeat the letter case of the question, against RFC 1035 and what resolvers in the
+field rely on, is therefore never heard: its probes end in a timeout whose text names the case. To accept
+such answers would give the attacker back what the case takes from him.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from vedette.checks.model import Endpoint, Family
+from vedette.wire.failure import Failure
+from vedette_agent.dns.query import Query
+from vedette_agent.dns.reading import is_answer
+from vedette_agent.engine import stamps
+from vedette_agent.engine.record import ProbeFailed
+from vedette_agent.engine.run import Disarm, Run
+
+SOCKETS = 4  # in turn, per family
+QUERIES = 64  # per socket; so this is also the most that can be pending on one
+AGE = 10.0  # seconds after which a socket takes no new query
+READS = 64  # datagrams, or notices, per callback: a flood must not hold the loop
+MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
+
+Address = tuple[Any, ...]  # as the socket module gives it
+
+
+class Unanswered(Exception):
+    """No answer within the patience for this one question; the probe itself may have time left."""
+
+
+class Exchange:
+    """One query in flight, then its answer."""
+
+    __slots__ = (
+        "_address",
+        "_patience",
+        "_query",
+        "_socket",
+        "_timer",
+        "complaint",
+        "is_kernel_timed",
+        "run",
+        "seconds",
+        "sent",
+        "strangers",
+        "watch",
+        "wire",
+    )
+
+    def __init__(self, sock: "_Socket", address: Address, query: Query, patience: float | None) -> None:
+        self._socket = sock
+        self._address = address
+        self._query = query
+        self._patience = patience
+        self._timer: asyncio.TimerHandle | None = None
+        self.run: Run
+        self.watch: stamps.Stopwatch
+        self.sent = b""
+        self.wire = b""  # the answer
+        self.seconds = 0.0
+        self.is_kernel_timed = False
+        self.strangers = 0  # datagrams that pretended to be the answer
+        self.complaint = ""  # what was wrong with the last of them
+
+    def arm(self, run: Run) -> Disarm:
+        """Send. The run is resumed with this exchange, or sees ProbeFailed or Unanswered."""
+        self.run = run
+        self._socket.send(self, self._address, self._query)
+        if self._patience is not None:
+            self._timer = self._socket.loop.call_later(self._patience, run.throw, Unanswered())
+        return self._disarm
+
+    def _disarm(self) -> None:
+        self._socket.forget(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def settle(self, wire: bytes, rx: int) -> None:
+        self.seconds, self.is_kernel_timed = self.watch.stop(rx)
+        self.wire = wire
+        self.run.resume(self)
+
+    def complaint_about(self, wire: bytes, address: Address) -> str:
+        """Why *wire* from *address* is not the answer; "" if it is."""
+        if address != self._address:
+            return f"came from {Endpoint(*address[:2])}"
+        if wire[:2] != self.sent[:2]:
+            return "has another id"
+        end = self._query.end
+        if is_answer(wire, self.sent, end):
+            return ""
+        if wire[12:end].lower() == self.sent[12:end].lower() and wire[12:end] != self.sent[12:end]:
+            return "does not repeat the letter case of the question"
+        return "is not an answer to the question"
+
+    def is_imitated_by(self, wire: bytes, address: Address) -> bool:
+        """Whether *wire*, whose id is that of no query, has the question or the sender of this one."""
+        end = self._query.end
+        return address == self._address or wire[12:end].lower() == self.sent[12:end].lower()
+
+    def is_quoted_by(self, notice: stamps.Notice) -> bool:
+        return notice.address[:2] == self._address[:2] and self.sent.startswith(
+            notice.quote[: len(self.sent)]
+        )
+
+
+class _Socket:
+    """One local port, until its last pending query ends."""
+
+    __slots__ = ("_born", "_late", "_pending", "_sent", "loop", "sock")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
+        self.loop = loop
+        self._born = loop.time()
+        self._pending: dict[bytes, Exchange] = {}
+        self._late: dict[int, Exchange] = {}  # by the number of the datagram: whose transmit stamp is missing
+        self._sent = 0
+        self.sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.sock.setblocking(False)
+            stamps.enable(self.sock)
+            if source is not None:
+                self.sock.bind(socket_address(source, 0))
+        except BaseException:
+            self.sock.close()
+            raise
+        loop.add_reader(self.sock, self._readable)
+
+    def is_spent(self, now: float) -> bool:
+        return self._sent >= QUERIES or now - self._born > AGE
+
+    def send(self, exchange: Exchange, address: Address, query: Query) -> None:
+        pending = self._pending
+        wire = query.draw()
+        while wire[:2] in pending:
+            wire = query.draw()
+        exchange.sent = wire
+        exchange.watch = stamps.Stopwatch()
+        try:
+            self.sock.sendto(wire, address)
+        except OSError:
+            # An ICMP error about an earlier query fails the next call, whatever that is; the kernel then
+            # forgets it, and the error queue still names the query. A second failure is our own.
+            exchange.watch = stamps.Stopwatch()
+            try:
+                self.sock.sendto(wire, address)
+            except OSError as exc:
+                self._sent = QUERIES  # no more here: the kernel may have numbered what it did not send
+                if isinstance(exc, BlockingIOError):
+                    raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
+                raise
+        pending[wire[:2]] = exchange
+        key, self._sent = self._sent, self._sent + 1
+        # The stamp is there already, unless the interface queues.
+        notice = stamps.next_notice(self.sock)
+        if notice is not None and notice.origin == stamps.ORIGIN_STAMP and notice.key == key:
+            exchange.watch.tx = notice.stamp
+            return
+        self._late[key] = exchange
+        if notice is not None:  # settling it now could resume another run while this one arms
+            self.loop.call_soon(self._take_notice, notice)
+
+    def forget(self, exchange: Exchange) -> None:
+        self._pending.pop(exchange.sent[:2], None)
+        if self._late:
+            self._late = {key: late for key, late in self._late.items() if late is not exchange}
+
+    def close_if_idle(self) -> bool:
+        if self._pending:
+            return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        self.loop.remove_reader(self.sock)
+        self.sock.close()
+
+    def _readable(self) -> None:
+        receive = self.sock.recvmsg
+        for number in range(READS):
+            try:
+                wire, ancillary, _, address = receive(MAX_DATAGRAM, stamps.ANCILLARY_BYTES)
+            except OSError:  # nothing more, or an ICMP error whose details are on the error queue
+                if number == 0:
+                    self._take_notices()
+                return
+            exchange = self._pending.get(wire[:2])
+            if exchange is not None and not exchange.watch.tx:
+                self._take_notices()  # the stamp may wait there; so may the end of this very query
+                exchange = self._pending.get(wire[:2])
+            if exchange is not None and not exchange.complaint_about(wire, address):
+                exchange.settle(wire, stamps.received_at(ancillary))
+            else:
+                self._blame(wire, address)
+            if not self._pending:
+                return  # the loop calls again if there is more
+
+    def _blame(self, wire: bytes, address: Address) -> None:
+        """Count a datagram that is no answer against the query that it pretends to answer, if any."""
+        exchange = self._pending.get(wire[:2])
+        if exchange is None:
+            imitated = (each for each in self._pending.values() if each.is_imitated_by(wire, address))
+            exchange = next(imitated, None)
+        if exchange is not None:
+            exchange.strangers += 1
+            exchange.complaint = exchange.complaint_about(wire, address)
+
+    def _take_notices(self) -> None:
+        for _ in range(READS):
+            notice = stamps.next_notice(self.sock)
+            if notice is None:
+                return
+            self._take_notice(notice)
+
+    def _take_notice(self, notice: stamps.Notice) -> None:
+        if notice.origin == stamps.ORIGIN_STAMP:
+            late = self._late.pop(notice.key, None)
+            if late is not None:
+                late.watch.tx = notice.stamp
+        elif notice.origin in (stamps.ORIGIN_ICMP, stamps.ORIGIN_ICMP6):
+            # Old routers quote no more than the UDP header: then only a sole query to that server is meant.
+            meant = [each for each in self._pending.values() if each.is_quoted_by(notice)]
+            if meant and (len(meant) == 1 or len(notice.quote) > 2):
+                meant[0].run.throw(path_error(notice))
+
+
+class UdpPool:
+    """The sockets of both families."""
+
+    __slots__ = ("_loop", "_old", "_slots", "_source", "_turn")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str]) -> None:
+        self._loop = loop
+        self._source = source
+        self._slots: dict[Family, list[_Socket | None]] = {4: [None] * SOCKETS, 6: [None] * SOCKETS}
+        self._old: list[_Socket] = []  # they take no new query and close when none is pending
+        self._turn = 0
+
+    def exchange(self, server: Endpoint, query: Query, patience: float | None = None) -> Exchange:
+        """A query for *server*, to be sent by arming it. Raises OSError when no socket can be had."""
+        family: Family = 6 if ":" in server.address else 4
+        self._turn = turn = (self._turn + 1) % SOCKETS
+        slots = self._slots[family]
+        sock = slots[turn]
+        if sock is None or sock.is_spent(self._loop.time()):
+            if sock is not None:
+                slots[turn] = None
+                self._old.append(sock)
+            self._old = [each for each in self._old if not each.close_if_idle()]
+            sock = slots[turn] = _Socket(self._loop, family, self._source.get(family))
+        return Exchange(sock, socket_address(*server), query, patience)
+
+    def close(self) -> None:
+        for sock in (*self._slots[4], *self._slots[6], *self._old):
+            if sock is not None:
+                sock.close()
+        self._slots = {4: [None] * SOCKETS, 6: [None] * SOCKETS}
+        self._old = []
+
+
+@lru_cache(maxsize=4096)
+def socket_address(address: str, port: int) -> Address:
+    """As the socket module gives it for what comes from there. Raises OSError if *address* is no literal."""
+    found = socket.getaddrinfo(
+        address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+    )
+    return found[0][4]
+
+
+def path_error(notice: stamps.Notice) -> ProbeFailed:
+    """The failure that an ICMP error means for the datagram it quotes."""
+    if notice.errno == errno.ECONNREFUSED:
+        where = Endpoint(notice.address[0], notice.address[1])
+        return ProbeFailed(Failure.NET_REFUSED, f"nothing listens on {where}: {notice.text}")
+    return ProbeFailed(Failure.NET_UNREACHABLE, notice.text)
