@@ -85,6 +85,8 @@ def classify(error: BaseException, stage: Stage, timeout: float, stalled: float)
     *stalled*: seconds of our own stalls that overlap the run.
     """
     match error:
+        case DeadlineExceeded() | ProbeFailed(__cause__=DeadlineExceeded()) if stalled >= LAG_SHARE * timeout:
+            return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"
         case ProbeFailed():
             return "fail", error.failure, error.detail
         case ProbeSpoiled():
@@ -92,7 +94,9 @@ def classify(error: BaseException, stage: Stage, timeout: float, stalled: float)
         case DeadlineExceeded():
             if stalled >= LAG_SHARE * timeout:
                 return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"
-            return "fail", _TIMEOUT[stage], f"waited for {_WAITED_FOR[stage]}; {timeout:g} s are over"
+            waited = f"waited for {_WAITED_FOR[stage]}; {timeout:g} s are over"
+            detail = "; ".join([waited, *getattr(error, "__notes__", ())])
+            return "fail", error.failure or _TIMEOUT[stage], detail
         case HostSuspended():
             return "not_run", NotRun.SUSPENDED, "the host slept while the probe ran"
         case AgentStopped():
@@ -111,7 +115,8 @@ def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         code = getattr(error, "verify_code", None)
         said = getattr(error, "verify_message", None) or str(error)
-        return _VERIFY.get(code, Failure.TLS_UNTRUSTED) if code is not None else Failure.TLS_UNTRUSTED, said
+        failure = Failure.TLS_UNTRUSTED if code is None else _VERIFY.get(code, Failure.TLS_UNTRUSTED)
+        return failure, "; ".join([said, *getattr(error, "__notes__", ())])
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure.TLS_HANDSHAKE, "the peer closed the connection in the TLS handshake"
     if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):

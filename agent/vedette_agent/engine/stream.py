@@ -17,6 +17,7 @@ minutes, and an agent that watches many dead targets would pile up such orphans.
 import errno
 import os
 import socket
+import ssl
 import struct
 import time
 from types import TracebackType
@@ -39,6 +40,9 @@ _RETRANSMITS_AT: Final = 100  # tcpi_total_retrans
 _RESET: Final = struct.pack("ii", 1, 0)
 _timespec = struct.Struct("qq")
 _u32 = struct.Struct("I")
+
+# Both sides know that it is over; a reset could overtake the TLS alert that says why.
+IN_ORDER: Final = (ProbeFailed, ssl.SSLError)
 
 
 class Stream:
@@ -72,6 +76,13 @@ class Stream:
             rest = rest[sent:]
             await suspend(self._until_writable)
 
+    def send_once(self, data: bytes) -> None:
+        """Offer *data* to the kernel, for a last word that need not arrive."""
+        try:
+            self._sock.send(data)
+        except OSError:
+            pass
+
     async def recv(self, max_bytes: int) -> bytes:
         """The next bytes, at most *max_bytes*; b"" at the end.
 
@@ -87,6 +98,9 @@ class Stream:
                 raise PathError(exc.errno, exc.strerror) from exc
             self._stamp = _received_at(ancillary)
             return data
+
+    def now(self) -> float:
+        return self._loop.time()
 
     def arrived(self, since: float) -> tuple[float, bool]:
         """When the bytes of the last `recv` came in, by the loop's clock, and whether the kernel says so.
@@ -123,7 +137,7 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if kind is None or issubclass(kind, ProbeFailed):
+        if kind is None or issubclass(kind, IN_ORDER):
             self.close()
         else:
             self.abort()

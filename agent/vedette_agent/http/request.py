@@ -1,0 +1,124 @@
+"""Where a request goes and what its bytes are, for the first hop and for redirects.
+
+A redirect's target is chosen by the peer: it is parsed strictly, may only be http or https, and never carries
+credentials to another origin (RFC 9110 15.4).
+"""
+
+import re
+from functools import lru_cache
+from typing import Final, NamedTuple
+from urllib.parse import quote, urljoin, urlsplit
+
+from vedette import __version__
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+MAX_LOCATION: Final = 8192
+_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|[0-9a-fA-F:.]{2,45}")
+# Kept as the peer wrote it: RFC 3986 reserved and unreserved characters and existing escapes.
+_KEPT: Final = "%/:?#[]@!$&'()*+,;=-._~"
+# What belongs to one origin only. Host is ours to write unless the operator set it for the first origin.
+_OF_ONE_ORIGIN: Final = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
+_OF_THE_BODY: Final = frozenset({"content-length", "content-type", "content-encoding", "transfer-encoding"})
+
+
+class BadTarget(ValueError):
+    """A URL that cannot be requested. The message is for people."""
+
+
+class Hop(NamedTuple):
+    """One request of a chain."""
+
+    scheme: str
+    host: str  # a name or a literal address, without brackets
+    port: int
+    path: str  # with the query
+    method: str
+    headers: tuple[tuple[str, str], ...]
+    body: str | None
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return self.scheme, self.host.lower(), self.port
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+@lru_cache(maxsize=4096)
+def opening(
+    url: str, method: str, headers: tuple[tuple[str, str], ...], body: str | None
+) -> tuple[Hop, bytes]:
+    """What a check asks for, and its bytes on the wire: the same at every run. Raises BadTarget."""
+    hop = Hop(*_parts(url), method.upper(), headers, body)
+    return hop, encoded(hop)
+
+
+def following(hop: Hop, status: int, location: str) -> Hop:
+    """The hop that a redirect names. Raises BadTarget."""
+    if len(location) > MAX_LOCATION:
+        raise BadTarget(f"a URL of {len(location)} characters, {MAX_LOCATION} are followed")
+    try:
+        target = urljoin(hop.url, location)
+    except ValueError as exc:
+        raise BadTarget(f"{location[:100]!r} is not a URL") from exc
+    scheme, host, port, path = _parts(target)
+    method, headers, body = hop.method, hop.headers, hop.body
+    # RFC 9110 15.4.2-4: 303 turns any method into GET; after 301 and 302 everybody does so with POST.
+    if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+        method, body = "GET", None
+        headers = tuple(h for h in headers if h[0].lower() not in _OF_THE_BODY)
+    found = Hop(scheme, host, port, path, method, headers, body)
+    if found.origin != hop.origin:
+        headers = tuple(h for h in headers if h[0].lower() not in _OF_ONE_ORIGIN)
+        found = found._replace(headers=headers)
+    return found
+
+
+def encoded(hop: Hop) -> bytes:
+    """The request as it goes on the wire."""
+    own = {
+        "host": hop.authority,
+        "user-agent": f"vedette/{__version__}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "connection": "close",
+    }
+    given = {name.lower() for name, _ in hop.headers}
+    body = b"" if hop.body is None else hop.body.encode()
+    if hop.body is not None or hop.method in ("POST", "PUT", "PATCH"):  # RFC 9110 8.6
+        own["content-length"] = str(len(body))
+    lines = [f"{hop.method} {hop.path} HTTP/1.1"]
+    lines += [f"{name.title()}: {value}" for name, value in own.items() if name not in given]
+    lines += [f"{name}: {value}" for name, value in hop.headers]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise BadTarget("a header or the method has a line break in it")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def _parts(url: str) -> tuple[str, str, int, str]:
+    try:
+        split = urlsplit(url)
+        host, port = split.hostname or "", split.port
+    except ValueError as exc:
+        raise BadTarget(f"{url[:100]!r} is not a URL: {exc}") from exc
+    scheme = split.scheme.lower()
+    if scheme not in _PORTS:
+        raise BadTarget(f"{url[:100]!r} is neither http nor https")
+    if not host.isascii() and len(host) <= 253:
+        try:
+            host = host.encode("idna").decode("ascii")
+        except UnicodeError as exc:
+            raise BadTarget(f"{host[:100]!r} is not a host name") from exc
+    if not _HOST.fullmatch(host):
+        raise BadTarget(f"{host[:100]!r} is not a host name")
+    path = split.path or "/"
+    if split.query:
+        path += f"?{split.query}"
+    return scheme, host, port or _PORTS[scheme], quote(path, safe=_KEPT)

@@ -1,0 +1,53 @@
+"""The prober of a check. Each kind's module is imported when the first check of that kind runs."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, assert_never
+
+from vedette.checks.model import Check, DnsCheck, HttpCheck, IcmpCheck, TcpCheck, TlsCheck
+from vedette_agent.engine.record import ProbeSpoiled, Record
+from vedette_agent.engine.run import Prober
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+
+def prober(check: Check, io: "Io", record: Record) -> Prober:
+    """A coroutine for `Engine.start` that probes *check* once and fills in *record*."""
+    match check:
+        case DnsCheck():
+            from vedette_agent.probers.dns import probe_dns
+
+            return probe_dns(check, io, record)
+        case HttpCheck():
+            from vedette_agent.probers.http import probe_http
+
+            return probe_http(check, io, record)
+        case TcpCheck():
+            from vedette_agent.probers.tcp import probe_tcp
+
+            return probe_tcp(check, io, record)
+        case TlsCheck():
+            from vedette_agent.probers.tls import probe_tls
+
+            return probe_tls(check, io, record)
+        case IcmpCheck():
+            from vedette_agent.probers.icmp import probe_icmp
+
+            return probe_icmp(check, io, record)
+        case _:
+            assert_never(check)
+
+
+def prepare(checks: Iterable[Check]) -> None:
+    """Load trust stores ahead of the first probe: that takes tens of milliseconds, and would stall others.
+
+    What cannot be loaded is told by the probes that need it.
+    """
+    from vedette_agent.engine.tls import context
+
+    for check in checks:
+        if isinstance(check, TlsCheck) or (isinstance(check, HttpCheck) and check.url.startswith("https:")):
+            try:
+                context(check.tls)
+            except ProbeSpoiled:
+                pass

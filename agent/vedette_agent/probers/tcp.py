@@ -1,0 +1,67 @@
+"""Probes a TCP port: a connection and, if the check says so, a short conversation."""
+
+from typing import TYPE_CHECKING, Final
+
+from vedette.checks.model import TcpCheck
+from vedette.wire.failure import Failure
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.stream import Stream, connect
+from vedette_agent.pattern import compiled
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+MAX_BYTES: Final = 64 * 1024
+_SHOWN: Final = 60
+_EAGER_SEARCHES: Final = 64
+
+
+async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
+    """The port accepts; what is sent is taken; what is expected comes before the end and within MAX_BYTES."""
+    record.stage = "resolve"
+    address = await io.resolve(check.host, check.family, check.resolver, record)
+    with await connect(io, address, check.port, record) as stream:
+        record.stage = "tcp"
+        asked = stream.now()
+        if check.send is not None:
+            await stream.send(check.send.encode())
+        if check.expect is not None:
+            await _expect(check.expect, stream, asked, record)
+
+
+async def _expect(pattern: str, stream: Stream, asked: float, record: Record) -> None:
+    search = compiled(pattern).search
+    seen = bytearray()
+    searches = searched = 0
+    first = asked
+    while True:
+        try:
+            data = await stream.recv(MAX_BYTES - len(seen))
+        except DeadlineExceeded as exc:
+            if not seen:
+                raise
+            raise _mismatch(Failure.TCP_EXPECT, "no match", pattern, seen) from exc
+        if not seen:
+            first, is_kernel = stream.arrived(asked)
+            if not is_kernel:
+                record.clock = "monotonic"
+            record.add_phase("processing", first - asked)
+        seen += data
+        is_last = not data or len(seen) >= MAX_BYTES
+        # A peer that sends byte by byte could have us search 64 KiB as many times: after a while, what is
+        # searched must have grown by an eighth.
+        if is_last or searches < _EAGER_SEARCHES or len(seen) >= searched + searched // 8:
+            searches, searched = searches + 1, len(seen)
+            if search(seen.decode("utf-8", "replace")):
+                record.add_phase("transfer", stream.arrived(first)[0] - first)
+                return
+        if not data:
+            raise _mismatch(Failure.TCP_CLOSED, "closed before a match", pattern, seen)
+        if is_last:
+            raise _mismatch(Failure.TCP_EXPECT, "no match", pattern, seen)
+
+
+def _mismatch(failure: Failure, what: str, pattern: str, seen: bytearray) -> ProbeFailed:
+    came = f"{len(seen)} bytes came: {bytes(seen[:_SHOWN])!r}" if seen else "nothing came"
+    return ProbeFailed(failure, f"{what} for {pattern[:80]!r}; {came}")
