@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -20,6 +20,7 @@ from ruamel.yaml.events import (
     ScalarEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.reader import ReaderError
 
 from vedette.checks.problems import Mark, Problem, quoted
 
@@ -72,9 +73,12 @@ def compose(text: str) -> Node | None:
         for event in YAML(typ="safe", pure=True).parse(text):
             composer.take(event)
     except MarkedYAMLError as exc:
-        raise Unreadable(_mark(exc.problem_mark), _explained(exc)) from exc
-    except YAMLError as exc:
-        raise Unreadable(None, f"{str(exc).splitlines()[0]}; remove that character") from exc
+        raise _explained(exc) from exc
+    except ReaderError as exc:
+        before = text[: exc.position]
+        mark = Mark(before.count("\n"), len(before) - before.rfind("\n") - 1)
+        what = f"character U+{ord(text[exc.position]):04X} is not allowed in YAML"
+        raise Unreadable(mark, f"{what}; remove it, or write an escape in double quotes") from exc
     return composer.root
 
 
@@ -180,21 +184,25 @@ def _mark(mark: object) -> Mark:
     return Mark(getattr(mark, "line", 0), getattr(mark, "column", 0))
 
 
-def _explained(exc: MarkedYAMLError) -> str:
+def _explained(exc: MarkedYAMLError) -> Unreadable:
     """The parser's own words, and for the usual slips what to do about them."""
     problem = str(exc.problem)
+    opened = _mark(exc.context_mark)
+    mark = _mark(exc.problem_mark)
+    if "unexpected end of stream" in problem:
+        return Unreadable(opened, "a quote that never closes; close it")
     if "'\\t'" in problem:
-        return "a tab where YAML wants spaces; indent with spaces"
-    if "mapping values are not allowed" in problem:
-        return "a second `: ` in one plain value; put the value in quotes"
-    if "could not find expected ':'" in problem:
-        return "a key without its colon; write `key: value`"
-    if "expected <block end>" in problem:
-        return "the indentation does not fit the lines above; align it with its siblings"
-    if "unexpected end of stream" in problem and exc.context:
-        return "a quote that never closes; close it"
-    if "<stream end>" in problem:
-        return "a bracket that never closes; close it"
-    if "cannot start any token" in problem:
-        return f"{problem}; put the value in quotes"
-    return f"{problem}; mend the YAML here"
+        what = "a tab where YAML wants spaces; indent with spaces"
+    elif "mapping values are not allowed" in problem:
+        what = "a second `: ` in one plain value; put the value in quotes"
+    elif "could not find expected ':'" in problem:
+        what = "a key without its colon; write `key: value`"
+    elif "expected <block end>" in problem:
+        what = "the indentation does not fit the lines above; align it with its siblings"
+    elif "expected ',' or" in problem:
+        what = f"the bracket of line {opened.line + 1} is still open; close it, or write the comma that is missing"
+    elif "cannot start any token" in problem:
+        what = f"{problem}; put the value in quotes"
+    else:
+        what = f"{problem}; mend the YAML here"
+    return Unreadable(mark, what)

@@ -71,7 +71,7 @@ def dotted(path: Path) -> str:
 
 def quoted(value: str) -> str:
     """*value* for a message: printable, in double quotes, at most 60 characters of it."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value[:60])
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in value[:60])
     return f'"{shown}…"' if len(value) > 60 else f'"{shown}"'
 
 

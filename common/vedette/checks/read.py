@@ -20,32 +20,12 @@ MAX_BYTES: Final = 4 << 20
 
 def load(path: Path) -> Assignment:
     """The assignment in the file at *path*. Raises ConfigError with one line for every problem."""
-    name = str(path)
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError as exc:
-        raise BadConfig(name, [_whole("no such file; check the path")]) from exc
-    except IsADirectoryError as exc:
-        raise BadConfig(name, [_whole("is a directory; name the file in it")]) from exc
-    except PermissionError as exc:
-        raise BadConfig(name, [_whole("may not be read by this user; change its mode or owner")]) from exc
-    except OSError as exc:
-        raise BadConfig(name, [_whole(f"cannot be read ({exc.strerror}); check the path")]) from exc
-    if len(raw) > MAX_BYTES:
-        raise BadConfig(name, [_whole(f"more than {MAX_BYTES >> 20} MiB; split the configuration")])
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        before = raw[: exc.start].decode("utf-8-sig")
-        mark = Mark(before.count("\n"), len(before) - before.rfind("\n") - 1)
-        problem = Problem(mark, (), f"byte 0x{raw[exc.start]:02x} is not UTF-8; save the file as UTF-8")
-        raise BadConfig(name, [problem]) from exc
-    return loads(text, name)
+    return loads(_bytes(path), str(path))
 
 
-def loads(text: str, name: str) -> Assignment:
-    """The assignment in *text*; *name* is what messages call the file."""
+def loads(raw: bytes, name: str) -> Assignment:
+    """The assignment in *raw*; *name* is what messages call the file."""
+    text = _text(raw, name)
     try:
         root = compose(text)
     except Unreadable as exc:
@@ -58,6 +38,33 @@ def loads(text: str, name: str) -> Assignment:
     if report.problems or assignment is None:
         raise BadConfig(name, report.problems, text)
     return msgspec.structs.replace(assignment, config_hash=config_hash(assignment))
+
+
+def _bytes(path: Path) -> bytes:
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as exc:
+        raise BadConfig(name, [_whole("no such file; check the path")]) from exc
+    except IsADirectoryError as exc:
+        raise BadConfig(name, [_whole("is a directory; name the file in it")]) from exc
+    except PermissionError as exc:
+        raise BadConfig(name, [_whole("may not be read by this user; change its mode or owner")]) from exc
+    except OSError as exc:
+        raise BadConfig(name, [_whole(f"cannot be read ({exc.strerror}); check the path")]) from exc
+
+
+def _text(raw: bytes, name: str) -> str:
+    if len(raw) > MAX_BYTES:
+        raise BadConfig(name, [_whole(f"more than {MAX_BYTES >> 20} MiB; split the configuration")])
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        before = raw[: exc.start].decode("utf-8-sig")
+        mark = Mark(before.count("\n"), len(before) - before.rfind("\n") - 1)
+        problem = Problem(mark, (), f"byte 0x{raw[exc.start]:02x} is not UTF-8; save the file as UTF-8")
+        raise BadConfig(name, [problem]) from exc
 
 
 def checks_of(assignment: Assignment, agent: str) -> tuple[Check, ...]:

@@ -19,6 +19,16 @@ from vedette.checks.problems import Mark, Path, Problem, quoted
 S = TypeVar("S", bound=Struct)
 
 
+_FLAGS: Final = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+_HOW: Final = {
+    "a mapping": "write `key: value` lines under it",
+    "a list": "begin each entry with `- `",
+    "text": "write one value",
+    "a whole number": "write digits only",
+    "a number": "write digits only",
+}
+
+
 class Bad:
     """Stands where a value was not usable and has been reported."""
 
@@ -103,12 +113,16 @@ def _value(node: Node, info: kinds.Type, path: Path, report: Report) -> Any:
 
 
 def _checked(node: Node, info: kinds.Metadata, path: Path, report: Report) -> Any:
-    value = _value(node, info.type, path, report)
-    read_text: Callable[[Any], Any] | None = (info.extra or {}).get("read")
+    read_text: Callable[[str], object] | None = (info.extra or {}).get("read")
+    # `interval: 30` is a number to YAML. What is wrong with it is the missing unit, not missing quotes.
+    number = node.text if isinstance(node, Scalar) and _is_number(node) else None
+    value = _value(node, info.type, path, report) if read_text is None or number is None else number
     if value is BAD or read_text is None:
         return value
     try:
         read_text(value)
+        if number is not None:
+            raise ValueError(f"expected text, found {_found(node)}; put it in quotes")
     except ValueError as exc:
         report.add(node.mark, path, str(exc))
         return BAD
@@ -117,7 +131,7 @@ def _checked(node: Node, info: kinds.Metadata, path: Path, report: Report) -> An
 
 def _one_of(node: Node, info: kinds.UnionType, path: Path, report: Report) -> Any:
     types = [one for one in info.types if not isinstance(one, kinds.NoneType)]
-    fitting = [one for one in types if _takes(_bare(one), node)]
+    fitting = [one for one in types if _takes(_bare(one), node)] if len(types) > 1 else types
     if fitting:
         return _value(node, fitting[0], path, report)
     return _misfit(node, " or ".join(_noun(_bare(one)) for one in types), path, report)
@@ -243,14 +257,15 @@ def _misfit(node: Node, expected: str, path: Path, report: Report) -> Bad:
 
 
 def _hint(node: Node, expected: str) -> str:
-    if isinstance(node, Scalar):
-        if expected == "true or false" and node.text.lower() in ("yes", "no", "on", "off"):
-            return f"; write {'true' if node.text.lower() in ('yes', 'on') else 'false'}"
-        if expected == "text":
+    match node, expected:
+        case Scalar(value=str()), "true or false" if node.text.lower() in _FLAGS:
+            return f"; write {_FLAGS[node.text.lower()]} without quotes"
+        case Scalar(), "text":
             return "; put it in quotes"
-        if expected == "a list":
+        case Scalar(), "a list":
             return f"; write [{node.text[:40]}]"
-    return f"; write {expected}"
+        case _:
+            return f"; {_HOW.get(expected, f'write {expected}')}"
 
 
 def _found(node: Node) -> str:
@@ -267,6 +282,15 @@ def _found(node: Node) -> str:
             return quoted(node.text)
 
 
+def _is_flag(node: Node) -> bool:
+    return isinstance(node, Scalar) and isinstance(node.value, bool)
+
+
+def _is_number(node: Node) -> bool:
+    # bool is an int to Python.
+    return isinstance(node, Scalar) and isinstance(node.value, int | float) and not _is_flag(node)
+
+
 def _takes(info: kinds.Type, node: Node) -> bool:
     """Whether the shape of *node* is the one that *info* reads."""
     match info:
@@ -277,15 +301,11 @@ def _takes(info: kinds.Type, node: Node) -> bool:
         case _ if not isinstance(node, Scalar):
             return False
         case kinds.BoolType():
-            return isinstance(node.value, bool)
+            return _is_flag(node)
         case kinds.IntType():
-            return isinstance(node.value, int) and not isinstance(node.value, bool)
+            return _is_number(node) and isinstance(node.value, int)
         case kinds.FloatType():
-            return (
-                isinstance(node.value, int | float)
-                and not isinstance(node.value, bool)
-                and math.isfinite(node.value)
-            )
+            return isinstance(node.value, int | float) and _is_number(node) and math.isfinite(node.value)
         case _:
             return isinstance(node.value, str)
 
