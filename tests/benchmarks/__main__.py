@@ -15,7 +15,9 @@ GROUPS = ("schedule", "ingest", "exposition", "footprint", "probes")
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="groups to run (default: all)")
+    parser.add_argument(
+        "--only", nargs="+", choices=GROUPS, default=GROUPS, help="groups to run (default: all)"
+    )
     parser.add_argument("--kinds", nargs="+", default=None, help="probe kinds (default: all five and https)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure; medians are printed (3)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of one measured window (8)")

@@ -40,7 +40,7 @@ def probe_url(module: str, target: str) -> str:
 
 
 async def drive(port: int, path: str, rate: int, seconds: float, connections: int = 16) -> tuple[int, int]:
-    """Ask *path* *rate* times a second; gives back how many answers came and how many said probe_success 1."""
+    """Ask *path* *rate* times a second. How many answers came, and how many of them said probe_success 1."""
     answered = succeeded = 0
     due: asyncio.Queue[None] = asyncio.Queue()
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
@@ -55,6 +55,7 @@ async def drive(port: int, path: str, rate: int, seconds: float, connections: in
             body = await _body(reader, head)
             answered += 1
             succeeded += b"\nprobe_success 1" in body
+            due.task_done()
 
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(ask()) for _ in range(connections)]
@@ -62,9 +63,8 @@ async def drive(port: int, path: str, rate: int, seconds: float, connections: in
         for number in range(int(rate * seconds)):
             await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
             due.put_nowait(None)
-        while due.qsize() and time.monotonic() < begin + seconds + 5:
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            await due.join()
         for worker in workers:
             worker.cancel()
     return answered, succeeded

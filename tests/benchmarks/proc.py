@@ -61,7 +61,9 @@ class Child:
     def check(self) -> None:
         """Raise RuntimeError with the child's output if it has ended."""
         if self.process.poll() is not None:
-            raise RuntimeError(f"{self.process.args!r} ended with {self.process.returncode}:\n{self.output()}")
+            raise RuntimeError(
+                f"{self.process.args!r} ended with {self.process.returncode}:\n{self.output()}"
+            )
 
     def until_port(self, port: int, seconds: float = 15.0) -> float:
         """Seconds from the start of the child until *port* on loopback accepts a connection."""
@@ -72,4 +74,6 @@ class Child:
                     return time.monotonic() - self.started
             except OSError:
                 time.sleep(0.002)
-        raise RuntimeError(f"{self.process.args!r} did not open port {port} within {seconds} s:\n{self.output()}")
+        raise RuntimeError(
+            f"{self.process.args!r} did not open port {port} within {seconds} s:\n{self.output()}"
+        )

@@ -1,0 +1,248 @@
+"""CPU per probe of the whole agent (schedule, engine, publishing, heartbeats) and of blackbox_exporter.
+
+Both probe the same servers at the same rate, one after the other in each run: NSD for DNS, nginx for TCP,
+HTTP and HTTPS (P-256), the kernel for ICMP. The agent publishes over Mosquitto to a real collector, whose
+counters say how many probes there were and that none failed. The exporter is driven by a process whose CPU
+is not counted, with Go's defaults and again with GOMAXPROCS=1 and GOGC=400.
+"""
+
+import json
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from benchmarks import blackbox
+from benchmarks.figure import Figure, median_figure
+from benchmarks.proc import Child, cpu_seconds, free_port
+from benchmarks.settings import Settings
+from servers.mosquitto import Mosquitto
+from servers.nginx import Nginx
+from servers.nsd import Nsd, plain
+
+KINDS = ("dns", "http", "https", "tcp", "icmp")
+TUNING = {"GOMAXPROCS": "1", "GOGC": "400"}
+WARM_UP = 3.0  # seconds: imports, first certificates, first batches
+
+_ZONE = """\
+$ORIGIN shop.example.
+$TTL 60
+@ IN SOA ns.shop.example. hostmaster.shop.example. {serial} 3600 600 86400 60
+@ IN NS ns
+ns IN A 127.0.0.1
+www IN A 192.0.2.10
+www IN A 192.0.2.11
+"""
+_HOSTS = """\
+server {{
+  listen 127.0.0.1:{http};
+  listen 127.0.0.1:{https} ssl;
+  ssl_certificate {cert};
+  ssl_certificate_key {key};
+  location / {{ return 200 "in stock\\n"; }}
+}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """Servers that answer at once, and what the exporter must be told of them."""
+
+    dns_port: int
+    http_port: int
+    https_port: int
+    ca_file: Path
+
+    def check(self, kind: str, number: int) -> dict[str, object]:
+        """One check for the agent's configuration."""
+        probe: dict[str, object] = {
+            "dns": {
+                "dns": {"name": "www.shop.example", "type": "A", "resolver": f"127.0.0.1:{self.dns_port}"}
+            },
+            "http": {"http": {"url": f"http://127.0.0.1:{self.http_port}/"}},
+            "https": {
+                "http": {
+                    "url": f"https://shop.example:{self.https_port}/",
+                    "address": "127.0.0.1",
+                    "tls": {"ca_file": str(self.ca_file)},
+                }
+            },
+            "tcp": {"tcp": {"address": f"127.0.0.1:{self.http_port}"}},
+            "icmp": {"icmp": {"host": "127.0.0.1"}},
+        }[kind]
+        return {"name": f"{kind}-{number:04d}", "interval": "1s", "timeout": "1s", **probe}
+
+    def module(self, kind: str) -> tuple[str, str]:
+        """The exporter's module (JSON is YAML) and target for the same probe."""
+        modules: dict[str, dict[str, object]] = {
+            "dns": {
+                "prober": "dns",
+                "dns": {"query_name": "www.shop.example", "query_type": "A", "transport_protocol": "udp"},
+            },
+            "http": {"prober": "http", "http": {"preferred_ip_protocol": "ip4"}},
+            "https": {
+                "prober": "http",
+                "http": {
+                    "preferred_ip_protocol": "ip4",
+                    "tls_config": {"ca_file": str(self.ca_file), "server_name": "shop.example"},
+                },
+            },
+            "tcp": {"prober": "tcp"},
+            "icmp": {"prober": "icmp", "icmp": {"preferred_ip_protocol": "ip4"}},
+        }
+        target = {
+            "dns": f"127.0.0.1:{self.dns_port}",
+            "http": f"http://127.0.0.1:{self.http_port}/",
+            "https": f"https://127.0.0.1:{self.https_port}/",
+            "tcp": f"127.0.0.1:{self.http_port}",
+            "icmp": "127.0.0.1",
+        }[kind]
+        return json.dumps({"modules": {"bench": modules[kind]}}), target
+
+
+def world(stack: ExitStack, scratch: Path) -> World:
+    """Started servers; they end with *stack*."""
+    nsd = Nsd(scratch / "nsd", {"shop.example.": plain(_ZONE)})
+    nsd.start()
+    stack.callback(nsd.stop)
+    ca = trustme.CA()
+    leaf = ca.issue_cert("shop.example")
+    ca_file, cert, key = scratch / "ca.pem", scratch / "leaf.pem", scratch / "leaf.key"
+    ca.cert_pem.write_to_path(str(ca_file))
+    cert.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    key.write_bytes(leaf.private_key_pem.bytes())
+    http, https = free_port(), free_port()
+    hosts = _HOSTS.format(http=http, https=https, cert=cert, key=key)
+    nginx = Nginx(scratch / "nginx", hosts, (http, https))
+    nginx.start()
+    stack.callback(nginx.stop)
+    return World(dns_port=nsd.port, http_port=http, https_port=https, ca_file=ca_file)
+
+
+def figures(settings: Settings) -> Iterator[Figure]:
+    peer = blackbox.binary()
+    with ExitStack() as stack:
+        servers = world(stack, settings.scratch)
+        for kind in settings.kinds or KINDS:
+            ours: list[float] = []
+            theirs: dict[str, list[float]] = {"default": [], "tuned": []}
+            for _ in range(settings.runs):
+                ours.append(_agent(servers, kind, settings))
+                if peer is not None:
+                    theirs["default"].append(_exporter(servers, kind, settings, None))
+                    theirs["tuned"].append(_exporter(servers, kind, settings, TUNING))
+            note = f"{settings.rate}/s, {ssl.OPENSSL_VERSION}" if kind == "https" else f"{settings.rate}/s"
+            if peer is None:
+                note += f"; {blackbox.NAME} is not installed, so there is no peer"
+            yield median_figure(
+                f"cpu_per_probe_{kind}", ours, "us", peer and blackbox.NAME, theirs["default"], note
+            )
+            if peer is not None:
+                tuned = f"{blackbox.NAME}, GOMAXPROCS=1 GOGC=400"
+                yield median_figure(
+                    f"cpu_per_probe_{kind}_tuned_peer", ours, "us", tuned, theirs["tuned"], note
+                )
+
+
+def _agent(servers: World, kind: str, settings: Settings) -> float:
+    """Microseconds of the agent's CPU per probe."""
+    checks = [servers.check(kind, number) for number in range(settings.rate)]
+    with Pipeline(settings.scratch, checks) as pipeline:
+        time.sleep(WARM_UP)
+        before, cpu = pipeline.attempts(), cpu_seconds(pipeline.agent.pid)
+        time.sleep(settings.seconds)
+        spent, after = cpu_seconds(pipeline.agent.pid) - cpu, pipeline.attempts()
+        failures = pipeline.total("vedette_probe_failures_total")
+    if failures or after - before < 0.8 * settings.rate * settings.seconds:
+        raise RuntimeError(
+            f"{kind}: {after - before:g} probes in {settings.seconds:g} s, {failures:g} failed"
+        )
+    return spent / (after - before) * 1e6
+
+
+def _exporter(servers: World, kind: str, settings: Settings, tuning: dict[str, str] | None) -> float:
+    """Microseconds of the exporter's CPU per probe."""
+    module, target = servers.module(kind)
+    child, port = blackbox.start(settings.scratch, module, tuning)
+    with child:
+        child.until_port(port)
+        drive(port, target, settings.rate, WARM_UP)
+        cpu = cpu_seconds(child.pid)
+        answered, succeeded = drive(port, target, settings.rate, settings.seconds)
+        spent = cpu_seconds(child.pid) - cpu
+    if succeeded != answered or answered < 0.8 * settings.rate * settings.seconds:
+        raise RuntimeError(f"{kind}: the exporter answered {answered}, {succeeded} of them with success")
+    return spent / answered * 1e6
+
+
+def drive(port: int, target: str, rate: int, seconds: float) -> tuple[int, int]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.blackbox"),
+            *(str(port), blackbox.probe_url("bench", target), str(rate), str(seconds)),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=seconds + 30,
+    )
+    answered, succeeded = done.stdout.split()
+    return int(answered), int(succeeded)
+
+
+class Pipeline:
+    """Mosquitto, a collector and one agent that runs *checks*."""
+
+    def __init__(self, scratch: Path, checks: list[dict[str, object]]) -> None:
+        self._stack = ExitStack()
+        self._directory = Path(tempfile.mkdtemp(dir=scratch))
+        self._config = self._directory / "vedette.yaml"
+        self._config.write_text(json.dumps({"agents": [{"name": "bench-01"}], "checks": checks}))
+        self.agent: Child
+
+    def __enter__(self) -> "Pipeline":
+        vedette = [sys.executable, "-m", "vedette"]
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self._directory)
+            broker = stack.enter_context(Mosquitto())
+            self._port = free_port()
+            common = ["--config", str(self._config), "--broker", broker.url]
+            listen = ["--listen", f"127.0.0.1:{self._port}"]
+            collector = stack.enter_context(
+                Child([*vedette, "collector", "run", *common, *listen], cwd=self._directory)
+            )
+            collector.until_port(self._port)
+            self.agent = stack.enter_context(
+                Child([*vedette, "agent", "run", *common, "--name", "bench-01"], cwd=self._directory)
+            )
+            deadline = time.monotonic() + 20
+            while not self.attempts():
+                self.agent.check()
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"no results within 20 s:\n{self.agent.output()}{collector.output()}")
+                time.sleep(0.1)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def attempts(self) -> float:
+        return self.total("vedette_probe_attempts_total")
+
+    def total(self, metric: str) -> float:
+        """The sum of *metric* over all its series."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as response:
+            text = response.read().decode()
+        return sum(
+            float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(metric + "{")
+        )
