@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from vedette.errors import ConfigError
+from vedette.log import fields
 from vedette.mqtt.broker import Broker
 from vedette.mqtt.connection import Connection
 from vedette.mqtt.dial import dial
@@ -74,7 +75,7 @@ class Link:
         self._arrived = asyncio.Event()
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._down.set()
-        self._complaint: str | None = None
+        self._complaint: tuple[object, ...] | None = None
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Link"]:
@@ -149,7 +150,7 @@ class Link:
         try:
             self._announce(True, "")
             self.counters.connects += 1
-            log.info("connected broker=%s client=%s", self.broker, self.client_id)
+            log.info("connected", extra=fields(broker=self.broker, client=self.client_id))
             self._complaint = None
             self._connection = connection
             await self._greet(connection)
@@ -158,7 +159,7 @@ class Link:
             connection.close()
             self.counters.disconnects += 1
             self._announce(False, connection.lost.result())
-        self._complain(f"connection lost broker={self.broker} reason={connection.lost.result()!r}")
+        self._complain("connection lost", reason=connection.lost.result())
 
     async def _opened(self) -> Connection:
         try:
@@ -184,7 +185,7 @@ class Link:
             await connection.open(OPEN_TIMEOUT)
             for refusal in await connection.listen(self._subscriptions, OPEN_TIMEOUT):
                 self.counters.subscriptions_refused += 1
-                self._complain(f"subscription refused {refusal}")
+                self._complain("subscription refused", detail=refusal)
         except BaseException:
             connection.close()
             raise
@@ -204,7 +205,7 @@ class Link:
         try:
             await on_connect()
         except PublishRefused as exc:
-            log.error("greeting refused client=%s reason=%s", self.client_id, exc)
+            log.error("greeting refused", extra=fields(client=self.client_id, reason=exc))
         except NotConnected:
             pass  # said by the link itself
 
@@ -224,8 +225,9 @@ class Link:
         before.clear()
         now.set()
 
-    def _complain(self, complaint: str) -> None:
+    def _complain(self, event: str, **why: object) -> None:
         """Once for every change; a broker that stays away is one line, not one a minute."""
+        complaint = (event, *why.values())
         if complaint != self._complaint:
             self._complaint = complaint
-            log.warning(complaint)
+            log.warning(event, extra=fields(broker=self.broker, client=self.client_id, **why))

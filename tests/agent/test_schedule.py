@@ -1,0 +1,114 @@
+"""When each check runs."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vedette_agent.schedule import Schedule, phase
+
+
+def runs(schedule: Schedule, start: float, end: float, tick: float = 0.02) -> list[tuple[float, str]]:
+    """Drive *schedule*; every run ends before the next tick."""
+    found = []
+    for step in range(round((end - start) / tick) + 1):
+        now = start + step * tick
+        for name in schedule.take(now, 1_000_000):
+            found.append((now, name))
+            schedule.ended(name)
+    return found
+
+
+def test_every_interval_has_one_run_within_a_tick_of_its_slot() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 1.0}, 100.0)
+    times = [at for at, _ in runs(schedule, 100.0, 110.0)]
+    assert len(times) == 10
+    shift = phase("par-01", "web")
+    assert all(0 <= (at - shift) % 1.0 < 0.0201 for at in times)
+
+
+def test_a_restart_keeps_the_phase() -> None:
+    """Two processes of one agent, hours apart, hit the same places of the interval."""
+    before, after = Schedule("par-01"), Schedule("par-01")
+    before.assign({"web": 30.0}, 1_000.0)
+    after.assign({"web": 30.0}, 1_000.0 + 30.0 * 500 + 12.34)
+    (first, _), *_ = runs(before, 1_000.0, 1_060.0)
+    (second, _), *_ = runs(after, 16_012.34, 16_072.34)
+    assert (second - first) % 30.0 == pytest.approx(0.0, abs=0.03) or (second - first) % 30.0 > 29.97
+
+
+def test_agents_and_checks_are_spread_over_the_interval() -> None:
+    """Each tenth of the interval gets between 5 and 15 of a hundred agents, and of a thousand checks alike."""
+    for phases in (
+        [phase(f"agent-{n}", "web") for n in range(100)],
+        [phase("par-01", f"check-{n}") for n in range(100)],
+    ):
+        tenths = [sum(1 for p in phases if n <= p * 10 < n + 1) for n in range(10)]
+        assert min(tenths) >= 3
+        assert max(tenths) <= 20
+
+
+def test_missed_slots_are_counted_and_not_caught_up() -> None:
+    """After a stall of 35 s a 10 s check runs once, and three slots are reported."""
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 10.0}, 0.0)
+    first = phase("par-01", "web") * 10.0
+    assert schedule.take(first + 35.0, 10) == ["web"]
+    assert schedule.skipped == 3
+    schedule.ended("web")
+    assert schedule.take(first + 39.9, 10) == []
+    assert schedule.take(first + 40.0, 10) == ["web"]
+
+
+def test_a_check_never_overlaps_itself() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 10.0}, 0.0)
+    first = phase("par-01", "web") * 10.0
+    assert schedule.take(first, 10) == ["web"]
+    assert schedule.take(first + 10.0, 10) == []
+    assert (schedule.overlapping, schedule.skipped) == (1, 1)
+    schedule.ended("web")
+    assert schedule.take(first + 20.0, 10) == ["web"]
+
+
+def test_without_room_the_slot_is_skipped() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({f"check-{n}": 1.0 for n in range(10)}, 0.0)
+    assert len(schedule.take(1.0, 4)) == 4
+    assert schedule.skipped == 6
+    assert schedule.overlapping == 0
+
+
+def test_reconfiguration_keeps_the_slots_of_what_stays() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"stays": 10.0, "goes": 10.0, "slower": 10.0}, 0.0)
+    slot = phase("par-01", "stays") * 10.0
+    schedule.assign(
+        {"stays": 10.0, "slower": 20.0, "new": 10.0}, slot + 2.0
+    )  # its slot is due and not taken yet
+    assert schedule.take(slot + 2.0, 10)[0] == "stays"
+    seen = {name for _, name in runs(schedule, slot + 2.02, slot + 30.0)}
+    assert seen == {"slower", "new"}  # "stays" still runs: it was never ended
+
+
+@given(
+    intervals=st.dictionaries(st.text("abc", min_size=1, max_size=4), st.floats(0.5, 60.0), max_size=20),
+    steps=st.lists(st.floats(0.001, 90.0), max_size=30),
+)
+def test_every_slot_is_run_or_counted(intervals: dict[str, float], steps: list[float]) -> None:
+    schedule = Schedule("par-01")
+    schedule.assign(intervals, 1000.0)
+    now, taken = 1000.0, 0
+    for index, step in enumerate(steps):
+        now += step
+        for name in schedule.take(now, 3):
+            taken += 1
+            if index % 3:
+                schedule.ended(name)
+    slots = 0
+    for name, interval in intervals.items():
+        first = 1000.0 + (phase("par-01", name) * interval - 1000.0) % interval
+        slots += int((now - first) // interval) + 1 if now >= first else 0
+    assert taken + schedule.skipped == pytest.approx(
+        slots, abs=len(intervals)
+    )  # a slot on the edge of a float
