@@ -97,8 +97,8 @@ def tag_value(text: str) -> str:
         raise ValueError("an empty tag value is no tag in Prometheus; give a value or remove the tag")
     if not text.isprintable():
         raise ValueError(f"{quoted(text)} holds a control character; remove it")
-    if len(text.encode()) > limits.MAX_TAG_BYTES:
-        raise ValueError(f"{len(text.encode())} bytes of tag value; {limits.MAX_TAG_BYTES} are allowed")
+    if len(text) > limits.MAX_TAG_TEXT:
+        raise ValueError(f"a tag value of {len(text)} characters; {limits.MAX_TAG_TEXT} are allowed")
     return text
 
 

@@ -200,7 +200,7 @@ def _explained(exc: MarkedYAMLError) -> Unreadable:
     elif "expected <block end>" in problem:
         what = "the indentation does not fit the lines above; align it with its siblings"
     elif "expected ',' or" in problem:
-        what = f"the bracket of line {opened.line + 1} is still open; close it, or write the comma that is missing"
+        what = f"the bracket of line {opened.line + 1} is still open; close it, or add the missing comma"
     elif "cannot start any token" in problem:
         what = f"{problem}; put the value in quotes"
     else:

@@ -27,6 +27,11 @@ def _read(read: Callable[[str], Any], **schema: Any) -> Meta:
     return Meta(extra={"read": read}, **schema)
 
 
+def _for_editors(pattern: str) -> str:
+    """The pattern in ECMA 262, the language of JSON Schema, which writes the end of the text as $."""
+    return pattern.replace(r"\Z", "$")
+
+
 Interval = Annotated[
     str, _read(formats.interval, pattern=formats.DURATION, description="1s to 1d", examples=["30s"])
 ]
@@ -34,10 +39,12 @@ Timeout = Annotated[
     str, _read(formats.timeout, pattern=formats.DURATION, description="10ms to 5m", examples=["5s"])
 ]
 Size = Annotated[str, _read(formats.size, pattern=formats.SIZE, examples=["64kB", "1MiB"])]
-AgentName = Annotated[str, _read(formats.agent_name, pattern=limits.AGENT_NAME, examples=["par-01"])]
+AgentName = Annotated[
+    str, _read(formats.agent_name, pattern=_for_editors(limits.AGENT_NAME), examples=["par-01"])
+]
 CheckName = Annotated[str, _read(formats.check_name, pattern=formats.CHECK_NAME, examples=["api-dns"])]
-TagName = Annotated[str, _read(formats.tag_name, pattern=limits.TAG_NAME)]
-TagValue = Annotated[str, _read(formats.tag_value, min_length=1, max_length=limits.MAX_TAG_BYTES)]
+TagName = Annotated[str, _read(formats.tag_name, pattern=_for_editors(limits.TAG_NAME))]
+TagValue = Annotated[str, _read(formats.tag_value, min_length=1, max_length=limits.MAX_TAG_TEXT)]
 Tags = Annotated[dict[TagName, TagValue], Meta(max_length=limits.MAX_TAGS)]
 DnsName = Annotated[str, _read(formats.dns_name, min_length=1, examples=["api.example.com"])]
 Host = Annotated[str, _read(formats.host, min_length=1, examples=["www.example.com", "192.0.2.1"])]

@@ -75,6 +75,8 @@ def decompressed(payload: bytes, content_type: str | None) -> bytes:
         # The frame header alone decides the allocation, so it is read first: with a size in the header,
         # zstandard ignores max_output_size.
         size = zstandard.get_frame_parameters(payload).content_size
+        if size == zstandard.CONTENTSIZE_UNKNOWN:
+            raise WireError("compression", "the frame header gives no content size")
         if size > limits.MAX_DECODED_BYTES:
             raise WireError(
                 "too_large", f"{size} bytes when decompressed, {limits.MAX_DECODED_BYTES} allowed"

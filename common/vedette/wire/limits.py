@@ -10,8 +10,8 @@ MAX_SEQ = 2**53 - 1  # exact in every JSON reader
 MAX_TIME_US = 2**53 - 1  # year 2255
 MAX_DURATION_US = 3_600_000_000  # one hour: no probe may take longer
 MAX_TAGS = 32
-MAX_TAG_BYTES = 128
-MAX_TEXT = 256  # detail texts, names, certificate fields
+MAX_TAG_TEXT = 128
+MAX_TEXT = 256  # characters: detail texts, names, certificate fields
 MAX_ANSWERS = 32
 MAX_ANSWER_TEXT = 512
 MAX_EPOCHS = 16  # in one ack
@@ -24,7 +24,8 @@ LIVE_EXPIRY_SECONDS = 60  # a batch older than this travels in the replay lane
 HEARTBEAT_SECONDS = 10.0
 PARTS = 64
 
-AGENT_NAME = r"^[a-z0-9][a-z0-9-]{1,30}[a-z0-9]$"  # also MQTT client id, user name and certificate CN
-CHECK_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:ipv[46])?$"  # suffix: one family of a check that asks both
-EPOCH = r"^[0-9a-f]{32}$"
-TAG_NAME = r"^[a-z_][a-z0-9_]{0,31}$"  # a Prometheus label name
+# \Z and not $, which would let a final line break through.
+AGENT_NAME = r"^[a-z0-9][a-z0-9-]{1,30}[a-z0-9]\Z"  # also MQTT client id, user name and certificate CN
+CHECK_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:ipv[46])?\Z"  # suffix: one family of a check that asks both
+EPOCH = r"^[0-9a-f]{32}\Z"
+TAG_NAME = r"^[a-z_][a-z0-9_]{0,31}\Z"  # a Prometheus label name
