@@ -6,6 +6,7 @@ from collections.abc import Callable
 _SERIOUS = re.compile(r"\blevel=(warning|error|critical)\b|\bError\b|\bTraceback\b")
 _LINES = 5
 _WINDOW_SECONDS = 60.0
+_LINE_CHARACTERS = 300
 
 
 class Chatter:
@@ -25,5 +26,5 @@ class Chatter:
             began, count = now, 0
         self._windows[child] = (began, count + 1)
         if count < _LINES:
-            return f"{child}: {line}"
+            return f"{child}: {line[:_LINE_CHARACTERS]}"
         return f"{child}: more of this stays in its log for a while" if count == _LINES else None

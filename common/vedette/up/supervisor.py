@@ -16,7 +16,7 @@ from vedette.up.logfile import BoundedLog
 START_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.05
 # Agents, collector, broker: together below five seconds.
-_PATIENCE_SECONDS: Final = (2.0, 1.5, 1.0)
+_PATIENCE_SECONDS: Final = (1.5, 1.5, 1.0)
 _UNUSABLE: Final = 2  # exit code: usage or configuration; starting again cannot help
 
 
