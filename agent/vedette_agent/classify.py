@@ -111,12 +111,17 @@ def classify(error: BaseException, stage: Stage, timeout: float, stalled: float)
             return "not_run", NotRun.INTERNAL, f"{type(error).__name__} at {stage}: {error}"
 
 
+def _noted(said: str, error: BaseException) -> str:
+    """With what the prober added on the way out: what had been seen until then."""
+    return "; ".join([said, *getattr(error, "__notes__", ())])
+
+
 def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         code = getattr(error, "verify_code", None)
         said = getattr(error, "verify_message", None) or str(error)
         failure = Failure.TLS_UNTRUSTED if code is None else _VERIFY.get(code, Failure.TLS_UNTRUSTED)
-        return failure, "; ".join([said, *getattr(error, "__notes__", ())])
+        return failure, _noted(said, error)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure.TLS_HANDSHAKE, "the peer closed the connection in the TLS handshake"
     if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):

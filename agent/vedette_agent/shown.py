@@ -1,0 +1,100 @@
+"""A result in a few lines for a person at a terminal. Whatever is shown here is printable already."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from vedette.checks.model import Check
+from vedette.wire.messages import DnsFacts, Facts, HttpFacts, Result, TlsFacts
+
+_COLORS: Final = {"ok": "\x1b[32m", "fail": "\x1b[31m", "not_run": "\x1b[33m"}  # green, red, yellow
+_DIM: Final = "\x1b[2m"
+_PLAIN: Final = "\x1b[0m"
+_SHOWN: Final = 8  # answers and names
+
+
+def shown(check: Check, result: Result, *, has_color: bool) -> str:
+    """The verdict, what was expected and came, the phases, and what was learned on the way."""
+
+    def painted(color: str, said: str) -> str:
+        return f"{color}{said}{_PLAIN}" if has_color else said
+
+    verdict = result.outcome if result.reason is None else f"{result.outcome} {result.reason}"
+    took = "" if result.duration_us is None else f"  {_duration(result.duration_us)}"
+    lines = [f"{painted(_COLORS[result.outcome], verdict)}  {check.name} {check.target}{took}"]
+    if result.detail is not None:
+        lines.append(f"  {result.detail}")
+    if result.phases_us:
+        phases = "  ".join(f"{name} {_duration(us)}" for name, us in result.phases_us.items())
+        lines.append(f"  {phases}  {painted(_DIM, f'({result.clock} clock)')}")
+    if result.facts is not None:
+        lines += [f"  {painted(_DIM, f'{name:11}')} {said}" for name, said in _told(result.facts)]
+    return "\n".join(lines)
+
+
+def _told(facts: Facts) -> Iterator[tuple[str, str]]:
+    if facts.address is not None:
+        host = f"[{facts.address}]" if ":" in facts.address else facts.address
+        yield "address", f"{host}:{facts.port}" if facts.port is not None else facts.address
+    if facts.resolver is not None and facts.dns is None:
+        yield "resolver", facts.resolver
+    if facts.dns is not None:
+        yield from _dns(facts.dns)
+    if facts.http is not None:
+        yield from _http(facts.http)
+    if facts.tls is not None:
+        yield from _tls(facts.tls)
+    if facts.icmp is not None:
+        hops = "" if facts.icmp.hop_limit is None else f", hop limit {facts.icmp.hop_limit}"
+        yield "echo", f"{facts.icmp.received} of {facts.icmp.sent} answered{hops}"
+
+
+def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
+    if facts.rcode is not None:
+        flags = "".join([", authoritative" * facts.authoritative, ", authenticated" * facts.authenticated])
+        sections = f"{facts.answer_rrs}/{facts.authority_rrs}/{facts.additional_rrs} records"
+        yield "answer", f"{facts.rcode} over {facts.transport}, {sections}{flags}"
+    for name in facts.cname_chain:
+        yield "alias of", name
+    for answer in facts.answers[:_SHOWN]:
+        ttl = "" if facts.ttl_seconds is None else f"  (ttl {facts.ttl_seconds} s)"
+        yield "", f"{answer}{ttl}"
+    if len(facts.answers) > _SHOWN:
+        yield "", f"and {len(facts.answers) - _SHOWN} more"
+    if facts.spoof_suspected:
+        yield "suspicious", f"{facts.spoof_suspected} datagrams that answer nothing that was asked"
+
+
+def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:
+    redirects = f", {facts.redirects} redirects" if facts.redirects else ""
+    yield "response", f"HTTP/{facts.version} {facts.status}, {facts.body_bytes} bytes of body{redirects}"
+
+
+def _tls(facts: TlsFacts) -> Iterator[tuple[str, str]]:
+    if facts.version is not None or facts.cipher is not None:
+        verified = "verified" if facts.verified else "not verified"
+        yield "tls", f"{facts.version or 'no version'}, {facts.cipher}, {verified}"
+    if facts.fingerprint_sha256 is not None:
+        names = ", ".join(facts.alternative_names[:_SHOWN])
+        if len(facts.alternative_names) > _SHOWN:
+            names += f" and {len(facts.alternative_names) - _SHOWN} more"
+        yield "certificate", f"{facts.subject or 'no subject'}, for {names or 'no name'}"
+        yield "issued by", facts.issuer or "unknown"
+        yield "valid", f"{_date(facts.not_before_us)} to {_date(facts.not_after_us)}{_left(facts)}"
+        yield "sha256", facts.fingerprint_sha256
+
+
+def _left(facts: TlsFacts) -> str:
+    if facts.earliest_not_after_us is None:
+        return ""
+    days = (facts.earliest_not_after_us / 1e6 - time.time()) / 86400
+    which = "" if facts.earliest_not_after_us == facts.not_after_us else " for another in the chain"
+    return f", expired {-days:.0f} days ago{which}" if days < 0 else f", {days:.0f} days left{which}"
+
+
+def _date(us: int | None) -> str:
+    return "unknown" if us is None else time.strftime("%Y-%m-%d", time.gmtime(us // 1_000_000))
+
+
+def _duration(us: int) -> str:
+    return f"{us / 1e6:.2f} s" if us >= 1_000_000 else f"{us / 1e3:.2f} ms"
