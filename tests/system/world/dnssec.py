@@ -8,6 +8,7 @@ import dns.dnssectypes
 import dns.name
 import dns.rdata
 import dns.rdataclass
+import dns.rdataset
 import dns.rdatatype
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -52,10 +53,8 @@ class Signer:
         def source(serial: int) -> str:
             zone = self._sign(serial, -_DAY, 14 * _DAY)
             forged = dns.rdata.from_text(dns.rdataclass.IN, rdtype, rdata)
-            records = zone.find_rdataset(name, forged.rdtype)
-            ttl = records.ttl
-            records.clear()
-            records.add(forged, ttl)
+            ttl = zone.find_rdataset(name, forged.rdtype).ttl
+            zone.replace_rdataset(name, dns.rdataset.from_rdata(ttl, forged))
             return zone.to_text()
 
         return source

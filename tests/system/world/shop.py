@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trustme
 
-from servers.daemon import free_port
+from servers.daemon import Daemon, free_port
 from servers.nginx import Nginx
 from servers.nsd import Nsd, plain
 from servers.unbound import Unbound
@@ -73,6 +73,15 @@ class Shop:
 
     def stop(self) -> None:
         self._stack.close()
+
+    def daemons(self) -> dict[str, Daemon]:
+        return {
+            "authority": self.authority.daemon,
+            "branch authority": self.branch.daemon,
+            "resolver": self.resolver.daemon,
+            "web server": self.web.daemon,
+            "backend": self.backend.daemon,
+        }
 
     def checks(self) -> str:
         """The agents' and the collector's configuration file."""

@@ -1,0 +1,84 @@
+"""The pipeline under test: broker on the shipped files, collector and agents as processes of their own."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from servers.daemon import Daemon, accepts, free_port, program
+from servers.shipped_broker import Broker, configuration, make_pki
+from system.world.series import Series, exposed
+
+AGENTS = ("fra-01", "par-01")
+# The command as it was installed, beside the interpreter that runs the tests.
+VEDETTE = str(Path(sys.executable).with_name("vedette"))
+
+
+class Pipeline:
+    """`start` returns when collector and agents run; whether they also meet is for the tests to see."""
+
+    def __init__(self, directory: Path, checks: str) -> None:
+        directory.mkdir(parents=True)
+        self._stack = ExitStack()
+        self._config = directory / "vedette.yaml"
+        self._config.write_text(checks)
+        self._pki = make_pki(directory / "pki", *AGENTS)
+        self._ports = Broker(free_port(), free_port(), self._pki)
+        conf = directory / "mosquitto.conf"
+        conf.write_text(configuration(directory, self._ports))
+        self.broker = Daemon(
+            [program("mosquitto", "mosquitto"), "-c", str(conf)], directory / "mosquitto.log"
+        )
+        self.port = free_port()
+        self.collector = Daemon(
+            [
+                *(VEDETTE, "collector", "run", "--config", str(self._config)),
+                *self._broker_options(self._ports.collectors_port, "{identity}"),
+                *("--listen", f"127.0.0.1:{self.port}"),
+            ],
+            directory / "collector.log",
+        )
+        self.agents = {
+            name: Daemon(
+                [
+                    *(VEDETTE, "agent", "run", "--config", str(self._config), "--name", name),
+                    *self._broker_options(self._ports.agents_port, name),
+                ],
+                directory / f"{name}.log",
+            )
+            for name in AGENTS
+        }
+
+    def start(self) -> None:
+        for daemon in (self.broker, self.collector, *self.agents.values()):
+            self._stack.callback(daemon.stop)
+        self.start_broker()
+        self.start_collector()
+        for name in self.agents:
+            self.start_agent(name)
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    def daemons(self) -> dict[str, Daemon]:
+        agents = {f"agent {name}": daemon for name, daemon in self.agents.items()}
+        return {"broker": self.broker, "collector": self.collector, **agents}
+
+    def start_broker(self) -> None:
+        self.broker.start(lambda: accepts(self._ports.agents_port) and accepts(self._ports.collectors_port))
+
+    def start_collector(self) -> None:
+        self.collector.start(lambda: accepts(self.port))
+
+    def start_agent(self, name: str) -> None:
+        self.agents[name].start(lambda: True)
+
+    def metrics(self) -> Series:
+        """What the collector exposes now; nothing while it is away."""
+        return exposed(self.port)
+
+    def _broker_options(self, port: int, identity: str) -> tuple[str, ...]:
+        return (
+            *("--broker", f"mqtts://127.0.0.1:{port}", "--ca", str(self._pki.ca)),
+            *("--cert", str(self._pki.directory / f"{identity}.pem")),
+            *("--key", str(self._pki.directory / f"{identity}.key")),
+        )
