@@ -71,7 +71,7 @@ def _walk(wire: bytes, query: Query) -> Answer:
         if rdtype == CNAME and asked != CNAME and not answers:
             owner = at
             target, end = _name(wire, at)
-            if end != at + length or len(chain) == MAX_CHAIN:
+            if end != at + length or len(chain) == MAX_CHAIN or target in chain or target == query.text:
                 raise _Unusual
             chain.append(target)
         elif rdtype != asked:

@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ from vedette.checks.model import DnsCheck, DnsExpect
 from vedette.wire.failure import Failure
 from vedette_agent.dns.answer import Answer
 from vedette_agent.dns.reading import rcode_text
+from vedette_agent.pattern import compiled
 
 Verdict = tuple[Failure, str] | None  # None: as expected
 
@@ -67,7 +67,7 @@ def _content(answer: Answer, check: DnsCheck, expect: DnsExpect) -> Verdict:
     if expect.exact is not None or expect.contains:
         problem = _wrong_set(answer, check.rdtype, expect)
     if problem is None and expect.matches is not None:
-        pattern = _pattern(expect.matches)
+        pattern = compiled(expect.matches)
         odd = [text for text in answer.answers if not pattern.search(text[:_SEARCHED])]
         problem = f"{_list(odd)} does not match {expect.matches!r}" if odd else None
     if problem is None and expect.within:
@@ -130,11 +130,6 @@ def canonical(text: str, rdtype: str) -> str:
 def answer_hash(answers: Iterable[str]) -> str:
     """Over the sorted, unique *answers*: the same set gives the same 16 hex digits everywhere."""
     return hashlib.sha256("\n".join(answers).encode()).hexdigest()[:16]
-
-
-@lru_cache(maxsize=4096)
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text)
 
 
 _Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]

@@ -23,7 +23,7 @@ _OPT = b"\0\0\x29" + PAYLOAD_BYTES.to_bytes(2, "big") + bytes(6)  # RFC 6891 6.1
 class Query:
     """One question, with RFC 6891 EDNS. `draw` gives a message to send; no two are alike."""
 
-    __slots__ = ("_base", "_mask", "_size", "end", "name", "rdtype", "rdtype_text")
+    __slots__ = ("_base", "_mask", "_size", "end", "name", "rdtype", "rdtype_text", "text")
 
     def __init__(self, name: str, rdtype: str, recursion_desired: bool = True) -> None:
         """*name* is absolute. Raises ValueError when it cannot be a domain name, or the type is unknown."""
@@ -33,6 +33,7 @@ class Query:
         except (dns.exception.DNSException, UnicodeError) as exc:
             raise ValueError(f"{name} {rdtype}: {exc}") from exc
         self.name = wire  # lower case, uncompressed
+        self.text = name.lower().removesuffix(".")
         self.rdtype_text = rdtype.upper()
         self.end = _HEADER + len(wire) + 4  # where the question ends: an answer repeats it up to here
         flags = _RD_AD if recursion_desired else _AD

@@ -60,11 +60,13 @@ def _answer(message: dns.message.Message, query: Query, counts: list[int]) -> An
     chain: list[str] = []
     if query.rdtype != dns.rdatatype.CNAME:
         aliases = {rrset.name: rrset[0].target for rrset in section if rrset.rdtype == dns.rdatatype.CNAME}
-        while owner in aliases:
-            if len(chain) == MAX_CHAIN:
-                raise Malformed(f"more than {MAX_CHAIN} CNAMEs, or a loop of them")
+        seen = set()
+        while owner in aliases and owner not in seen and len(chain) < MAX_CHAIN:
+            seen.add(owner)
             owner = aliases[owner]
             chain.append(name_text(owner))
+        if owner in aliases:  # a loop, or longer than anybody follows: it ends nowhere
+            section = []
     found = [rrset for rrset in section if rrset.name == owner and rrset.rdtype == query.rdtype]
     ttls = [rrset.ttl for rrset in message.answer]
     serials = [rrset[0].serial for rrset in found if rrset.rdtype == dns.rdatatype.SOA]
@@ -106,8 +108,6 @@ def name_text(name: dns.name.Name) -> str:
 
 
 def rcode_text(rcode: int) -> str:
-    """ "NXDOMAIN", or "RCODE3841" for what has no name."""
-    try:
-        return dns.rcode.to_text(dns.rcode.Rcode.make(rcode))
-    except ValueError:
-        return f"RCODE{rcode}"
+    """As "NXDOMAIN", or as "RCODE3841" where there is no name for it."""
+    text = dns.rcode.to_text(dns.rcode.Rcode(rcode))
+    return f"RCODE{text}" if text.isdigit() else text

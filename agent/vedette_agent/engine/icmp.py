@@ -215,7 +215,8 @@ class _Socket:
                 return
             quoted = notice.quote[_HEADER.size :][:TOKEN_BYTES]
             if notice.address[0] == echo.address[0] and echo.token.startswith(quoted):
-                echo.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, notice.text))
+                detail = f"{echo.address[0]} is not reached: {notice.text}"
+                echo.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
 
 
 class Pinger:

@@ -46,11 +46,9 @@ class Notice(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Of an error: what is said about which address, and by whom."""
+        """Of an error: what is said, and by whom."""
         what = "port unreachable" if self.errno == errno.ECONNREFUSED else os.strerror(self.errno).lower()
-        return f"{self.address[0]} is not reached: {what}" + (
-            f", says {self.offender}" if self.offender else ""
-        )
+        return f"{what}, says {self.offender}" if self.offender else what
 
 
 def enable(sock: socket.socket) -> bool:

@@ -281,5 +281,5 @@ def path_error(notice: stamps.Notice) -> ProbeFailed:
     """The failure that an ICMP error means for the datagram it quotes."""
     if notice.errno == errno.ECONNREFUSED:
         where = Endpoint(notice.address[0], notice.address[1])
-        return ProbeFailed(Failure.NET_REFUSED, f"nothing listens on {where}: {notice.text}")
-    return ProbeFailed(Failure.NET_UNREACHABLE, notice.text)
+        return ProbeFailed(Failure.NET_REFUSED, f"nothing listens on {where} ({notice.text})")
+    return ProbeFailed(Failure.NET_UNREACHABLE, f"{notice.address[0]} is not reached: {notice.text}")

@@ -1,0 +1,214 @@
+"""The DNS prober against a server that misbehaves."""
+
+import asyncio
+from typing import Any
+
+import dns.flags
+import pytest
+
+from servers import dns as server
+from servers.dns import Behaviour, dns_server
+from servers.probing import Probed, bench
+from vedette.checks.model import DnsCheck, DnsExpect
+from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.probers.dns import probe_dns
+
+NAME = "api.example.com"
+
+
+def probe(
+    behaviour: Behaviour, seconds: float = 5.0, expect: dict[str, Any] | None = None, **check: Any
+) -> Probed:
+    """One probe of a server that behaves so."""
+
+    async def main() -> Probed:
+        async with dns_server(behaviour) as at, bench() as on:
+            return await on.run(probe_dns, dns_check(server=at.endpoint, expect=expect, **check), seconds)
+
+    return asyncio.run(main())
+
+
+def dns_check(expect: dict[str, Any] | None = None, **check: Any) -> DnsCheck:
+    what = {"name": "t", "target": NAME, "interval": 30.0, "timeout": 5.0, "query_name": NAME, **check}
+    return DnsCheck(expect=DnsExpect(**(expect or {})), **what)
+
+
+def test_a_healthy_answer_is_timed_and_kept() -> None:
+    probed = probe(server.records("@ 300 CNAME x.cdn.example.net.", "x.cdn.example.net. 60 A 192.0.2.7"))
+    assert probed.failure is None
+    facts = probed.record.dns
+    assert facts is not None
+    assert (facts.rcode, facts.answers, facts.cname_chain) == (
+        "NOERROR",
+        ["192.0.2.7"],
+        ["x.cdn.example.net"],
+    )
+    assert (facts.ttl_seconds, facts.answer_rrs, facts.spoof_suspected) == (60, 2, 0)
+    assert 0 < probed.record.phases["request"] < probed.seconds
+    assert probed.record.resolver == f"127.0.0.1:{probed.record.port}"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "failure", "detail"),
+    [
+        (server.nodata, "dns.nodata", "NOERROR with 0 A records for api.example.com; expected at least 1"),
+        (server.nxdomain, "dns.nxdomain", "NXDOMAIN for api.example.com A; expected NOERROR"),
+        (server.servfail, "dns.servfail", "SERVFAIL for api.example.com A; expected NOERROR"),
+        (server.refused, "dns.refused", "REFUSED for api.example.com A; expected NOERROR"),
+        (server.rcode(4), "dns.rcode", "NOTIMP for api.example.com A; expected NOERROR"),
+        (
+            server.dangling,
+            "dns.cname_dangling",
+            "NOERROR with 0 A records for api.example.com; expected at least 1, "
+            "by way of gone.cdn.example.net",
+        ),
+        (server.cut_off, "dns.malformed", None),
+        (server.pointer_loop, "dns.malformed", None),
+    ],
+)
+def test_each_wrong_answer_has_its_name(behaviour: Behaviour, failure: str, detail: str | None) -> None:
+    probed = probe(behaviour)
+    assert probed.failure == failure
+    assert detail is None or probed.detail == detail
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_silent_server_is_a_timeout_at_the_deadline(transport: str) -> None:
+    probed = probe(server.silent, seconds=0.2, transport=transport)
+    assert isinstance(probed.error, DeadlineExceeded)
+    assert probed.record.stage == "dns"
+    assert 0.2 <= probed.seconds < 0.3
+
+
+FALSE_ANSWERS = [
+    (server.wrong_id, 1),
+    (server.wrong_question, 1),
+    (server.wrong_case, 1),
+    (server.wrong_port, 1),
+    (server.own_question, 1),
+    (server.garbage, 2),
+    (server.empty, 1),
+]
+
+
+@pytest.mark.parametrize(("behaviour", "count"), FALSE_ANSWERS)
+def test_the_true_answer_counts_and_false_ones_before_it_are_counted(
+    behaviour: Behaviour, count: int
+) -> None:
+    probed = probe(server.after(behaviour, server.late(0.05)))
+    assert probed.failure is None
+    assert probed.record.dns is not None
+    assert probed.record.dns.answers == ["192.0.2.1"]
+    assert probed.record.dns.spoof_suspected == count
+
+
+@pytest.mark.parametrize(("behaviour", "count"), FALSE_ANSWERS)
+def test_a_false_answer_alone_is_a_timeout_that_tells_of_it(behaviour: Behaviour, count: int) -> None:
+    probed = probe(behaviour, seconds=0.2)
+    assert isinstance(probed.error, DeadlineExceeded)
+    assert probed.record.dns is not None
+    assert probed.record.dns.rcode is None
+    assert probed.record.dns.spoof_suspected == count
+    assert f"{count} false answers came" in probed.error.__notes__[0]
+
+
+def test_a_server_that_changes_the_case_is_named_for_it() -> None:
+    probed = probe(server.wrong_case, seconds=0.2)
+    assert probed.error is not None
+    assert probed.error.__notes__[0].endswith("does not repeat the letter case of the question")
+
+
+def test_an_answer_larger_than_what_is_read_is_malformed() -> None:
+    assert probe(server.oversized).failure == "dns.malformed"
+
+
+def test_a_cut_answer_is_fetched_over_tcp() -> None:
+    probed = probe(server.truncated)
+    assert probed.failure is None
+    assert probed.record.dns is not None
+    assert (probed.record.dns.transport, probed.record.dns.answers) == ("tcp", ["192.0.2.1"])
+    assert probed.record.phases.keys() == {"connect", "request"}
+
+
+def hang_up(asked: server.Asked) -> None:
+    asked.hang_up()
+
+
+@pytest.mark.parametrize("on_tcp", [hang_up, server.wrong_id, server.wrong_case, server.wrong_question])
+def test_a_cut_answer_that_tcp_does_not_complete_is_truncated(on_tcp: Behaviour) -> None:
+    probed = probe(server.only("tcp", on_tcp))
+    assert probed.failure == "dns.truncated"
+
+
+def test_a_cut_answer_is_truncated_when_tcp_is_refused() -> None:
+    async def main() -> Probed:
+        async with dns_server(server.truncated) as at, bench() as on:
+            await at.close_tcp()
+            return await on.run(probe_dns, dns_check(server=at.endpoint))
+
+    probed = asyncio.run(main())
+    assert probed.failure == "dns.truncated"
+    assert "over TCP" in probed.detail
+
+
+def test_a_cut_answer_is_truncated_when_tcp_is_silent() -> None:
+    probed = probe(server.only("tcp", server.silent), seconds=0.2)
+    assert isinstance(probed.error, DeadlineExceeded)
+    assert probed.error.failure == "dns.truncated"
+
+
+def test_tcp_from_the_start_sends_nothing_over_udp() -> None:
+    async def main() -> tuple[Probed, list[str]]:
+        async with dns_server() as at, bench() as on:
+            probed = await on.run(probe_dns, dns_check(server=at.endpoint, transport="tcp"))
+            return probed, [asked.transport for asked in at.asked]
+
+    probed, transports = asyncio.run(main())
+    assert probed.failure is None
+    assert transports == ["tcp"]
+
+
+def test_a_64_kib_pointer_bomb_does_not_hold_the_loop() -> None:
+    """Read in less than 20 ms beyond what a tick may be late."""
+
+    async def main() -> tuple[Probed, float]:
+        async with dns_server(server.pointer_bomb) as at, bench() as on:
+            on.engine.worst_lag = 0.0
+            probed = await on.run(probe_dns, dns_check(server=at.endpoint, transport="tcp"))
+            return probed, on.engine.stalled
+
+    probed, stalled = asyncio.run(main())
+    assert probed.failure == "dns.malformed"
+    assert stalled < 0.02
+
+
+def test_a_closed_port_is_refused_for_that_query_alone() -> None:
+    """Two queries share one socket pool; the ICMP error ends the one that it quotes."""
+
+    async def main() -> tuple[Probed, Probed]:
+        async with dns_server(server.late(0.1)) as at, dns_server() as gone, bench() as on:
+            nowhere = gone.endpoint
+            await gone.close()
+            checks = [dns_check(server=at.endpoint), dns_check(server=nowhere)]
+            good, bad = await asyncio.gather(*(on.run(probe_dns, check) for check in checks))
+            return good, bad
+
+    good, bad = asyncio.run(main())
+    assert good.failure is None
+    assert bad.failure == "net.refused"
+    assert bad.seconds < 0.1
+
+
+def test_what_the_check_asks_is_what_is_sent() -> None:
+    async def main() -> list[server.Asked]:
+        async with dns_server() as at, bench() as on:
+            for _ in range(20):
+                await on.run(probe_dns, dns_check(server=at.endpoint, recursion_desired=False))
+            return at.asked
+
+    asked = asyncio.run(main())
+    assert not any(each.message.flags & dns.flags.RD for each in asked)
+    assert {each.message.payload for each in asked} == {1232}
+    assert {each.name.lower() for each in asked} == {"api.example.com."}
+    assert len({each.name for each in asked}) > 10
+    assert len({each.message.id for each in asked}) > 10
