@@ -23,7 +23,7 @@ _decoders: dict[type, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Ack)
 }
 _compressor = zstandard.ZstdCompressor(level=3)
-_decompressor = zstandard.ZstdDecompressor(max_window_size=limits.MAX_WINDOW_BYTES)
+_decompressor = zstandard.ZstdDecompressor()
 
 
 class _Version(msgspec.Struct):
@@ -74,12 +74,17 @@ def decompressed(payload: bytes, content_type: str | None) -> bytes:
     try:
         # The frame header alone decides the allocation, so it is read first: with a size in the header,
         # zstandard ignores max_output_size.
-        size = zstandard.get_frame_parameters(payload).content_size
+        header = zstandard.get_frame_parameters(payload)
+        size = header.content_size
         if size == zstandard.CONTENTSIZE_UNKNOWN:
             raise WireError("compression", "the frame header gives no content size")
         if size > limits.MAX_DECODED_BYTES:
             raise WireError(
                 "too_large", f"{size} bytes when decompressed, {limits.MAX_DECODED_BYTES} allowed"
+            )
+        if header.window_size > limits.MAX_WINDOW_BYTES:
+            raise WireError(
+                "too_large", f"a window of {header.window_size} bytes, {limits.MAX_WINDOW_BYTES} allowed"
             )
         return _decompressor.decompress(payload, allow_extra_data=False)
     except zstandard.ZstdError as exc:
