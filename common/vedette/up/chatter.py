@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-_SERIOUS = re.compile(r"\blevel=(warning|error|critical)\b|\bError\b|\bTraceback\b")
+_SERIOUS = re.compile(r"\blevel=(warning|error|critical)\b|\bError\b")
 _LINES = 5
 _WINDOW_SECONDS = 60.0
 _LINE_CHARACTERS = 300

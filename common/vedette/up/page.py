@@ -3,10 +3,38 @@
 import asyncio
 from typing import Final
 
+from msgspec import DecodeError, Struct, ValidationError, json
+
 from vedette.up.ports import LOOPBACK
 
 _SECONDS: Final = 2.0
 _MOST_BYTES: Final = 8 * 1024 * 1024
+_AGENTS: Final = "/api/v1/agents?limit=10000"
+
+
+class _Agent(Struct, frozen=True):
+    name: str
+    connected: bool
+
+
+class _Agents(Struct, frozen=True):
+    agents: list[_Agent]
+
+
+async def is_ready(port: int) -> bool:
+    return await get(port, "/-/ready") is not None
+
+
+async def connected_agents(port: int) -> set[str]:
+    """The agents that the collector sees now; empty while it gives no answer."""
+    body = await get(port, _AGENTS)
+    if body is None:
+        return set()
+    try:
+        listed = json.decode(body, type=_Agents)
+    except (DecodeError, ValidationError):
+        return set()
+    return {agent.name for agent in listed.agents if agent.connected}
 
 
 async def get(port: int, path: str) -> bytes | None:

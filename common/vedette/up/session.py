@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,7 +26,6 @@ from vedette.up.world.world import World, may_ping
 
 # -P: a directory called vedette where the command is started must not be taken for the program.
 _VEDETTE: Final = (sys.executable, "-P", "-m", "vedette")
-_CONNECTED: Final = re.compile(rb'^vedette_agent_connected\{[^}]*\bagent="([^"]+)"[^}]*\} 1(?:\.0)?$', re.M)
 
 
 @dataclass(frozen=True)
@@ -151,13 +149,10 @@ async def _start(
         return True
 
     async def collector_is_ready() -> bool:
-        return await page.get(page_port, "/-/ready") is not None
+        return await page.is_ready(page_port)
 
     async def agents_are_seen() -> bool:
-        metrics = await page.get(page_port, "/metrics")
-        return metrics is not None and set(plan.agent_options) <= {
-            name.decode() for name in _CONNECTED.findall(metrics)
-        }
+        return set(plan.agent_options) <= await page.connected_agents(page_port)
 
     await supervisor.start([program], broker_accepts)
     way = ("--broker", f"mqtt://{LOOPBACK}:{broker_port}")

@@ -98,7 +98,8 @@ class Supervisor:
                 slot.failure = f"{name} cannot start: {words.removeprefix('vedette: ')}"
                 return
             pause = backoff.after(loop.time() - started)
-            self._say(f"{name} ended ({_ending(code)}), starts again in {pause:g} s; see {slot.log.path}")
+            why = f"{_ending(code)}: {words}" if code > 0 else _ending(code)
+            self._say(f"{name} ended ({why}), starts again in {pause:g} s; see {slot.log.path}")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await slot.ending.wait()

@@ -1,0 +1,134 @@
+"""The demo world from start to Ctrl-C: every check green from three agents, every drill seen and undone."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from up.running_up import Key, Metrics, Running, run, running_up
+from up.up_helpers import children_of, until
+from vedette.up.world.config import AGENTS, DARK_AGENT
+from vedette.up.world.drills import DRILLS, Drill
+
+NAMES = [agent.name for agent in AGENTS]
+SEEN_SECONDS = 15
+DARK_SECONDS = 90  # its series end 60 s after the last result
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One world for all tests here. Each of them leaves it green."""
+    root = tmp_path_factory.mktemp("up")
+    with running_up(root) as running:
+        asyncio.run(running.is_up())
+        asyncio.run(running.is_green())
+        yield running
+        assert asyncio.run(running.end(signal.SIGINT)) == 0
+        assert running.left_behind() == []
+        assert running._errors() == ""
+
+
+def test_every_kind_of_check_is_green_from_three_agents(world: Running) -> None:
+    success = asyncio.run(Metrics.of(world.port)).success()
+    checks = {key.check for key in success}
+    assert set(success) == {Key(check, agent) for check in checks for agent in NAMES}
+    assert len(checks) >= 9
+    assert any("page" in line and f":{world.port}/" in line for line in world.lines)
+
+
+async def breaks_exactly(world: Running, drills: list[Drill]) -> None:
+    """Within 15 s the checks of *drills* fail with their codes from every agent; the others never do."""
+    broken = {Key(check, agent): one for one in drills for check in one.checks for agent in NAMES}
+    before = await Metrics.of(world.port)
+    for one in drills:
+        assert world.drill("start", one.name).returncode == 0
+
+    async def seen() -> bool:
+        now = await Metrics.of(world.port)
+        success = now.success()
+        others = {key: value for key, value in success.items() if key not in broken}
+        assert set(others.values()) == {1.0}, [key for key, value in others.items() if value != 1]
+        assert set(success) == set(before.success())
+        return all(
+            success[key] == 0
+            and one.failure is not None
+            and now.failures(one.failure).get(key, 0) > before.failures(one.failure).get(key, 0)
+            for key, one in broken.items()
+        )
+
+    await until(seen, SEEN_SECONDS, f"{[one.name for one in drills]} is seen")
+
+
+def test_the_emptied_record_is_nodata_everywhere_and_nothing_else_fails(world: Running) -> None:
+    """Within 15 s of the start it is red, within 15 s of the stop green again."""
+    asyncio.run(breaks_exactly(world, [DRILLS["dynamodb-dns"]]))
+    assert world.drill("stop").returncode == 0
+    asyncio.run(world.is_green(SEEN_SECONDS))
+
+
+def test_all_other_faults_at_once_are_told_apart(world: Running) -> None:
+    """Six faults in six layers at the same time, each with its own code; the rest stays green."""
+    drills = [one for one in DRILLS.values() if one.checks and one.name != "dynamodb-dns"]
+    asyncio.run(breaks_exactly(world, drills))
+    listed = json.loads(world.drill("list", "--json").stdout)
+    assert {one["name"] for one in listed if one["active"]} == {one.name for one in drills}
+    stopped = json.loads(world.drill("stop", "edge-502", "--json").stdout)
+    assert stopped["changed"] == ["edge-502"]
+    assert "edge-502" not in stopped["active"]
+    assert "has ended" in world.drill("stop").stdout
+    asyncio.run(world.is_green(SEEN_SECONDS))
+
+
+def test_drills_speak_plainly(world: Running) -> None:
+    assert "expect: dynamodb-dns fails with dns.nodata" in world.drill("list").stdout
+    wrong = world.drill("start", "edge-503")
+    assert (wrong.returncode, wrong.stderr) == (
+        2,
+        'vedette: there is no drill "edge-503"; did you mean "edge-502"?\n',
+    )
+    assert world.drill("list", "--port", str(world.port)).returncode == 0
+    assert world.drill("list", "--port", "1").returncode == 2
+
+
+def test_a_second_world_on_the_same_port_does_not_begin(world: Running, tmp_path: Path) -> None:
+    second = run("up", "--port", str(world.port), root=tmp_path)
+    assert second.returncode == 2
+    assert second.stderr.startswith(f"vedette: port {world.port} on 127.0.0.1 is in use")
+    assert second.stderr.count("\n") == 1
+    assert second.stdout == ""
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_child_that_is_killed_comes_back(world: Running) -> None:
+    """The collector is killed: one line says so, and the page is green again within 30 s."""
+    collector = next(pid for pid, line in children_of(world.process.pid).items() if " collector run " in line)
+
+    async def scenario() -> None:
+        os.kill(collector, signal.SIGKILL)
+        await world.is_green(30)
+
+    asyncio.run(scenario())
+
+
+def test_a_dark_vantage_falls_silent_alone(world: Running) -> None:
+    """It counts as not connected and its series end; the other two stay green; then it comes back."""
+    assert world.drill("start", "vantage-dark").returncode == 0
+
+    async def dark() -> bool:
+        metrics = await Metrics.of(world.port)
+        success = metrics.success()
+        assert {value for key, value in success.items() if key.agent != DARK_AGENT} == {1.0}
+        return metrics.connected()[DARK_AGENT] == 0 and not any(key.agent == DARK_AGENT for key in success)
+
+    async def scenario() -> None:
+        await until(dark, DARK_SECONDS, f"{DARK_AGENT} is silent")
+        connected = (await Metrics.of(world.port)).connected()
+        assert connected == {name: float(name != DARK_AGENT) for name in NAMES}
+        assert world.drill("stop", "vantage-dark").returncode == 0
+        await world.is_green(60)
+
+    asyncio.run(scenario())
