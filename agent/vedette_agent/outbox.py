@@ -108,6 +108,12 @@ class Outbox:
         return self.next_seq - len(self._open)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether the broker has everything that was produced."""
+        states = (_State.SENT, _State.HELD)
+        return not self._open and all(parcel.state in states for parcel in self._parcels.values())
+
+    @property
     def buffered_bytes(self) -> int:
         return self._bytes
 
@@ -149,7 +155,9 @@ class Outbox:
         return max(1, int(limits.LIVE_EXPIRY_SECONDS - (now - parcel.born)))
 
     def next_due(self, now: float) -> float:
-        """When `take` may have more than it has now; infinity when only another call can change that."""
+        """When `take` may have something; infinity when only another call can change that."""
+        if self._has_waiting(self._live) and self._in_flight[False] < LIVE_IN_FLIGHT:
+            return now
         due = min(self._flush_at, self._timers[0][0] if self._timers else float("inf"))
         if self._has_waiting(self._replay) and self._in_flight[True] < REPLAY_IN_FLIGHT:
             missing = min(self._replay[0][1].count, self._burst) - self._tokens

@@ -157,7 +157,7 @@ def test_an_old_batch_goes_by_the_replay_lane_and_after_fresh_ones() -> None:
 
 
 def test_replay_is_paced_and_grows_with_acks() -> None:
-    """A backlog of 20,000 results: some 500 in the first second, and more in each later one while acks come."""
+    """A backlog of 20,000 results: some 500 in the first second, and more later while acks come."""
     outbox = box()
     for n in range(20_000):
         outbox.add(result(f"check-{n}"), 0.0)

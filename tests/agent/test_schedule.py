@@ -38,7 +38,7 @@ def test_a_restart_keeps_the_phase() -> None:
 
 
 def test_agents_and_checks_are_spread_over_the_interval() -> None:
-    """Each tenth of the interval gets between 5 and 15 of a hundred agents, and of a thousand checks alike."""
+    """Each tenth of the interval gets between 3 and 20 of a hundred."""
     for phases in (
         [phase(f"agent-{n}", "web") for n in range(100)],
         [phase("par-01", f"check-{n}") for n in range(100)],

@@ -1,0 +1,193 @@
+"""`vedette agent run`: puts schedule, engine and publisher together and takes them apart again."""
+
+import argparse
+import asyncio
+import errno
+import logging
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from vedette.checks import read
+from vedette.checks.model import Assignment, Check, Family, IcmpCheck
+from vedette.errors import ConfigError
+from vedette.log import LEVELS, fields, setup
+from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
+from vedette_agent.engine.icmp import permission_problem
+from vedette_agent.engine.io import Io
+from vedette_agent.engine.run import Engine
+from vedette_agent.notify import notify, watchdog_seconds
+from vedette_agent.publish import Publisher, Vitals
+from vedette_agent.runner import Runner
+
+log = logging.getLogger("vedette.agent")
+
+STOP_SECONDS = 2.5  # from the signal until the last word
+DESCRIPTORS = 8192  # wanted; a probe in flight holds at most one or two
+
+
+def main(argv: list[str]) -> int:
+    """Runs until SIGTERM or SIGINT. Raises ConfigError for what makes a start pointless."""
+    args = _parser().parse_args(argv)
+    setup(args.log_level)
+    config = Path(args.config)
+    assignment = read.load(config)
+    checks = read.checks_of(assignment, args.name)
+    broker = broker_from(args).of(args.name)
+    source = local_addresses(args.source_address)
+    _warn_about_icmp(checks)
+    _raise_descriptor_limit()
+    asyncio.run(Agent(config, args.name, broker, source).run(assignment, checks))
+    return 0
+
+
+class Agent:
+    def __init__(self, config: Path, name: str, broker: Broker, source: dict[Family, str]) -> None:
+        self.reload_failures = 0
+        self._config = config
+        self._name = name
+        self._broker = broker
+        self._source = source
+        self._stop = asyncio.Event()
+        self._reload = asyncio.Event()
+        self._watchdog = watchdog_seconds()
+        self._feed_at = 0.0
+        self._runner: Runner
+        self._publisher: Publisher
+
+    async def run(self, assignment: Assignment, checks: Sequence[Check]) -> None:
+        loop = asyncio.get_running_loop()
+        engine = Engine(loop)
+        io = Io(engine, self._source)
+        epoch = secrets.token_hex(16)
+        tags = _tags(assignment, self._name)
+        self._publisher = Publisher(self._broker, self._name, epoch, tags, lambda: self._vitals(engine))
+        self._runner = Runner(self._name, engine, io, self._publisher.add, self._ticked)
+        self._apply(assignment, checks)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                publishing = group.create_task(self._publisher.run(), name="publisher")
+                reloading = group.create_task(self._reloads(), name="reloads")
+                self._runner.start()
+                notify("READY=1")
+                log.info("probing", extra=fields(agent=self._name, checks=len(checks), broker=self._broker))
+                await self._stop.wait()
+                notify("STOPPING=1")
+                log.info("stopping", extra=fields(running=len(engine)))
+                reloading.cancel()
+                engine.stop()
+                await self._publisher.drain(STOP_SECONDS)
+                publishing.cancel()
+        finally:
+            engine.stop()
+            io.close()
+
+    def _apply(self, assignment: Assignment, checks: Sequence[Check]) -> None:
+        self._publisher.tags = _tags(assignment, self._name)
+        self._publisher.config_hash = assignment.config_hash
+        self._publisher.outbox.keep(check.name for check in checks)
+        self._runner.assign(checks)
+
+    async def _reloads(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            try:
+                assignment = await asyncio.to_thread(read.load, self._config)
+                checks = read.checks_of(assignment, self._name)
+            except ConfigError as exc:
+                self.reload_failures += 1
+                log.error(
+                    "configuration not applied, the old one stays",
+                    extra=fields(file=self._config, failures=self.reload_failures, problem=exc),
+                )
+                continue
+            _warn_about_icmp(checks)
+            self._apply(assignment, checks)
+            log.info("configuration applied", extra=fields(checks=len(checks), hash=assignment.config_hash))
+            try:
+                await self._publisher.announce()
+            except (NotConnected, PublishRefused):
+                pass  # the next connect announces it
+
+    def _ticked(self, now: float) -> None:
+        """Feeds the watchdog from the engine's own tick: one that stands still starves it."""
+        if self._watchdog is not None and now >= self._feed_at:
+            self._feed_at = now + self._watchdog
+            notify("WATCHDOG=1")
+
+    def _vitals(self, engine: Engine) -> Vitals:
+        schedule = self._runner.schedule
+        lag, engine.worst_lag = engine.worst_lag, 0.0
+        return Vitals(schedule.skipped, schedule.overlapping, len(engine), lag)
+
+
+def local_addresses(given: Sequence[str]) -> dict[Family, str]:
+    """The address to send from, by family. Raises ConfigError for one that this host does not have."""
+    found: dict[Family, str] = {}
+    for text in given:
+        try:
+            address = ip_address(text)
+        except ValueError as exc:
+            raise ConfigError(f"--source-address {text}: not an IP address") from exc
+        family: Family = 4 if address.version == 4 else 6
+        if family in found:
+            raise ConfigError(
+                f"--source-address {text}: there is one for IPv{family} already: {found[family]}"
+            )
+        kind = socket.AF_INET if family == 4 else socket.AF_INET6
+        try:
+            with socket.socket(kind, socket.SOCK_DGRAM) as sock:
+                sock.bind((str(address), 0))
+        except OSError as exc:
+            why = "this host has no such address" if exc.errno == errno.EADDRNOTAVAIL else exc.strerror
+            raise ConfigError(f"--source-address {text}: {why}") from exc
+        found[family] = str(address)
+    return found
+
+
+def _tags(assignment: Assignment, name: str) -> dict[str, str]:
+    return next(vantage.tags for vantage in assignment.agents if vantage.name == name)
+
+
+def _warn_about_icmp(checks: Sequence[Check]) -> None:
+    """The other checks run all the same, and these say no_permission."""
+    families = {check.family for check in checks if isinstance(check, IcmpCheck)}
+    problem = permission_problem(sorted(families))
+    if problem is not None:
+        first, *fixes = problem.splitlines()
+        log.error(first, extra=fields(fix="; ".join(fix.strip() for fix in fixes)))
+
+
+def _raise_descriptor_limit() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vedette agent", description="Probe, and publish what comes of it.")
+    words = parser.add_subparsers(dest="word", required=True, metavar="run")
+    run = words.add_parser("run", help="probe until stopped", description="Probe until SIGTERM or SIGINT.")
+    run.add_argument(
+        "--config", required=True, metavar="FILE", help="agents and checks; SIGHUP reads it again"
+    )
+    run.add_argument("--name", required=True, help="this agent, as the configuration names it")
+    add_broker_options(run)
+    run.add_argument(
+        "--source-address",
+        action="append",
+        default=[],
+        metavar="A",
+        help="local address to probe from; may be given once for each family",
+    )
+    run.add_argument("--log-level", choices=LEVELS, default="info")
+    return parser

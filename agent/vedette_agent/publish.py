@@ -1,0 +1,261 @@
+"""Drives the outbox over the link: batches, heartbeats and presence out, acks in."""
+
+import asyncio
+import logging
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
+
+import vedette
+from vedette.clock import ClockEstimate, Exchange
+from vedette.errors import WireError
+from vedette.log import fields
+from vedette.mqtt import Broker, Inbound, Link, NotConnected, PublishRefused, Subscription, Will
+from vedette.wire import codec, limits
+from vedette.wire.messages import Ack, Heartbeat, Presence, Result
+from vedette.wire.topics import Kind, topic
+from vedette_agent.outbox import ACK_SECONDS, Outbox, Parcel
+
+log = logging.getLogger("vedette.publish")
+
+HEARTBEAT_EXPIRY = 30  # seconds
+INBOX = 100  # acks; each repeats what the one before said
+_COLLECTORS = 16  # that are remembered
+
+
+class Vitals:
+    """What the rest of the agent reports in a heartbeat."""
+
+    __slots__ = ("lag", "overlapping", "running", "skipped")
+
+    def __init__(self, skipped: int, overlapping: int, running: int, lag: float) -> None:
+        self.skipped = skipped
+        self.overlapping = overlapping
+        self.running = running
+        self.lag = lag  # seconds; the worst since the last heartbeat
+
+
+class Publisher:
+    """`add` results from anywhere on the loop while `run` runs; then `drain`, then cancel `run`."""
+
+    def __init__(
+        self, broker: Broker, agent: str, epoch: str, tags: dict[str, str], vitals: Callable[[], Vitals]
+    ) -> None:
+        self.outbox = Outbox(agent, epoch)
+        self.clock = ClockEstimate()
+        self.acks_rejected: Counter[str] = Counter()  # by reason
+        self.tags = tags
+        self.config_hash: str | None = None
+        self._agent = agent
+        self._epoch = epoch
+        self._vitals = vitals
+        self._started_us = _now_us()
+        payload, content_type = codec.encode(self._presence("gone", "connection lost"))
+        self.link = Link(
+            broker,
+            agent,
+            subscriptions=(Subscription(topic(agent, Kind.ACK)),),
+            will=Will(topic(agent, Kind.PRESENCE), payload, content_type),
+            on_connect=self._greet,
+            inbox_limit=INBOX,
+        )
+        self._now = asyncio.get_running_loop().time
+        self._wake = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._sleeps_until = 0.0
+        self._beats: deque[int] = deque(maxlen=8)  # sent_us of heartbeats that have no answer yet
+        self._collectors: OrderedDict[str, None] = OrderedDict()
+        self._repeated_at = float("-inf")
+        self._refusal: int | None = None
+
+    def add(self, result: Result) -> None:
+        now = self._now()
+        self.outbox.add(result, now)
+        # Waking the pump for every result would undo what batching saves.
+        if self.outbox.next_due(now) < self._sleeps_until:
+            self._wake.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.link.run(), name="link")
+            group.create_task(self._pump(group), name="pump")
+            group.create_task(self._beat(), name="heartbeat")
+            group.create_task(self._listen(), name="acks")
+
+    async def announce(self) -> None:
+        """Say that we are here, and with which configuration."""
+        await self._say(Kind.PRESENCE, self._presence("online"), retain=True)
+
+    async def drain(self, within: float) -> None:
+        """Send what there is, wait for the collector if there is one, say goodbye; no longer than *within*."""
+        self.outbox.flush()
+        self._wake.set()
+        try:
+            async with asyncio.timeout(within * 0.8):
+                while self.link.is_connected and not self._is_drained():
+                    self._progress.clear()
+                    await self._progress.wait()
+        except TimeoutError:
+            pass
+        try:
+            async with asyncio.timeout(within * 0.2):
+                await self._say(Kind.PRESENCE, self._presence("gone", "stopped"), retain=True)
+        except (TimeoutError, NotConnected, PublishRefused):
+            pass  # the last will says it
+        log.info(
+            "drained",
+            extra=fields(produced=self.outbox.next_seq, pending=self.outbox.pending, lost=self._lost()),
+        )
+
+    def _is_drained(self) -> bool:
+        has_collector = bool(self._collectors)
+        return self.outbox.pending == 0 if has_collector else self.outbox.is_settled
+
+    def _lost(self) -> int:
+        return sum(self.outbox.lost.values())
+
+    async def _greet(self) -> None:
+        self.outbox.forgotten(self._now())
+        self._wake.set()
+        await self.announce()
+        await self._heartbeat()
+
+    async def _pump(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            await self.link.until(True)
+            self._wake.clear()
+            now = self._now()
+            while self.link.is_connected and (parcel := self.outbox.take(now)) is not None:
+                group.create_task(self._send(parcel), name=f"batch {parcel.first}")
+            self._sleeps_until = self.outbox.next_due(now)
+            try:
+                async with asyncio.timeout_at(min(self._sleeps_until, now + 3600.0)):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _send(self, parcel: Parcel) -> None:
+        kind = Kind.REPLAY if parcel.is_replay else Kind.LIVE
+        try:
+            await self.link.publish(
+                topic(self._agent, kind),
+                parcel.payload,
+                expiry=self.outbox.expiry(parcel, self._now()),
+                content_type=parcel.content_type,
+            )
+        except PublishRefused as exc:
+            self.outbox.refused(parcel, exc.code, self._now())
+            if self._refusal != exc.code:
+                self._refusal = exc.code
+                log.error("the broker refuses our results", extra=fields(topic=kind.value, reason=exc))
+        except NotConnected:
+            self.outbox.undelivered(parcel, self._now())
+        else:
+            self.outbox.delivered(parcel, self._now())
+            self._refusal = None
+        self._wake.set()
+        self._progress.set()
+
+    async def _beat(self) -> None:
+        at = self._now()
+        while True:
+            at += limits.HEARTBEAT_SECONDS
+            await asyncio.sleep(at - self._now())
+            at = max(
+                at, self._now() - limits.HEARTBEAT_SECONDS
+            )  # after a suspension: one, not all that passed
+            try:
+                await self._heartbeat()
+            except (NotConnected, PublishRefused):
+                pass  # counted and told by the link
+
+    async def _heartbeat(self) -> None:
+        vitals = self._vitals()
+        best = self.clock.best
+        sent_us = _now_us()
+        self._beats.append(sent_us)
+        heartbeat = Heartbeat(
+            v=limits.VERSION,
+            agent=self._agent,
+            epoch=self._epoch,
+            sent_us=sent_us,
+            next_seq=self.outbox.next_seq,
+            acked=self.outbox.floor,
+            pending=self.outbox.pending,
+            lost=dict(self.outbox.lost),
+            skipped_slots=vitals.skipped,
+            overlapping_slots=vitals.overlapping,
+            running=vitals.running,
+            loop_lag_us=min(int(vitals.lag * 1e6), limits.MAX_DURATION_US),
+            publish_refused=self.link.counters.publish_refused.total(),
+            clock_offset_us=None if best is None else best.offset,
+            clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
+        )
+        await self._say(Kind.HEARTBEAT, heartbeat, expiry=HEARTBEAT_EXPIRY)
+
+    async def _listen(self) -> None:
+        async for message in self.link.messages():
+            message.done()
+            try:
+                self._take_ack(message)
+            except WireError as exc:
+                self.acks_rejected[exc.reason] += 1
+
+    def _take_ack(self, message: Inbound) -> None:
+        if message.topic != topic(self._agent, Kind.ACK) or message.retain:
+            raise WireError("topic", "not an ack for us, or one that was kept for us")
+        ack = codec.decode(message.payload, message.content_type, Ack)
+        if ack.agent != self._agent:
+            raise WireError("foreign", f"for {ack.agent}")
+        self.outbox.acked(ack.marks)
+        self._note_collector(ack.collector)
+        if ack.heartbeat is not None and ack.heartbeat.sent_us in self._beats:
+            self._beats.remove(ack.heartbeat.sent_us)
+            self.clock.add(
+                Exchange(
+                    sent=ack.heartbeat.sent_us,
+                    received=ack.heartbeat.received_us,
+                    replied=ack.sent_us,
+                    returned=message.received_us,
+                )
+            )
+        self._wake.set()
+        self._progress.set()
+
+    def _note_collector(self, collector: str) -> None:
+        """A collector that was not there before may never have seen what is waiting for its ack."""
+        if collector in self._collectors:
+            self._collectors.move_to_end(collector)
+            return
+        self._collectors[collector] = None
+        if len(self._collectors) > _COLLECTORS:
+            self._collectors.popitem(last=False)
+        now = self._now()
+        if now - self._repeated_at >= ACK_SECONDS:
+            self._repeated_at = now
+            self.outbox.forgotten(now)
+
+    def _presence(self, state: str, reason: str | None = None) -> Presence:
+        return Presence(
+            v=limits.VERSION,
+            agent=self._agent,
+            epoch=self._epoch,
+            state="online" if state == "online" else "gone",
+            version=vedette.__version__,
+            started_us=self._started_us,
+            reason=reason,
+            tags=self.tags,
+            config_hash=self.config_hash,
+        )
+
+    async def _say(
+        self, kind: Kind, message: Presence | Heartbeat, *, retain: bool = False, expiry: int | None = None
+    ) -> None:
+        payload, content_type = codec.encode(message)
+        await self.link.publish(
+            topic(self._agent, kind), payload, retain=retain, expiry=expiry, content_type=content_type
+        )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,77 @@
+"""Starts what is due on the engine's tick and hands over what comes of it."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from vedette.checks.model import Check
+from vedette.wire.messages import Result
+from vedette_agent.engine.io import Io
+from vedette_agent.engine.record import Record
+from vedette_agent.engine.run import AgentStopped, Engine, Run
+from vedette_agent.outcome import result
+from vedette_agent.probers.run import prepare, prober
+from vedette_agent.schedule import Schedule
+
+MAX_RUNNING = 2000  # probes in flight; a slot beyond that is skipped and counted
+
+
+class Runner:
+    """*deliver* gets every result; *on_tick* is called on every tick: it proves that the engine moves.
+
+    A probe that the stop of the agent ends has no result: it says nothing, and no seq was given to it.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        engine: Engine,
+        io: Io,
+        deliver: Callable[[Result], None],
+        on_tick: Callable[[float], None],
+    ) -> None:
+        self.schedule = Schedule(agent)
+        self._engine = engine
+        self._io = io
+        self._deliver = deliver
+        self._on_tick = on_tick
+        self._checks: dict[str, Check] = {}
+
+    def assign(self, checks: Iterable[Check]) -> None:
+        """Run these from now on. A probe in flight ends under the check that it started with."""
+        self._checks = {check.name: check for check in checks}
+        prepare(self._checks.values())
+        for check in {type(check): check for check in self._checks.values()}.values():
+            prober(check, self._io, Record()).close()  # imports the kind now, and not between two probes
+        intervals = {name: check.interval for name, check in self._checks.items()}
+        self.schedule.assign(intervals, self._engine.now())
+
+    def start(self) -> None:
+        self._engine.on_tick = self._tick
+        self._engine.tick_always = True
+        self._engine.wake()
+
+    def _tick(self, now: float) -> None:
+        for name in self.schedule.take(now, MAX_RUNNING - len(self._engine)):
+            self._probe(self._checks[name])
+        self._on_tick(now)
+
+    def _probe(self, check: Check) -> None:
+        started_us = time.time_ns() // 1000
+
+        def done(run: Run, error: BaseException | None) -> None:
+            self.schedule.ended(check.name)
+            if not isinstance(error, AgentStopped):
+                elapsed = self._engine.now() - run.started
+                self._deliver(
+                    result(
+                        check,
+                        run.record,
+                        error,
+                        started_us=started_us,
+                        elapsed=elapsed,
+                        stalled=run.stalled,
+                    )
+                )
+
+        record = Record()
+        self._engine.start(prober(check, self._io, record), record, check.timeout, done)

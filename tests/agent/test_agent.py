@@ -1,0 +1,271 @@
+"""The whole agent, as a process, against a real broker and a real target."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agent.agent_process import agent
+from servers.mosquitto import MOSQUITTO, Mosquitto, free_port
+from servers.tiny_collector import TinyCollector
+from vedette.mqtt import Broker, Link
+from vedette.wire import codec, limits
+from vedette.wire.messages import Ack, EpochMark
+from vedette.wire.topics import Kind, topic
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+
+
+class Target:
+    """A TCP server that says hello, or something else."""
+
+    def __init__(self) -> None:
+        self.greeting = b"hello\n"
+        self.port = 0
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Target"]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        async with server:
+            yield self
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self.greeting)
+        try:
+            await reader.read(1)
+        except ConnectionError:
+            pass
+        writer.transport.abort()
+
+
+def configuration(path: Path, port: int, *, checks: int = 1, interval: str = "1s", more: str = "") -> Path:
+    lines = ["agents:", "  - name: par-01", "    tags: {network: isp-a}", "  - name: ber-01", "checks:"]
+    for n in range(checks):
+        lines += [
+            f"  - name: greeting-{n}",
+            f"    interval: {interval}",
+            "    timeout: 1s",
+            f'    tcp: {{address: "127.0.0.1:{port}", expect: hello}}',
+        ]
+    file = path / "vedette.yaml"
+    file.write_text("\n".join(lines) + "\n" + more)
+    return file
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(60):
+            await test()
+
+    asyncio.run(limited())
+
+
+def test_results_arrive_live_and_a_stop_is_clean(tmp_path: Path) -> None:
+    """Presence, heartbeat with a clock exchange, batches; SIGTERM ends it within 3 s with nothing pending."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port, checks=5), broker.url) as child,
+            ):
+                await collector.until(lambda: len(collector.results) >= 10)
+                assert {kind for _, kind, _ in collector.arrived} == {Kind.LIVE}
+                assert {each.outcome for each in collector.results} == {"ok"}
+                assert collector.presences[-1].state == "online"
+                assert collector.presences[-1].tags == {"network": "isp-a"}
+                assert collector.heartbeats
+                began = time.monotonic()
+                child.signal(signal.SIGTERM)
+                assert await child.ended() == 0
+                assert time.monotonic() - began < 3.0
+                await collector.until(lambda: collector.presences[-1].state == "gone")
+                assert collector.presences[-1].reason == "stopped"
+                assert "pending=0" in await child.says("drained")
+                assert not [r for r in collector.results if r.reason == "shutdown"]
+
+    run(test)
+
+
+def test_a_change_of_state_does_not_wait_for_the_batch(tmp_path: Path) -> None:
+    """From the end of the failing probe to the collector in well under the batch's second, ten times."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port), broker.url),
+            ):
+                await collector.until(lambda: len(collector.results) >= 1)
+                target.greeting = b"go away\n"
+                delays = []
+                for outcome in ("fail", "ok") * 2:
+                    count = len(collector.results)
+                    await collector.until(
+                        lambda count=count, outcome=outcome: any(  # type: ignore[misc]
+                            r.outcome == outcome for r in collector.results[count:]
+                        )
+                    )
+                    change = collector.results[-1]
+                    ended = (change.started_us + (change.duration_us or 0)) / 1e6
+                    delays.append(time.time() - ended)
+                    target.greeting = b"hello\n" if outcome == "fail" else b"go away\n"
+                assert max(delays) < 0.5
+
+    run(test)
+
+
+def test_a_broker_that_restarts_costs_nothing(tmp_path: Path) -> None:
+    """Killed, without persistence: every seq arrives all the same, and every one is acknowledged."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port, checks=20), broker.url) as child,
+            ):
+                await collector.until(lambda: len(collector.results) >= 20)
+                broker.kill()
+                await child.says("connection lost")
+                await child.says("cannot connect")
+                broker.start()
+                count = len(collector.results)
+                await collector.until(lambda: len(collector.results) >= count + 60, within=30)
+                child.signal(signal.SIGTERM)
+                assert await child.ended() == 0
+                assert "pending=0 lost=0" in await child.says("drained")
+                (seen,) = collector.seen.values()
+                assert sorted(seen) == list(range(max(seen) + 1))
+                assert child.log.count("cannot connect") == 1
+
+    run(test)
+
+
+def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with Target().running() as target:
+            config = configuration(tmp_path, target.port, checks=10)
+            broker = Mosquitto()
+            async with agent(config, broker.url) as child:
+                line = await child.says("cannot connect")
+                assert "reason=refused" in line
+                with broker:
+                    async with TinyCollector(broker.url).running() as collector:
+                        await collector.until(lambda: len(collector.results) >= 20, within=30)
+                        (seen,) = collector.seen.values()
+                        assert 0 in seen
+
+    run(test)
+
+
+def test_an_agent_that_dies_is_reported_gone(tmp_path: Path) -> None:
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port), broker.url) as child,
+            ):
+                await collector.until(lambda: bool(collector.presences))
+                child.signal(signal.SIGKILL)
+                await collector.until(lambda: collector.presences[-1].state == "gone")
+                assert collector.presences[-1].reason == "connection lost"
+
+    run(test)
+
+
+def test_garbage_and_foreign_acks_settle_nothing(tmp_path: Path) -> None:
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port), broker.url) as child,
+                Link(Broker.parse(broker.url), "mallory").running() as mallory,
+            ):
+                collector.is_acking = False
+                await mallory.until(True)
+                await collector.until(lambda: len(collector.results) >= 1)
+                (epoch,) = collector.seen
+                name = topic("par-01", Kind.ACK)
+                foreign = Ack(
+                    v=limits.VERSION, agent="ber-01", collector="e" * 32, sent_us=1, marks=[mark(epoch, 1)]
+                )
+                other = Ack(
+                    v=limits.VERSION, agent="par-01", collector="e" * 32, sent_us=1, marks=[mark("f" * 32, 9)]
+                )
+                beyond = Ack(
+                    v=limits.VERSION, agent="par-01", collector="e" * 32, sent_us=1, marks=[mark(epoch, 9999)]
+                )
+                await mallory.publish(name, b"\xff\x00{", content_type="application/json")
+                await mallory.publish(name, b"")
+                await mallory.publish(name, b"{}" * 100_000, content_type="application/json+zstd")
+                for ack in (foreign, other, beyond):
+                    payload, content_type = codec.encode(ack)
+                    await mallory.publish(name, payload, content_type=content_type)
+                count = len(collector.results)
+                await collector.until(lambda: len(collector.results) >= count + 2)
+                assert collector.arrived[-1][2].acked == 0
+                collector.is_acking = True
+                await collector.until(lambda: collector.arrived[-1][2].acked > 0)
+                child.signal(signal.SIGTERM)
+                assert await child.ended() == 0
+
+    run(test)
+
+
+def mark(epoch: str, low: int) -> EpochMark:
+    return EpochMark(epoch=epoch, low=low)
+
+
+def test_a_reload_applies_a_good_file_and_keeps_running_under_a_bad_one(tmp_path: Path) -> None:
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port), broker.url) as child,
+            ):
+                await collector.until(lambda: len(collector.results) >= 1)
+                first = collector.presences[-1].config_hash
+                (tmp_path / "vedette.yaml").write_text("agents: [\n")
+                child.signal(signal.SIGHUP)
+                assert "failures=1" in await child.says("not applied")
+                count = len(collector.results)
+                await collector.until(lambda: len(collector.results) > count)
+                configuration(tmp_path, target.port, checks=2)
+                child.signal(signal.SIGHUP)
+                await collector.until(lambda: any(r.check == "greeting-1" for r in collector.results))
+                assert collector.presences[-1].config_hash != first
+
+    run(test)
+
+
+def test_start_up_problems_are_one_line_and_exit_2(tmp_path: Path) -> None:
+    config = configuration(tmp_path, free_port())
+    missing = str(tmp_path / "missing.pem")
+
+    async def refused(*options: str, url: str = "mqtt://127.0.0.1:1", name: str = "par-01") -> str:
+        async with agent(config, url, *options, name=name) as child:
+            assert await child.ended() == 2
+            return child.log
+
+    async def test() -> None:
+        assert "par-01" in await refused(name="par-02")
+        assert "expected mqtt://" in await refused(url="http://127.0.0.1")
+        assert missing in await refused("--ca", missing, url="mqtts://127.0.0.1")
+        assert missing in await refused("--username", "u", "--password-file", missing)
+        assert "no such address" in await refused("--source-address", "192.0.2.1")
+        assert "not an IP address" in await refused("--source-address", "eth0")
+        config.write_text("checks: 3\n")
+        assert "checks" in await refused()
+
+    run(test)
