@@ -20,6 +20,11 @@ class Acks:
     def __bool__(self) -> bool:
         return bool(self._due)
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether a heartbeat waits for its echo: its sender measures the time."""
+        return any(echo is not None for echo in self._due.values())
+
     def note(self, agent: str) -> None:
         """Something of *agent* was settled."""
         self._due.setdefault(agent, None)

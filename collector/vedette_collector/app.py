@@ -1,0 +1,124 @@
+"""Puts the collector together and runs it until it is told to stop."""
+
+import asyncio
+import logging
+import secrets
+import signal
+import time
+from pathlib import Path
+
+from msgspec import Struct
+
+import vedette
+from vedette.checks import read
+from vedette.errors import ConfigError
+from vedette.log import fields
+from vedette.mqtt import Broker
+from vedette.systemd import notify
+from vedette_collector.acks import Acks
+from vedette_collector.board import Board
+from vedette_collector.condition import Condition
+from vedette_collector.dedupe import Dedupe
+from vedette_collector.ingest import Ingest
+from vedette_collector.subscribe import Courier
+from vedette_collector.web.events import Hub
+from vedette_collector.web.server import Listen, Routes, serving
+
+log = logging.getLogger("vedette.collector")
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    config: Path
+    broker: Broker
+    listen: Listen
+
+
+class Collector:
+    """One collector. Everything it knows is in memory and ends with it."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises ConfigError for a configuration or a credential file that cannot be used."""
+        self._options = options
+        self.condition = Condition(time.time())
+        self.board = Board(read.load(options.config))
+        self._dedupe = Dedupe()
+        acks = Acks(secrets.token_hex(16), self._dedupe)
+        ingest = Ingest(self.board, self._dedupe, acks)
+        self._courier = Courier(options.broker, ingest, acks, self.board, self.condition)
+        self._hub = Hub(self.board, self.condition)
+        self._reloading = asyncio.Lock()
+        self._hangup = asyncio.Event()
+        self.listening: asyncio.Future[Listen] = asyncio.get_running_loop().create_future()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until *stop* is set. Raises VedetteError when the address cannot be listened on."""
+        routes = Routes(self.board, self.condition, self._hub, self.reload)
+        async with serving(routes.application(), self._options.listen) as address:
+            self.listening.set_result(address)
+            log.info(
+                "listening",
+                extra=fields(
+                    address=address,
+                    broker=self._options.broker,
+                    checks=len(self.board.checks),
+                    agents=len(self.board.agents),
+                    version=vedette.__version__,
+                ),
+            )
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._courier.run(), name="courier"),
+                    group.create_task(self._hub.run(), name="events"),
+                    group.create_task(self._hangups(), name="hangups"),
+                ]
+                notify("READY=1")
+                await stop.wait()
+                notify("STOPPING=1")
+                for task in tasks:
+                    task.cancel()
+                await self._hub.close()
+        log.info("stopped")
+
+    def hang_up(self) -> None:
+        """Ask for a reload from a signal handler."""
+        self._hangup.set()
+
+    async def reload(self) -> None:
+        """Read the configuration again. Raises ConfigError, and then the one before still runs."""
+        async with self._reloading:
+            try:
+                # In a thread: a large file takes longer than a scrape should wait.
+                assignment = await asyncio.to_thread(read.load, self._options.config)
+            except ConfigError as exc:
+                self.condition.reload_error = str(exc)
+                self.board.version += 1
+                log.error("configuration not reloaded, the one before still runs", extra=fields(reason=exc))
+                raise
+            self.board.configure(assignment)
+            self._dedupe.retain(set(self.board.agents))
+            self.condition.reload_error = None
+            self.condition.reloaded_at = time.time()
+            log.info(
+                "configuration reloaded",
+                extra=fields(checks=len(self.board.checks), agents=len(self.board.agents)),
+            )
+
+    async def _hangups(self) -> None:
+        while True:
+            await self._hangup.wait()
+            self._hangup.clear()
+            try:
+                await self.reload()
+            except ConfigError:
+                pass  # logged, and a metric says it
+
+
+async def main(options: Options) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads. Raises VedetteError at start-up only."""
+    collector = Collector(options)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, collector.hang_up)
+    await collector.run(stop)

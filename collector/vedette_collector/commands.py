@@ -1,0 +1,48 @@
+"""`vedette collector run`."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from vedette import log
+from vedette.mqtt import add_broker_options, broker_from
+from vedette_collector import app
+from vedette_collector.web.server import listen
+
+_ABOUT = """Receive the results of agents and serve them: /metrics for Prometheus, a status page at /, a JSON
+API under /api/v1. SIGHUP or POST /-/reload reads the configuration again; a bad file leaves the old
+one running."""
+
+
+def collector(argv: list[str]) -> int:
+    """0 after a clean stop, 2 for a configuration or an address that cannot be used."""
+    args = _parser().parse_args(argv)
+    log.setup(args.log_level)
+    options = app.Options(config=args.config, broker=broker_from(args), listen=listen(args.listen))
+    asyncio.run(app.main(options))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="vedette collector", description="The collector.")
+    words = parser.add_subparsers(required=True, metavar="run")
+    run = words.add_parser(
+        "run",
+        help="run the collector",
+        description=_ABOUT,
+        epilog="It connects three times, as collector-live, collector-replay and collector-control: "
+        "with --username '{identity}' --password-file 'secrets/{identity}' each has its own password.",
+    )
+    run.add_argument(
+        "--config", required=True, type=Path, metavar="FILE", help="the checks and agents (YAML)"
+    )
+    add_broker_options(run)
+    run.add_argument(
+        "--listen",
+        default="127.0.0.1:9960",
+        metavar="ADDRESS:PORT",
+        help="where to serve HTTP (default: %(default)s); it has no password: "
+        "anything but loopback belongs behind a proxy",
+    )
+    run.add_argument("--log-level", default="info", choices=log.LEVELS, help="default: %(default)s")
+    return parser

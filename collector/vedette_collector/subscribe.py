@@ -1,0 +1,117 @@
+"""Feeds the core from the broker and publishes its acks: three links, because one identity is one connection.
+
+A message is settled with the broker only after the core has seen it, so a collector that dies takes nothing
+along. The rights of the three identities do not overlap: the two that read cannot write, and the other way.
+"""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from vedette.log import fields
+from vedette.mqtt import Broker, Link, LinkError, Subscription
+from vedette.wire import codec, limits
+from vedette.wire.messages import Ack
+from vedette.wire.topics import Kind, subscription, topic
+from vedette_collector.acks import Acks
+from vedette_collector.board import Board
+from vedette_collector.cell import Moment
+from vedette_collector.condition import Condition
+from vedette_collector.ingest import Ingest
+
+log = logging.getLogger("vedette.collector.subscribe")
+
+ACK_SECONDS: Final = 0.1  # acks of one agent within this time become one
+
+_SUBSCRIPTIONS: Final[dict[str, tuple[Subscription, ...]]] = {
+    "live": (
+        Subscription(subscription(Kind.LIVE)),
+        Subscription(subscription(Kind.HEARTBEAT)),
+        # Who is there was said before we came.
+        Subscription(subscription(Kind.PRESENCE), retained=True),
+    ),
+    "replay": (Subscription(subscription(Kind.REPLAY)),),
+    "control": (),
+}
+
+
+class Courier:
+    """Owns the links `live`, `replay` and `control`, connected as `collector-live` and so on."""
+
+    def __init__(
+        self, broker: Broker, ingest: Ingest, acks: Acks, board: Board, condition: Condition
+    ) -> None:
+        """Raises ConfigError when a password or certificate file of an identity cannot be used."""
+        self._ingest = ingest
+        self._acks = acks
+        self._board = board
+        self._condition = condition
+        self._due = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self.links = {
+            name: Link(broker.of(identity), identity, subscriptions=subscriptions)
+            for name, subscriptions in _SUBSCRIPTIONS.items()
+            for identity in (f"collector-{name}",)
+        }
+
+    async def run(self) -> None:
+        """Until cancelled. A broker that is away is tried again for ever."""
+        async with asyncio.TaskGroup() as group:
+            for name, link in self.links.items():
+                group.create_task(link.run(), name=f"link {name}")
+                group.create_task(self._watch(name, link), name=f"watch {name}")
+            for name in ("live", "replay"):
+                group.create_task(self._read(self.links[name]), name=f"read {name}")
+            group.create_task(self._acknowledge(self.links["control"]), name="acknowledge")
+
+    async def _read(self, link: Link) -> None:
+        async for message in link.messages():
+            now = Moment(message.received_us / 1e6, message.received)
+            self._ingest.message(message.topic, message.payload, message.content_type, message.retain, now)
+            message.done()
+            if self._acks:
+                self._due.set()
+                if self._acks.is_urgent:
+                    self._urgent.set()
+            # A full inbox would otherwise be worked off in one go, and scrapes would wait for it.
+            await asyncio.sleep(0)
+
+    async def _watch(self, name: str, link: Link) -> None:
+        connected = False
+        while True:
+            connected = not connected
+            await link.until(connected)
+            self._condition.links[name] = connected
+            self._board.version += 1
+
+    async def _acknowledge(self, control: Link) -> None:
+        while True:
+            await self._due.wait()
+            try:
+                async with asyncio.timeout(ACK_SECONDS):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass  # nobody is in a hurry: the acks of this time go out together
+            await control.until(True)
+            self._due.clear()
+            self._urgent.clear()
+            async with asyncio.TaskGroup() as group:
+                for ack in self._acks.take(time.time_ns() // 1000):
+                    group.create_task(self._publish(control, ack), name=f"ack {ack.agent}")
+
+    async def _publish(self, control: Link, ack: Ack) -> None:
+        payload, content_type = codec.encode(ack)
+        try:
+            await control.publish(
+                topic(ack.agent, Kind.ACK),
+                payload,
+                expiry=limits.LIVE_EXPIRY_SECONDS,
+                content_type=content_type,
+            )
+        except LinkError as exc:
+            # The next heartbeat of the agent brings the marks again: nothing to keep.
+            self._condition.acks_failed += 1
+            log.debug("ack not published", extra=fields(agent=ack.agent, reason=exc))
+        else:
+            self._condition.acks_published += 1

@@ -1,0 +1,140 @@
+"""The JSON API, version 1. Keys are stable: they are added to, never renamed.
+
+Times are seconds since the Unix epoch by the collector's clock, durations are seconds, unknown is null.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from vedette.checks.model import Check
+from vedette.wire.messages import Result
+from vedette_collector.board import Board
+from vedette_collector.cell import Cell, label
+from vedette_collector.web import view
+from vedette_collector.web.caching import tagged
+
+DEFAULT_LIMIT: Final = 1000
+MAX_LIMIT: Final = 10_000
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def agents(request: web.Request, board: Board, mono: float) -> web.Response:
+    wanted = request.query.get("agent")
+    rows = view.rows(board, mono)
+    found = [_agent(each) for each in view.agents(board, rows, mono) if wanted in (None, each.state.name)]
+    return _listing(request, "agents", found)
+
+
+def checks(request: web.Request, board: Board, mono: float) -> web.Response:
+    wanted = request.query.get("check")
+    found = [_check(board, check, mono) for check in board.checks.values() if wanted in (None, check.name)]
+    return _listing(request, "checks", found)
+
+
+def results(request: web.Request, board: Board, mono: float) -> web.Response:
+    """The newest result of every (check, agent), in the order of the configuration."""
+    check, agent = request.query.get("check"), request.query.get("agent")
+    found = [
+        _result(cell, mono)
+        for cell in board.all_cells()
+        if check in (None, cell.check.name) and agent in (None, cell.agent)
+    ]
+    return _listing(request, "results", found)
+
+
+def _listing(request: web.Request, key: str, found: list[dict[str, Any]]) -> web.Response:
+    text = request.query.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+        return problem(400, f"limit must be a number from 1 to {MAX_LIMIT}")
+    body = _encoder.encode({key: found[: int(text)], "total": len(found)})
+    return tagged(request, body, "application/json")
+
+
+def problem(status: int, message: str) -> web.Response:
+    return web.Response(
+        status=status, body=_encoder.encode({"error": message}), content_type="application/json"
+    )
+
+
+def _agent(agent: view.AgentView) -> dict[str, Any]:
+    state, beat = agent.state, agent.state.heartbeat
+    presence = state.presence
+    return {
+        "name": state.name,
+        "tags": state.tags,
+        "connected": agent.connected,
+        "gone_reason": presence.reason if presence is not None and presence.state == "gone" else None,
+        "last_seen": state.seen_at,
+        "version": agent.version or None,
+        "epoch": None if presence is None else presence.epoch,
+        "started": None if presence is None else presence.started_us / 1e6,
+        "config_matches": agent.current,
+        "checks": agent.checks,
+        "failing": agent.failing,
+        "results": {
+            "produced": None if beat is None else beat.next_seq,
+            "applied": state.applied,
+            "pending": None if beat is None else beat.pending,
+            "declared_lost": None if beat is None else beat.lost,
+            "late": state.late,
+            "missed": state.missed,
+        },
+        "skipped_slots": None if beat is None else beat.skipped_slots,
+        "running": None if beat is None else beat.running,
+        "loop_lag_seconds": None if beat is None else beat.loop_lag_us / 1e6,
+        "clock_offset_seconds": agent.offset_seconds,
+    }
+
+
+def _check(board: Board, check: Check, mono: float) -> dict[str, Any]:
+    row = view.row(board, check, mono)
+    return {
+        "name": check.name,
+        "kind": kind(check),
+        "target": check.target,
+        "interval_seconds": check.interval,
+        "timeout_seconds": check.timeout,
+        "tags": check.tags,
+        "state": row.state,
+        "failing": row.failing,
+        "agents": {name: cell.state for name, cell in row.cells.items()},
+    }
+
+
+def _result(cell: Cell, mono: float) -> dict[str, Any]:
+    state = cell.state(mono)
+    seen = cell.spoiled if state == "not_run" else cell.last
+    head: dict[str, Any] = {
+        "check": cell.check.name,
+        "agent": cell.agent,
+        "target": cell.check.target,
+        "state": state,
+        "since": cell.changed_at,
+        "received": None if seen is None else seen.at,
+    }
+    return head | (_NOTHING if seen is None else _said(seen.result))
+
+
+def _said(result: Result) -> dict[str, Any]:
+    return {
+        "outcome": result.outcome,
+        "failure": label(result) if result.outcome == "fail" else None,
+        "not_run": label(result) if result.outcome == "not_run" else None,
+        "detail": result.detail,
+        "started": result.started_us / 1e6,
+        "duration_seconds": None if result.duration_us is None else result.duration_us / 1e6,
+        "phases": {phase: us / 1e6 for phase, us in result.phases_us.items()},
+        "clock": result.clock,
+        "facts": result.facts,
+    }
+
+
+_NOTHING: Final = dict.fromkeys(_said(Result(check="none", outcome="ok", started_us=0)))
+
+
+def kind(check: Check) -> str:
+    """`dns`, `http`, `tcp`, `tls` or `icmp`: the key under which the configuration has it."""
+    return type(check).__name__.removesuffix("Check").lower()

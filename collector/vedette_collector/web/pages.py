@@ -1,0 +1,129 @@
+"""Renders the status page and the page of a check. Everything an agent or target said is escaped text."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import vedette
+from vedette_collector.board import Board
+from vedette_collector.cell import BARS, Bar, Moment
+from vedette_collector.condition import Condition
+from vedette_collector.web import view
+from vedette_collector.web.api import kind
+
+KEEP_SECONDS: Final = 0.5  # a page serves all its readers this long
+KEEP_PAGES: Final = 64
+BAR_HEIGHT: Final = 28
+
+
+class Stroke(NamedTuple):
+    """One run in the history of a check: where it stands and how high."""
+
+    x: int
+    y: int
+    height: int
+    outcome: str
+    title: str
+
+
+class Pages:
+    """Page texts by path. Rendered anew at most twice a second, whoever asks and however often."""
+
+    def __init__(self, board: Board, condition: Condition) -> None:
+        self._board = board
+        self._condition = condition
+        self._kept: dict[str, tuple[float, bytes]] = {}
+        self._env = Environment(
+            loader=PackageLoader("vedette_collector.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._env.filters |= {
+            "clock": clock,
+            "iso": iso,
+            "duration": view.duration,
+            "seconds": lambda value: view.duration(round(value * 1e6)),
+            "strokes": strokes,
+            "kind": kind,
+        }
+        self._env.globals |= {
+            "symbols": view.SYMBOLS,
+            "words": view.WORDS,
+            "version": vedette.__version__,
+            "bars_shown": BARS,
+            "bar_height": BAR_HEIGHT,
+        }
+
+    def status(self, now: Moment) -> bytes:
+        return self._fresh("/", now, lambda: self._status(now))
+
+    def check(self, name: str, now: Moment) -> bytes | None:
+        """None for a check that the configuration does not have."""
+        if name not in self._board.checks:
+            return None
+        return self._fresh(f"/checks/{name}", now, lambda: self._check(name, now))
+
+    def _fresh(self, path: str, now: Moment, render: Callable[[], str]) -> bytes:
+        kept = self._kept.get(path)
+        if kept is not None and now.mono - kept[0] < KEEP_SECONDS:
+            return kept[1]
+        if len(self._kept) >= KEEP_PAGES:
+            self._kept.clear()
+        body = render().encode()
+        self._kept[path] = (now.mono, body)
+        return body
+
+    def _status(self, now: Moment) -> str:
+        rows = view.rows(self._board, now.mono)
+        agents = view.agents(self._board, rows, now.mono)
+        shown = max(view.MAX_CELLS // max(len(agents), 1), 1)
+        return self._env.get_template("status.html.j2").render(
+            now=now.wall,
+            ago=_ago(now.wall),
+            summary=view.summary(rows, agents, self._condition),
+            rows=rows[:shown],
+            hidden=len(rows) - len(rows[:shown]),
+            agents=agents,
+            results=view.latest(rows),
+        )
+
+    def _check(self, name: str, now: Moment) -> str:
+        row = view.row(self._board, self._board.checks[name], now.mono)
+        return self._env.get_template("check.html.j2").render(now=now.wall, ago=_ago(now.wall), row=row)
+
+
+def clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+
+def iso(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _ago(now: float) -> Callable[[float], str]:
+    def ago(at: float) -> str:
+        age = max(now - at, 0.0)
+        for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+            if age >= size:
+                return f"{age / size:.0f} {unit} ago"
+        return f"{age:.0f} s ago"
+
+    return ago
+
+
+def strokes(bars: list[Bar]) -> list[Stroke]:
+    """The history as strokes, the newest at the right. A failure is full height, whatever it took."""
+    longest = max((bar.seconds for bar in bars if bar.outcome == "ok" and bar.seconds), default=0.0)
+    found = []
+    for index, bar in enumerate(bars):
+        share = bar.seconds / longest if bar.outcome == "ok" and bar.seconds and longest else 0.0
+        height = BAR_HEIGHT if bar.outcome == "fail" else max(round(share * BAR_HEIGHT * 0.8), 3)
+        took = "" if bar.seconds is None else f", {view.duration(round(bar.seconds * 1e6))}"
+        title = f"{clock(bar.at)}: {view.WORDS[bar.outcome]}{took}"
+        x = (BARS - len(bars) + index) * 5
+        found.append(Stroke(x, BAR_HEIGHT - height, height, bar.outcome, title))
+    return found
