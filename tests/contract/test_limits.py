@@ -1,0 +1,215 @@
+"""Every number in `vedette.wire.limits`: what stands at the limit is read, one beyond is refused."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+import zstandard
+
+from vedette.errors import WireError
+from vedette.wire import codec, limits
+
+RESULT: dict[str, Any] = {"check": "db", "outcome": "ok", "started_us": 1, "duration_us": 1}
+NAMES: dict[str, Any] = {"v": 1, "agent": "par-01", "epoch": "0" * 32}
+Document = dict[str, Any]
+
+
+def batch(**fields: Any) -> Document:
+    return {**NAMES, "first_seq": 0, "results": [RESULT], **fields}
+
+
+def result(**fields: Any) -> Document:
+    return batch(results=[{**RESULT, **fields}])
+
+
+def answers(*texts: str) -> Document:
+    return result(facts={"dns": {"rcode": "NOERROR", "answers": texts}})
+
+
+def presence(**fields: Any) -> Document:
+    return {**NAMES, "state": "online", "version": "0.1.0", "started_us": 1, **fields}
+
+
+def ack(marks: int) -> Document:
+    mark = {"epoch": "0" * 32, "low": 1}
+    return {"v": 1, "agent": "par-01", "collector": "0" * 32, "sent_us": 1, "marks": [mark] * marks}
+
+
+def refused(document: Document) -> str | None:
+    kind = codec.Ack if "marks" in document else codec.Presence if "state" in document else codec.Batch
+    try:
+        codec.decode(msgspec.json.encode(document), codec.JSON, kind)
+    except WireError as exc:
+        return exc.reason
+    return None
+
+
+# limit -> (document for a number, the reason beyond)
+COUNTED: dict[str, Callable[[int], Document]] = {
+    "MAX_BATCH_RESULTS": lambda n: batch(results=[RESULT] * n),
+    "MAX_SEQ": lambda n: batch(first_seq=n),
+    "MAX_TIME_US": lambda n: result(started_us=n),
+    "MAX_DURATION_US": lambda n: result(duration_us=n),
+    "MAX_TAGS": lambda n: presence(tags={f"tag_{at}": "x" for at in range(n)}),
+    "MAX_TAG_TEXT": lambda n: presence(tags={"network": "é" * n}),
+    "MAX_TEXT": lambda n: result(detail="é" * n),
+    "MAX_ANSWERS": lambda n: answers(*["192.0.2.1"] * n),
+    "MAX_ANSWER_TEXT": lambda n: answers("é" * n),
+    "MAX_EPOCHS": ack,
+}
+
+# limit -> (allowed, refused, document for a text)
+PATTERNS: dict[str, tuple[list[str], list[str], Callable[[str], Document]]] = {
+    "AGENT_NAME": (
+        ["abc", "0-0", "a" + "-" * 30 + "z"],
+        ["", "ab", "a" * 33, "Abc", "-ab", "ab-", "a_b", "abc\n", "äbc", "a/b", "a+b", "a.b"],
+        lambda text: batch(agent=text),
+    ),
+    "CHECK_NAME": (
+        ["a", "A.b_c-9", "a" * 63, "web:ipv4", "a" * 63 + ":ipv6"],
+        ["", "a" * 64, "web:ipv5", "web:", ".a", "web\n", "web:ipv4\n", "a b", "é", 'a"'],
+        lambda text: result(check=text),
+    ),
+    "EPOCH": (
+        ["0123456789abcdef" * 2],
+        ["", "0" * 31, "0" * 33, "0" * 31 + "g", "0" * 31 + "A", "0" * 32 + "\n"],
+        lambda text: batch(epoch=text),
+    ),
+    "TAG_NAME": (
+        ["a", "_", "network_2", "a" * 32],
+        ["", "2a", "a" * 33, "A", "a-b", "a\n", "é"],
+        lambda text: presence(tags={text: "x"}),
+    ),
+}
+
+PAYLOADS = {
+    "VERSION",
+    "MAX_PAYLOAD_BYTES",
+    "MAX_DECODED_BYTES",
+    "MAX_WINDOW_BYTES",
+    "COMPRESS_ABOVE_BYTES",
+    "PARTS",
+}
+# When a sender flushes, and how often it speaks: habits, which no reader enforces.
+HABITS = {"BATCH_RESULTS", "BATCH_BYTES", "BATCH_SECONDS", "LIVE_EXPIRY_SECONDS", "HEARTBEAT_SECONDS"}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_counted_limit(name: str) -> None:
+    most = getattr(limits, name)
+    assert refused(COUNTED[name](most)) is None
+    assert refused(COUNTED[name](most + 1)) == "schema"
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_pattern(name: str) -> None:
+    allowed, wrong, document = PATTERNS[name]
+    assert [text for text in allowed if refused(document(text)) is not None] == []
+    assert [text for text in wrong if refused(document(text)) != "schema"] == []
+
+
+def test_batch_without_results_is_refused() -> None:
+    assert refused(batch(results=[])) == "schema"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("dns.nodata", None), ("loop_lag", None), ("a" * 40, None), ("a" * 41, "schema"), ("a.b.c", "schema"),
+     ("dns.nodata\n", "schema"), ("DNS", "schema"), ("", "schema"), ('a"', "schema")],
+)  # fmt: skip
+def test_reason_code_is_fit_for_a_label(code: str, reason: str | None) -> None:
+    assert refused(result(reason=code)) == reason
+
+
+def padded(size: int) -> bytes:
+    """A valid batch of exactly *size* bytes of JSON; a reader skips the field it does not know."""
+    empty = len(msgspec.json.encode(batch(padding="")))
+    return msgspec.json.encode(batch(padding="x" * (size - empty)))
+
+
+def reason_of(payload: bytes, content_type: str) -> str | None:
+    try:
+        codec.decode(payload, content_type, codec.Batch)
+    except WireError as exc:
+        return exc.reason
+    return None
+
+
+def test_payload_limit() -> None:
+    assert reason_of(padded(limits.MAX_PAYLOAD_BYTES), codec.JSON) is None
+    assert reason_of(padded(limits.MAX_PAYLOAD_BYTES + 1), codec.JSON) == "too_large"
+
+
+def test_payload_limit_holds_for_compressed_payloads_too() -> None:
+    """Bytes after the frame are refused as such, so that only the size can be the reason here."""
+    packed = zstandard.compress(padded(5000))
+    filled = packed + b"\0" * (limits.MAX_PAYLOAD_BYTES - len(packed))
+    assert reason_of(filled, codec.ZSTD) == "compression"
+    assert reason_of(filled + b"\0", codec.ZSTD) == "too_large"
+
+
+def test_decoded_limit() -> None:
+    assert reason_of(zstandard.compress(padded(limits.MAX_DECODED_BYTES)), codec.ZSTD) is None
+    assert reason_of(zstandard.compress(padded(limits.MAX_DECODED_BYTES + 1)), codec.ZSTD) == "too_large"
+
+
+def test_window_limit() -> None:
+    """A window of one step above the limit is refused, though the content would fit."""
+    content = padded(5000)
+    for window, reason in [(limits.MAX_WINDOW_BYTES, None), (2 * limits.MAX_WINDOW_BYTES, "too_large")]:
+        parameters = zstandard.ZstdCompressionParameters(
+            window_log=window.bit_length() - 1, write_content_size=True
+        )
+        framed = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        # Streamed without a size, the frame keeps its window; the size is then written into the header.
+        payload = _with_size(framed.compress(content) + framed.flush(), len(content))
+        assert zstandard.get_frame_parameters(payload).window_size == window
+        assert reason_of(payload, codec.ZSTD) == reason
+
+
+def _with_size(frame: bytes, size: int) -> bytes:
+    """The same frame with an eight-byte content size in its header. RFC 8878 3.1.1.1."""
+    magic, descriptor, window, blocks = frame[:4], frame[4], frame[5:6], frame[6:]
+    assert descriptor & 0b11100011 == 0
+    return magic + bytes([descriptor | 0b11000000]) + window + size.to_bytes(8, "little") + blocks
+
+
+def message(results: int, detail: str) -> codec.Batch:
+    one = codec.decode(msgspec.json.encode(result(detail=detail)), codec.JSON, codec.Batch)
+    return msgspec.structs.replace(one, results=one.results * results)
+
+
+def encoded(size: int) -> codec.Batch:
+    """A batch whose JSON has exactly *size* bytes."""
+    one, two = (len(msgspec.json.encode(message(count, ""))) for count in (1, 2))
+    filled = message(1 + (size - one) // (two - one), "")
+    missing = size - len(msgspec.json.encode(filled))
+    last = msgspec.structs.replace(filled.results[0], detail="x" * missing)
+    return msgspec.structs.replace(filled, results=[*filled.results[1:], last])
+
+
+def test_small_payload_travels_as_it_is_and_a_large_one_compressed() -> None:
+    payload, content_type = codec.encode(encoded(limits.COMPRESS_ABOVE_BYTES))
+    assert (len(payload), content_type) == (limits.COMPRESS_ABOVE_BYTES, codec.JSON)
+    payload, content_type = codec.encode(encoded(limits.COMPRESS_ABOVE_BYTES + 1))
+    assert content_type == codec.ZSTD
+    assert len(payload) < limits.COMPRESS_ABOVE_BYTES
+
+
+def test_sender_refuses_what_a_reader_would_refuse() -> None:
+    codec.encode(encoded(limits.MAX_DECODED_BYTES))
+    with pytest.raises(WireError) as caught:
+        codec.encode(encoded(limits.MAX_DECODED_BYTES + 1))
+    assert caught.value.reason == "too_large"
+
+
+def test_habits_stay_within_the_bounds() -> None:
+    assert limits.BATCH_RESULTS <= limits.MAX_BATCH_RESULTS
+    assert limits.BATCH_BYTES < limits.MAX_PAYLOAD_BYTES
+    assert limits.BATCH_SECONDS < limits.HEARTBEAT_SECONDS < limits.LIVE_EXPIRY_SECONDS
+
+
+def test_every_limit_is_held_by_a_test() -> None:
+    written = {name for name in vars(limits) if name.isupper()}
+    assert written == set(COUNTED) | set(PATTERNS) | PAYLOADS | HABITS
