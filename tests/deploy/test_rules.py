@@ -1,0 +1,132 @@
+"""The shipped rules and routes by promtool and amtool, and what every alert must carry."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from servers.prometheus import DEPLOY, RULES
+
+ROOT = Path(__file__).parents[2]
+RULE_TESTS = Path(__file__).parent / "rules.test.yml"
+ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool is not installed")
+
+
+def load(path: Path) -> Any:
+    return YAML(typ="safe").load(path)
+
+
+def alerts() -> dict[str, Any]:
+    rules = [rule for group in load(RULES)["groups"] for rule in group["rules"]]
+    return {rule["alert"]: rule for rule in rules if "alert" in rule}
+
+
+def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False)
+
+
+@needs_promtool
+def test_promtool_finds_no_fault() -> None:
+    rules = run("promtool", "check", "rules", "--lint=all", RULES)
+    assert rules.returncode == 0, rules.stderr
+    configuration = run("promtool", "check", "config", DEPLOY / "prometheus" / "prometheus.yml")
+    assert configuration.returncode == 0, configuration.stderr
+
+
+@needs_promtool
+def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
+    answer = run("promtool", "test", "rules", RULE_TESTS)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("and on (job, agent) vedette_agent_connected == 1)\n      - record", ")\n      - record"),
+        ("max without (collector) (probe_success", "sum by (job, check, target) (probe_success"),
+        ("count > 0.5 *", "count >= 0.5 *"),
+        ("count <= 0.5 *", "count > 0 *"),
+        ("keep_firing_for: 5m", "keep_firing_for: 1m"),
+        ("(job, check, target) check:vedette_votes:count", "(job, check, target) probe_success"),
+        ("          unless on (job, check) (2 *", "          unless on (job, check) (0 *"),
+        ("          unless on (job, check, agent) probe_success\n", ""),
+        ("last_over_time(probe_ssl_earliest_cert_expiry[1h])", "probe_ssl_earliest_cert_expiry"),
+        ("          and on (job, check, agent) vedette_check_assigned)", "          )"),
+        ("min by (job, check, target) (last", "max by (job, check, target) (last"),
+        ("14 * 86400", "21 * 86400"),
+        ("- time() <", "- time() > 0 <"),
+        ('absent(up{job="vedette"} == 1)', 'absent(up{job="vedette"})'),
+        ("          job: vedette\n", ""),
+        ("for the same reason.\n        for: 2m", "for the same reason.\n        for: 0s"),
+    ],
+)
+def test_the_rule_tests_notice_a_rule_that_went_wrong(tmp_path: Path, right: str, wrong: str) -> None:
+    """Each guard of a rule, broken one at a time."""
+    text = RULES.read_text()
+    assert right in text
+    (tmp_path / "rules.yml").write_text(text.replace(right, wrong))
+    tests = RULE_TESTS.read_text().replace("../../deploy/prometheus/rules/vedette.yml", "rules.yml")
+    (tmp_path / "test.yml").write_text(tests)
+    answer = run("promtool", "test", "rules", tmp_path / "test.yml")
+    assert answer.returncode != 0
+
+
+def test_every_series_of_the_rule_tests_carries_job_and_instance() -> None:
+    """Without them an `on ()` that drops labels passes here and never fires live."""
+    for case in load(RULE_TESTS)["tests"]:
+        for series in case["input_series"]:
+            assert re.search(r"\bjob=", series["series"]), series
+            assert re.search(r"\binstance=", series["series"]), series
+
+
+def test_every_alert_is_tested_both_ways() -> None:
+    """But the one that always fires."""
+    expected: dict[str, set[bool]] = {}
+    for case in load(RULE_TESTS)["tests"]:
+        for one in case["alert_rule_test"]:
+            expected.setdefault(one["alertname"], set()).add(bool(one["exp_alerts"]))
+    expected["VedetteDeadMansSwitch"].add(False)
+    assert expected == {name: {True, False} for name in alerts()}
+
+
+@pytest.mark.parametrize("name", sorted(alerts()))
+def test_an_alert_has_a_severity_a_text_and_a_runbook(name: str) -> None:
+    alert = alerts()[name]
+    assert alert["labels"]["severity"] in {"page", "ticket", "heartbeat"}
+    assert set(alert["annotations"]) == {"summary", "description", "runbook_url"}
+    assert alert["annotations"]["runbook_url"] == f"{{{{ $externalLabels.vedette_runbooks }}}}/{name}.md"
+    text = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
+    assert text.startswith(f"# {name}\n")
+    headings = re.findall(r"^## (.*)$", text, flags=re.MULTILINE)
+    assert headings == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    assert "```sh" in text.partition("## Diagnosis")[2], "a diagnosis has exact commands"
+
+
+def test_every_runbook_belongs_to_an_alert() -> None:
+    assert {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")} == set(alerts())
+
+
+@needs_amtool
+def test_amtool_finds_no_fault() -> None:
+    answer = run("amtool", "check-config", ALERTMANAGER)
+    assert answer.returncode == 0, answer.stderr
+
+
+@needs_amtool
+@pytest.mark.parametrize("name", sorted(alerts()))
+def test_an_alert_goes_where_its_severity_says(name: str) -> None:
+    severity = alerts()[name]["labels"]["severity"]
+    routes = ("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}")
+    labels = (f"alertname={name}", f"severity={severity}", "job=vedette", "check=web")
+    assert run(*routes, f"--verify.receivers={severity}", *labels).returncode == 0
+    others = {"page", "ticket", "heartbeat"} - {severity}
+    for other in others:
+        assert run(*routes, f"--verify.receivers={other}", *labels).returncode == 1
