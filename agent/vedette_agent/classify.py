@@ -85,18 +85,15 @@ def classify(error: BaseException, stage: Stage, timeout: float, stalled: float)
     *stalled*: seconds of our own stalls that overlap the run.
     """
     match error:
-        case DeadlineExceeded() | ProbeFailed(__cause__=DeadlineExceeded()) if stalled >= LAG_SHARE * timeout:
+        case DeadlineExceeded() if stalled >= LAG_SHARE * timeout:
             return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"
         case ProbeFailed():
             return "fail", error.failure, error.detail
         case ProbeSpoiled():
             return "not_run", error.reason, error.detail
         case DeadlineExceeded():
-            if stalled >= LAG_SHARE * timeout:
-                return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"
-            waited = f"waited for {_WAITED_FOR[stage]}; {timeout:g} s are over"
-            detail = "; ".join([waited, *getattr(error, "__notes__", ())])
-            return "fail", error.failure or _TIMEOUT[stage], detail
+            said = f"waited for {_WAITED_FOR[stage]}; {timeout:g} s are over"
+            return "fail", error.failure or _TIMEOUT[stage], _noted(said, error)
         case HostSuspended():
             return "not_run", NotRun.SUSPENDED, "the host slept while the probe ran"
         case AgentStopped():

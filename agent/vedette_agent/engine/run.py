@@ -57,7 +57,7 @@ class Run:
         self._coro: Prober | None = coro
         self._disarm: Disarm | None = None
         self._done = done
-        self._stalled_at_start = engine.stalled
+        self._stalled_at_start = engine.stalled_until_now()
         self.record = record
         self.started = engine.now()
         self.deadline = deadline
@@ -69,7 +69,7 @@ class Run:
     @property
     def stalled(self) -> float:
         """Seconds of our own stalls that overlap this run."""
-        return self._engine.stalled - self._stalled_at_start
+        return self._engine.stalled_until_now() - self._stalled_at_start
 
     def resume(self, value: object = None) -> None:
         """Give *value* to the waiting prober. A run that is over ignores it."""
@@ -103,10 +103,18 @@ class Run:
         self._done(self, error)
 
 
+def _seconds_suspended() -> float:
+    """Seconds that the host has spent suspended since boot."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+
+
 class Engine:
     """Starts probers, sweeps their deadlines, and notices when it was itself too late."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, asleep: Callable[[], float] = _seconds_suspended
+    ) -> None:
+        """*asleep* tells how many seconds the host has spent suspended."""
         self.loop = loop
         self.now = loop.time
         self.stalled = 0.0  # seconds, ever growing: the sum of our stalls above LAG
@@ -116,10 +124,10 @@ class Engine:
         self._timer: asyncio.TimerHandle | None = None
         self._expected = 0.0
         self._swept = int(loop.time() / TICK)
-        self._asleep = _asleep()
-        self.on_tick: Callable[[float], None] | None = (
-            None  # called with the time, before deadlines are swept
-        )
+        self._seconds_asleep = asleep
+        self._asleep = asleep()
+        # Called with the time, before deadlines are swept.
+        self.on_tick: Callable[[float], None] | None = None
         self.tick_always = False  # True while somebody needs on_tick even with no probe in flight
 
     def __len__(self) -> int:
@@ -137,6 +145,11 @@ class Engine:
         run.resume()
         self.wake()
         return run
+
+    def stalled_until_now(self) -> float:
+        """`stalled`, and what the overdue tick is yet to notice: sockets may be served before it."""
+        overdue = 0.0 if self._timer is None else self.now() - self._expected
+        return self.stalled + overdue if overdue > LAG else self.stalled
 
     def forget(self, run: Run) -> None:
         self._runs.discard(run)
@@ -163,7 +176,7 @@ class Engine:
         if lag > LAG:
             self.stalled += lag
         self.worst_lag = max(self.worst_lag, lag)
-        asleep = _asleep()
+        asleep = self._seconds_asleep()
         if asleep - self._asleep > SUSPENDED:
             for run in list(self._runs):
                 run.throw(HostSuspended())
@@ -183,8 +196,3 @@ class Engine:
         for number in due:
             for run in self._buckets.pop(number):
                 run.throw(DeadlineExceeded())
-
-
-def _asleep() -> float:
-    """Seconds that the host has spent suspended since boot."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()

@@ -51,10 +51,11 @@ class Stream:
     One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
     """
 
-    __slots__ = ("_fd", "_is_watched", "_loop", "_sock", "_stamp", "_waiting")
+    __slots__ = ("_begun", "_fd", "_is_watched", "_loop", "_sock", "_stamp", "_waiting")
 
-    def __init__(self, io: "Io", sock: socket.socket) -> None:
+    def __init__(self, io: "Io", sock: socket.socket, begun: float) -> None:
         self._loop = io.loop
+        self._begun = begun
         self._sock = sock
         self._fd = sock.fileno()
         self._waiting: Run | None = None
@@ -105,13 +106,13 @@ class Stream:
     def arrived(self, since: float) -> tuple[float, bool]:
         """When the bytes of the last `recv` came in, by the loop's clock, and whether the kernel says so.
 
-        *since*: a time before which they cannot have come.
+        Not before *since*: a peer that speaks first may do so before we have seen that we are connected.
         """
         now = self._loop.time()
         if self._stamp:
             age = (time.time_ns() - self._stamp) / 1e9
-            if 0.0 <= age <= now - since:
-                return now - age, True
+            if 0.0 <= age <= now - self._begun:
+                return max(now - age, since), True
         return now, False
 
     def close(self) -> None:
@@ -202,7 +203,7 @@ async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
     seconds = _handshake_seconds(sock)
     record.clock = "monotonic" if seconds is None else "kernel"
     record.add_phase("connect", io.loop.time() - started if seconds is None else seconds)
-    return Stream(io, sock)
+    return Stream(io, sock, started)
 
 
 class _Connecting:

@@ -39,9 +39,10 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
         try:
             data = await stream.recv(MAX_BYTES - len(seen))
         except DeadlineExceeded as exc:
-            if not seen:
-                raise
-            raise _mismatch(Failure.TCP_EXPECT, "no match", pattern, seen) from exc
+            if seen:
+                exc.failure = Failure.TCP_EXPECT
+                exc.add_note(_mismatch("no match", pattern, seen))
+            raise
         if not seen:
             first, is_kernel = stream.arrived(asked)
             if not is_kernel:
@@ -57,11 +58,11 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
                 record.add_phase("transfer", stream.arrived(first)[0] - first)
                 return
         if not data:
-            raise _mismatch(Failure.TCP_CLOSED, "closed before a match", pattern, seen)
+            raise ProbeFailed(Failure.TCP_CLOSED, _mismatch("closed before a match", pattern, seen))
         if is_last:
-            raise _mismatch(Failure.TCP_EXPECT, "no match", pattern, seen)
+            raise ProbeFailed(Failure.TCP_EXPECT, _mismatch("no match", pattern, seen))
 
 
-def _mismatch(failure: Failure, what: str, pattern: str, seen: bytearray) -> ProbeFailed:
+def _mismatch(what: str, pattern: str, seen: bytearray) -> str:
     came = f"{len(seen)} bytes came: {bytes(seen[:_SHOWN])!r}" if seen else "nothing came"
-    return ProbeFailed(failure, f"{what} for {pattern[:80]!r}; {came}")
+    return f"{what} for {pattern[:80]!r}; {came}"
