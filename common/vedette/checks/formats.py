@@ -227,12 +227,12 @@ def url(text: str) -> str:
     if port == 0:
         raise ValueError("port 0 cannot be probed; use 1 to 65535")
     name = host(parts.hostname)
-    rest = parts._replace(scheme="", netloc="").geturl()
+    rest = parts._replace(scheme="", netloc="", path=parts.path or "/").geturl()
     found = _UNSAFE_IN_URL.search(rest)
     if found:
         raise ValueError(f"{quoted(found[0])} cannot stand in a URL; percent-encode it")
     shown = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{rest or '/'}"
+    return f"{parts.scheme}://{shown}{'' if port is None else f':{port}'}{rest}"
 
 
 def url_host(text: str) -> str:
