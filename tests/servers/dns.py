@@ -180,14 +180,14 @@ def _head(asked: Asked, answers: int) -> bytes:
 class DnsServer:
     """Answers as `behaviour` says; keeps what it was asked."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, address: str, port: int) -> None:
         self.behaviour = behaviour
         self.asked: list[Asked] = []
         self.elsewhere = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.elsewhere.bind(("127.0.0.1", 0))
         self._loop = asyncio.get_running_loop()
         self._timers: list[asyncio.TimerHandle] = []
-        self._listener, self._udp = _sockets_on_one_port()
+        self._listener, self._udp = _sockets_on_one_port(address, port)
         self._streams: set[asyncio.Transport] = set()
         self._server: asyncio.Server | None = None
         self._loop.add_reader(self._udp, self._datagram)
@@ -266,16 +266,18 @@ class _Connection(asyncio.Protocol):
         self._server.take(asked)
 
 
-def _sockets_on_one_port() -> tuple[socket.socket, socket.socket]:
+def _sockets_on_one_port(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     """TCP and UDP on the same port: free for one may be taken for the other."""
     while True:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server((address, port))
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             udp.bind(listener.getsockname())
         except OSError:
             listener.close()
             udp.close()
+            if port:
+                raise
             continue
         listener.setblocking(False)
         udp.setblocking(False)
@@ -283,8 +285,10 @@ def _sockets_on_one_port() -> tuple[socket.socket, socket.socket]:
 
 
 @asynccontextmanager
-async def dns_server(behaviour: Behaviour = healthy) -> AsyncIterator[DnsServer]:
-    server = DnsServer(behaviour)
+async def dns_server(
+    behaviour: Behaviour = healthy, address: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[DnsServer]:
+    server = DnsServer(behaviour, address, port)
     await server.open()
     try:
         yield server

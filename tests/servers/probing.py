@@ -64,8 +64,8 @@ async def bench(
         made.io.close()
 
 
-def host_files(directory: Path, hosts: str = "", resolv_conf: str = "") -> HostFiles:
+def host_files(directory: Path, hosts: str = "", resolv_conf: str = "", port: int = 53) -> HostFiles:
     """The two files with these contents."""
     (directory / "hosts").write_text(hosts)
     (directory / "resolv.conf").write_text(resolv_conf)
-    return HostFiles(directory / "hosts", directory / "resolv.conf")
+    return HostFiles(directory / "hosts", directory / "resolv.conf", port)

@@ -48,10 +48,13 @@ class HostFiles:
     __slots__ = ("_hosts", "_servers")
 
     def __init__(
-        self, hosts: Path = Path("/etc/hosts"), resolv_conf: Path = Path("/etc/resolv.conf")
+        self,
+        hosts: Path = Path("/etc/hosts"),
+        resolv_conf: Path = Path("/etc/resolv.conf"),
+        port: int = DNS_PORT,
     ) -> None:
         self._hosts = _File(hosts, _parse_hosts)
-        self._servers = _File(resolv_conf, _parse_resolv_conf)
+        self._servers = _File(resolv_conf, lambda lines: _parse_resolv_conf(lines, port))
 
     def address(self, name: str, family: Family) -> str | None:
         """What the hosts file says for *name* (lower case, without the final dot)."""
@@ -96,11 +99,11 @@ def _parse_hosts(lines: Iterator[list[str]]) -> dict[tuple[str, Family], str]:
     return found
 
 
-def _parse_resolv_conf(lines: Iterator[list[str]]) -> tuple[Endpoint, ...]:
+def _parse_resolv_conf(lines: Iterator[list[str]], port: int) -> tuple[Endpoint, ...]:
     found = []
     for words in lines:
         if words[0] == "nameserver" and len(words) > 1:
             address = literal(words[1], 4) or literal(words[1], 6)
             if address is not None:
-                found.append(Endpoint(address, DNS_PORT))
+                found.append(Endpoint(address, port))
     return tuple(found[:MAX_SERVERS])

@@ -34,15 +34,13 @@ class Io:
         self.udp.close()
         self.icmp.close()
 
-    async def ask(
-        self, server: Endpoint, query: Query, record: Record, patience: float | None = None
-    ) -> Exchange:
+    async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.
 
-        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error, and Unanswered after *patience*
-        seconds; without patience the probe's deadline ends it.
+        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error. With *shares* above 1
+        that part of the time left is all it waits, and then raises Unanswered.
         """
-        exchange = self.udp.exchange(server, query, patience)
+        exchange = self.udp.exchange(server, query, shares)
         try:
             await suspend(exchange.arm)
         except DeadlineExceeded as exc:

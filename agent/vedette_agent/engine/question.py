@@ -25,14 +25,12 @@ class Asked(NamedTuple):
     strangers: int
 
 
-async def ask(
-    io: "Io", server: Endpoint, query: Query, record: Record, patience: float | None = None
-) -> Asked:
+async def ask(io: "Io", server: Endpoint, query: Query, record: Record, shares: int = 1) -> Asked:
     """Ask over UDP, and over TCP if the answer says that it was cut (RFC 7766 5).
 
     Raises as `Io.ask`; ProbeFailed(dns.truncated) when TCP does not bring the rest.
     """
-    exchange = await io.ask(server, query, record, patience)
+    exchange = await io.ask(server, query, record, shares)
     if not is_truncated(exchange.wire):
         return Asked(exchange.wire, exchange.seconds, "udp", exchange.strangers)
     try:

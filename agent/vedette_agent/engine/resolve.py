@@ -20,7 +20,6 @@ from vedette_agent.engine.udp import Unanswered
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-PATIENCE = 2.0  # seconds for each name server but the last; resolv.conf(5) has 5, longer than most probes
 _LOOPBACK: dict[Family, str] = {4: "127.0.0.1", 6: "::1"}
 _TYPES: dict[Family, str] = {4: "A", 6: "AAAA"}
 # Failures of one server, behind which another may know better; NXDOMAIN and no data are everybody's answer.
@@ -49,7 +48,7 @@ async def address_of(io: "Io", host: str, family: Family, resolver: Endpoint | N
         raise ProbeFailed(Failure.DNS_NXDOMAIN, f"{host} cannot be a domain name: {exc}") from exc
     record.stage = "resolve"
     if resolver is not None:
-        return await _ask(io, resolver, name, question, record, None)
+        return await _ask(io, resolver, name, question, record, 1)
     return await _ask_in_turn(io, name, question, record)
 
 
@@ -57,25 +56,23 @@ async def _ask_in_turn(io: "Io", name: str, question: Query, record: Record) -> 
     servers = io.files.servers()
     if not servers:
         raise ProbeSpoiled(NotRun.NO_RESOLVER, f"no name server is configured on this host to ask for {name}")
-    for server in servers[:-1]:
+    for number, server in enumerate(servers[:-1]):
         try:
-            return await _ask(io, server, name, question, record, PATIENCE)
+            return await _ask(io, server, name, question, record, len(servers) - number)
         except Unanswered:
             pass
         except ProbeFailed as exc:
             if exc.failure not in _ANOTHER_MAY_KNOW:
                 raise
-    return await _ask(io, servers[-1], name, question, record, None)
+    return await _ask(io, servers[-1], name, question, record, 1)
 
 
-async def _ask(
-    io: "Io", server: Endpoint, name: str, question: Query, record: Record, patience: float | None
-) -> str:
+async def _ask(io: "Io", server: Endpoint, name: str, question: Query, record: Record, shares: int) -> str:
     record.resolver = str(server)
     started = io.engine.now()
     own = Record()  # the connection of a query over TCP is not the one that the probe is about
     try:
-        asked = await ask(io, server, question, own, patience)
+        asked = await ask(io, server, question, own, shares)
     except BaseException:
         record.add_phase("resolve", io.engine.now() - started)
         raise

@@ -138,6 +138,8 @@ class Engine:
 
         *done* may be called before `start` returns.
         """
+        if self._timer is None:  # idle till now: what the host slept meanwhile is nobody's
+            self._asleep = self._seconds_asleep()
         deadline = self.now() + timeout
         run = Run(self, coro, record, deadline, done)
         self._runs.add(run)

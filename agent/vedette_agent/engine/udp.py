@@ -35,7 +35,7 @@ Address = tuple[Any, ...]  # as the socket module gives it
 
 
 class Unanswered(Exception):
-    """No answer within the patience for this one question; the probe itself may have time left."""
+    """No answer within this question's share of the time; the probe itself has time left."""
 
 
 class Exchange:
@@ -43,8 +43,8 @@ class Exchange:
 
     __slots__ = (
         "_address",
-        "_patience",
         "_query",
+        "_shares",
         "_socket",
         "_timer",
         "complaint",
@@ -57,11 +57,11 @@ class Exchange:
         "wire",
     )
 
-    def __init__(self, sock: "_Socket", address: Address, query: Query, patience: float | None) -> None:
+    def __init__(self, sock: "_Socket", address: Address, query: Query, shares: int) -> None:
         self._socket = sock
         self._address = address
         self._query = query
-        self._patience = patience
+        self._shares = shares
         self._timer: asyncio.TimerHandle | None = None
         self.run: Run
         self.watch: stamps.Stopwatch
@@ -76,8 +76,10 @@ class Exchange:
         """Send. The run is resumed with this exchange, or sees ProbeFailed or Unanswered."""
         self.run = run
         self._socket.send(self, self._address, self._query)
-        if self._patience is not None:
-            self._timer = self._socket.loop.call_later(self._patience, run.throw, Unanswered())
+        if self._shares > 1:
+            loop = self._socket.loop
+            share = (run.deadline - loop.time()) / self._shares
+            self._timer = loop.call_later(share, run.throw, Unanswered())
         return self._disarm
 
     def _disarm(self) -> None:
@@ -246,7 +248,7 @@ class UdpPool:
         self._old: list[_Socket] = []  # they take no new query and close when none is pending
         self._turn = 0
 
-    def exchange(self, server: Endpoint, query: Query, patience: float | None = None) -> Exchange:
+    def exchange(self, server: Endpoint, query: Query, shares: int = 1) -> Exchange:
         """A query for *server*, to be sent by arming it. Raises OSError when no socket can be had."""
         family: Family = 6 if ":" in server.address else 4
         self._turn = turn = (self._turn + 1) % SOCKETS
@@ -258,7 +260,7 @@ class UdpPool:
                 self._old.append(sock)
             self._old = [each for each in self._old if not each.close_if_idle()]
             sock = slots[turn] = _Socket(self._loop, family, self._source.get(family))
-        return Exchange(sock, socket_address(*server), query, patience)
+        return Exchange(sock, socket_address(*server), query, shares)
 
     def close(self) -> None:
         for sock in (*self._slots[4], *self._slots[6], *self._old):
