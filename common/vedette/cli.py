@@ -66,7 +66,9 @@ def _run(argv: list[str]) -> int:
     try:
         return command(rest)
     except SystemExit as exc:  # argparse ends `--help` and wrong usage this way
-        return exc.code if isinstance(exc.code, int) else 0 if exc.code is None else 2
+        if isinstance(exc.code, str):
+            raise VedetteError(exc.code) from exc
+        return exc.code or 0
 
 
 def _imported(point: EntryPoint) -> Callable[[list[str]], int]:

@@ -27,7 +27,7 @@ _PRIORITY: Final = {
 }
 _SECRET_KEY = re.compile(r"passw|secret|token|authorization|cookie|private|credential", re.IGNORECASE)
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+@")
-_BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f]+")
+_BARE = re.compile(r"[^\s\"=\\]+")
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -93,4 +93,6 @@ def _shown(key: str, value: object) -> str:
             text = _USER_INFO.sub(f"{HIDDEN}@", str(value))
     limit = MAX_VALUE * 4 if key == "error" else MAX_VALUE
     text = text if len(text) <= limit else text[:limit] + "…"
-    return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=not text.isprintable())
+    if text.isprintable():
+        return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return json.dumps(text)  # escapes what could move the cursor or turn the text around
