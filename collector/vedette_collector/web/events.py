@@ -101,6 +101,8 @@ class Hub:
                 await response.write(f"retry: {RETRY_MS}\n: vedette\n\n".encode())
                 while True:
                     await response.write((await reader.queue.get()).encode())
+        except ConnectionResetError:
+            pass  # the page was closed
         except TimeoutError:
             if reader.is_slow and request.transport is not None:
                 request.transport.abort()  # what it does not read would keep the connection open

@@ -93,7 +93,9 @@ class Pages:
 
     def _check(self, name: str, now: Moment) -> str:
         row = view.row(self._board, self._board.checks[name], now.mono)
-        return self._env.get_template("check.html.j2").render(now=now.wall, ago=_ago(now.wall), row=row)
+        return self._env.get_template("check.html.j2").render(
+            now=now.wall, ago=_ago(now.wall), row=row, cells=view.troubled_first(row)
+        )
 
 
 def clock(at: float) -> str:

@@ -10,7 +10,9 @@ from vedette_collector.condition import Condition
 from vedette_collector.exposition.text import safe_version
 
 MAX_CELLS: Final = 6000  # of the matrix: beyond it the page would be too long for anybody
-MAX_RESULTS: Final = 30
+MAX_RESULTS: Final = 20
+MAX_TROUBLES: Final = 8
+MAX_NAMES: Final = 4
 PHASE_ORDER: Final[tuple[Phase, ...]] = (
     "resolve",
     "connect",
@@ -71,11 +73,20 @@ class AgentView(NamedTuple):
     offset_seconds: float | None
 
 
+class Trouble(NamedTuple):
+    """One failing check in a line: is it everywhere or is it a vantage, and what is it?"""
+
+    check: str
+    where: str  # "all 3 vantages", "1 of 3 vantages: nyc-01"
+    codes: str
+
+
 class Summary(NamedTuple):
-    """The first line: what on-call reads."""
+    """The first lines: what on-call reads."""
 
     state: State
     sentence: str
+    troubles: list[Trouble]
     problems: list[str]  # of the collector itself
 
 
@@ -114,6 +125,11 @@ def rows(board: Board, mono: float) -> list[Row]:
     return sorted(found, key=lambda each: _SEVERITY[each.state])
 
 
+def troubled_first(one: Row) -> list[CellView]:
+    """The cells of a check, what is wrong before what is not."""
+    return sorted(one.cells.values(), key=lambda cell: _SEVERITY[cell.state])
+
+
 def latest(all_rows: list[Row], limit: int = MAX_RESULTS) -> list[CellView]:
     """Last results: what fails first, the newest change before others; then the newest of the rest."""
     cells = [cell for each in all_rows for cell in each.cells.values() if cell.seen is not None]
@@ -150,16 +166,17 @@ def agents(board: Board, all_rows: list[Row], mono: float) -> list[AgentView]:
 
 def summary(all_rows: list[Row], all_agents: list[AgentView], condition: Condition) -> Summary:
     failing = sum(each.state == "fail" for each in all_rows)
-    silent = sum(each.state in ("no_data", "not_run") for each in all_rows)
+    states = [cell.state for each in all_rows for cell in each.cells.values()]
+    missing = states.count("no_data") + states.count("not_run")
     away = [agent.state.name for agent in all_agents if not agent.connected]
     parts = []
     if failing:
         parts.append(f"{failing} of {_count(len(all_rows), 'check')} failing")
-    if silent:
-        parts.append(f"{_count(silent, 'check')} without data")
+    if missing:
+        parts.append(f"{missing} of {_count(len(states), 'result')} missing")
     if away:
         parts.append(f"{len(away)} of {_count(len(all_agents), 'agent')} not connected")
-    state: State = "fail" if failing else "no_data" if silent or away or not all_rows else "ok"
+    state: State = "fail" if failing else "no_data" if missing or away or not all_rows else "ok"
     if not all_rows:
         parts.append("The configuration has no checks")
     sentence = ", ".join(parts) or (
@@ -170,7 +187,18 @@ def summary(all_rows: list[Row], all_agents: list[AgentView], condition: Conditi
         problems.append(
             f"the configuration was not reloaded, the one before still runs: {condition.reload_error}"
         )
-    return Summary(state, sentence, problems)
+    troubles = [_trouble(each) for each in all_rows[:MAX_TROUBLES] if each.state == "fail"]
+    return Summary(state, sentence, troubles, problems)
+
+
+def _trouble(row: Row) -> Trouble:
+    failing = [cell for cell in row.cells.values() if cell.state == "fail"]
+    total = _count(len(row.cells), "vantage")
+    names = ", ".join(cell.agent for cell in failing[:MAX_NAMES])
+    more = f" and {len(failing) - MAX_NAMES} more" if len(failing) > MAX_NAMES else ""
+    everywhere = len(failing) == len(row.cells)
+    where = f"all {total}" if everywhere and len(failing) > 1 else f"{len(failing)} of {total}: {names}{more}"
+    return Trouble(row.check.name, where, ", ".join(sorted({cell.text for cell in failing})))
 
 
 def slices(result: Result) -> list[Slice]:

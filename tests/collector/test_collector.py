@@ -1,0 +1,282 @@
+"""A whole collector on a real Mosquitto: what it applies, what it refuses, and that it goes on."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import pytest
+
+from collector.collector_helpers import EPOCH, batch, failed, heartbeat, ok, presence
+from collector.running_helpers import CONFIG, Running, collecting, speaking, until
+from collector.test_exposition import value
+from servers.mosquitto import MOSQUITTO, Mosquitto
+from vedette.wire import codec, limits
+from vedette.wire.topics import Kind, topic
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "vedette.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+async def ready(running: Running) -> None:
+    await until(lambda: not running.collector.condition.not_ready())
+
+
+def rejected(running: Running, reason: str) -> int:
+    return running.collector.board.rejected[reason]
+
+
+def test_a_result_becomes_a_metric_and_is_acknowledged_within_200_ms(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                for seq in range(5):
+                    await agent.say(batch(failed(), first=seq), Kind.LIVE)
+                marks = [(mark.epoch, mark.low) for mark in (await agent.ack()).marks]
+                assert loop.time() - began < 0.5  # 0.1 s of gathering, and a busy machine
+                assert marks == [(EPOCH, 5)]
+                _, page, headers = await running.get("/metrics")
+                assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+                own = {"check": "api-dns", "agent": "par-01"}
+                assert value(page, "probe_success", **own) == 0
+                assert value(page, "vedette_probe_failures_total", reason="dns.nodata", **own) == 5
+                assert value(page, "vedette_collector_acks_published_total") == 1
+                assert value(page, "vedette_collector_broker_connected", link="live") == 1
+
+    asyncio.run(story())
+
+
+def test_a_heartbeat_is_echoed_at_once(config: Path) -> None:
+    """Not after the 100 ms in which acks of results are gathered: median of five below half of that."""
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                loop = asyncio.get_running_loop()
+                took = []
+                for number in range(5):
+                    began = loop.time()
+                    await agent.say(heartbeat(sent_us=number), Kind.HEARTBEAT)
+                    echo = (await agent.ack()).heartbeat
+                    took.append(loop.time() - began)
+                    assert echo is not None
+                    assert echo.sent_us == number
+                assert sorted(took)[2] < 0.05
+
+    asyncio.run(story())
+
+
+def test_every_kind_of_bad_message_is_counted_and_the_next_good_one_applied(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with speaking(broker) as agent:
+                await agent.say(batch(ok()), Kind.LIVE, retain=True)  # from before the collector came
+                async with collecting(broker.url, config) as running:
+                    await ready(running)
+                    for kind in (Kind.LIVE, Kind.REPLAY, Kind.HEARTBEAT, Kind.PRESENCE):
+                        await agent.raw(topic("par-01", kind), b"\x00\xffgarbage", codec.JSON)
+                        await agent.raw(f"vedette/v1/00/PAR 01/{kind}", b"{}", codec.JSON)
+                    oversized = b"x" * (limits.MAX_PAYLOAD_BYTES + 1)
+                    await agent.raw(topic("par-01", Kind.LIVE), oversized, codec.JSON)
+                    fields = msgspec.to_builtins(batch(ok()))
+                    fields["results"] *= limits.MAX_BATCH_RESULTS + 1
+                    await agent.raw(topic("par-01", Kind.LIVE), msgspec.json.encode(fields), codec.JSON)
+                    foreign, content_type = codec.encode(batch(ok(), agent="fra-01"))
+                    await agent.raw(topic("par-01", Kind.LIVE), foreign, content_type)
+                    await agent.raw(topic("par-01", Kind.LIVE), b'{"v": 99}', codec.JSON)
+                    await agent.raw(topic("par-01", Kind.LIVE), b"{}", "text/html")
+                    await agent.say(batch(ok(), agent="not-there"), Kind.LIVE)
+                    await agent.say(batch(ok("no-such-check")), Kind.LIVE)
+                    for _ in range(2):
+                        await agent.say(batch(ok(), first=1), Kind.LIVE)
+                    await until(lambda: rejected(running, "duplicate") == 1)
+                    await until(lambda: rejected(running, "schema") == 5)
+                    found = dict(running.collector.board.rejected)
+                    assert found == {
+                        "topic": 4,
+                        "schema": 5,
+                        "too_large": 1,
+                        "identity": 1,
+                        "version": 1,
+                        "content_type": 1,
+                        "unknown_agent": 1,
+                        "unknown_check": 1,
+                        "duplicate": 1,
+                    }
+                    assert running.collector.board.agents["par-01"].applied == 1
+                    assert (await running.get("/-/ready"))[0] == 200
+
+    asyncio.run(story())
+
+
+def test_a_broker_that_goes_and_comes_back_costs_no_result(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                await agent.say(batch(ok()), Kind.LIVE)
+                await agent.ack()
+                broker.kill()
+                await until(lambda: len(running.collector.condition.not_ready()) == 3)
+                status, text, _ = await running.get("/-/ready")
+                assert (status, text.count("not connected")) == (503, 3)
+                _, page, _ = await running.get("/metrics")
+                assert value(page, "vedette_collector_broker_connected", link="replay") == 0
+                broker.start()
+                await until(lambda: not running.collector.condition.not_ready(), 30)
+            async with collecting(broker.url, config) as again, speaking(broker) as agent:
+                await ready(again)
+                await agent.say(batch(ok(), first=1, acked=1), Kind.LIVE)
+                assert [mark.low for mark in (await agent.ack()).marks] == [2]
+
+    asyncio.run(story())
+
+
+def test_late_results_travel_their_own_lane(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                await agent.say(batch(*[failed()] * 50), Kind.REPLAY)
+                await agent.ack()
+                _, page, _ = await running.get("/metrics")
+                assert value(page, "vedette_collector_results_late_total", agent="par-01") == 50
+                assert value(page, "vedette_probe_attempts_total", check="api-dns", agent="par-01") == 0
+
+    asyncio.run(story())
+
+
+def test_presence_from_before_the_collector_is_known(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with speaking(broker) as agent:
+                await agent.say(presence(version="9.9"), Kind.PRESENCE, retain=True)
+                async with collecting(broker.url, config) as running:
+                    await until(lambda: running.collector.board.agents["par-01"].presence is not None)
+                    _, page, _ = await running.get("/metrics")
+                    assert value(page, "vedette_agent_connected", agent="par-01") == 1
+                    assert value(page, "vedette_agent_last_seen_timestamp_seconds", agent="par-01") is None
+
+    asyncio.run(story())
+
+
+def test_a_reload_applies_a_good_file_and_survives_a_bad_one(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running:
+                config.write_text(CONFIG.replace("name: web", "name: shop"))
+                assert await running.post("/-/reload") == (200, "reloaded\n")
+                assert set(running.collector.board.checks) == {"api-dns", "shop"}
+                config.write_text(CONFIG.replace("http:", "htpp:"))
+                status, text = await running.post("/-/reload")
+                assert status == 400
+                assert "htpp" in text
+                assert set(running.collector.board.checks) == {"api-dns", "shop"}
+                _, page, _ = await running.get("/metrics")
+                assert value(page, "vedette_collector_config_last_reload_successful") == 0
+                assert "was not reloaded" in (await running.get("/"))[1]
+                config.write_text(CONFIG)
+                running.collector.hang_up()
+                await until(lambda: "web" in running.collector.board.checks)
+                assert running.collector.condition.reload_error is None
+
+    asyncio.run(story())
+
+
+def test_a_browser_on_another_site_cannot_reload(config: Path) -> None:
+    async def story() -> None:
+        async with collecting("mqtt://127.0.0.1:1", config) as running:
+            status, _ = await running.post("/-/reload", Origin="https://evil.example")
+            assert status == 403
+
+    asyncio.run(story())
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vedette", "collector", "run", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listen", "message"),
+    [
+        ("9960", "expected ADDRESS:PORT"),
+        ("[::1:9960", "expected ADDRESS:PORT"),
+        ("", "expected ADDRESS:PORT"),
+    ],
+)
+def test_a_bad_listen_address_is_one_line_and_exit_2(config: Path, listen: str, message: str) -> None:
+    ended = run("--config", str(config), "--broker", "mqtt://127.0.0.1:1", "--listen", listen)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert message in ended.stderr
+
+
+def test_a_port_in_use_is_one_line_and_exit_2(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        ended = run("--config", str(config), "--broker", "mqtt://127.0.0.1:1", "--listen", where)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"--listen {where}: another program listens there" in ended.stderr
+
+
+def test_a_broken_configuration_is_exit_2(config: Path) -> None:
+    config.write_text("checks: [")
+    ended = run("--config", str(config), "--broker", "mqtt://127.0.0.1:1")
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("where", ["127.0.0.1:0", "[::1]:0"])
+def test_the_command_serves_says_that_it_is_ready_and_stops_cleanly(
+    config: Path, tmp_path: Path, where: str
+) -> None:
+    """Without a broker: a page that says so is better than none. SIGTERM ends it with 0."""
+
+    async def story() -> None:
+        notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with notices:
+            notices.bind(str(tmp_path / "notify"))
+            notices.setblocking(False)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "vedette", "collector", "run", "--config", str(config)),
+                *("--broker", "mqtt://127.0.0.1:1", "--listen", where),
+                stderr=asyncio.subprocess.PIPE,
+                env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
+            )
+            assert process.stderr is not None
+            async with asyncio.timeout(20):
+                line = (await process.stderr.readline()).decode()
+                address = line.partition("address=")[2].split()[0]
+                assert await asyncio.get_running_loop().sock_recv(notices, 100) == b"READY=1"
+                async with aiohttp.ClientSession() as session:
+                    async with session.get(f"http://{address}/-/healthy") as answer:
+                        assert answer.status == 200
+                    async with session.get(f"http://{address}/events"):
+                        process.send_signal(signal.SIGTERM)  # an open page does not hold it up
+                        rest = (await process.stderr.read()).decode()
+                assert await process.wait() == 0
+            assert "Traceback" not in rest
+            assert "msg=stopped" in rest
+
+    asyncio.run(story())
