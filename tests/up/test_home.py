@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from vedette.errors import VedetteError
+from vedette.up.commands import drill
 from vedette.up.home import Pointer, announced, data_directory, pointer_directory, running
 from vedette.up.ports import Reservation, reserve_for_page
 
@@ -31,9 +32,18 @@ def test_two_at_once_are_both_found_and_leave_nothing(tmp_path: Path) -> None:
     assert list(pointer_directory().iterdir()) == []
 
 
+def test_drill_asks_which_world_is_meant_when_several_run(tmp_path: Path) -> None:
+    with announced(pointer(9961, tmp_path)), announced(pointer(9960, tmp_path)):
+        with pytest.raises(VedetteError, match="2 worlds run; say which: --port 9960 or --port 9961"):
+            drill(["list"])
+        with pytest.raises(VedetteError, match="no demo world runs in"):  # found, and nobody answers there
+            drill(["list", "--port", "9961"])
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
+from vedette.up import home
 with home.data_directory(None) as data:
     (data / "file").write_text("x")
     with home.announced(home.Pointer(port=9960, pid=1, data=str(data), is_temporary=True, has_world=True)):

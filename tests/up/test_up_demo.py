@@ -14,6 +14,8 @@ from up.up_helpers import children_of, until
 from vedette.up.world.config import AGENTS, DARK_AGENT
 from vedette.up.world.drills import DRILLS, Drill
 
+pytestmark = pytest.mark.system
+
 NAMES = [agent.name for agent in AGENTS]
 SEEN_SECONDS = 15
 DARK_SECONDS = 90  # its series end 60 s after the last result
@@ -104,16 +106,23 @@ def test_a_second_world_on_the_same_port_does_not_begin(world: Running, tmp_path
 
 
 def test_a_child_that_is_killed_comes_back(world: Running) -> None:
-    """The collector is killed: one line says so, and the page is green again within 30 s."""
-    collector = next(pid for pid, line in children_of(world.process.pid).items() if " collector run " in line)
+    """Broker and collector are killed: new ones take their places, and all is green again within 30 s."""
+    children = children_of(world.process.pid)
+    agents = {pid for pid, line in children.items() if " agent run " in line}
+    assert len(agents) == 3
 
     async def scenario() -> None:
-        os.kill(collector, signal.SIGKILL)
+        for pid in children.keys() - agents:
+            os.kill(pid, signal.SIGKILL)
         await world.is_green(30)
 
     asyncio.run(scenario())
+    now = children_of(world.process.pid)
+    assert len(now) == 5
+    assert agents <= now.keys(), "the agents went on"
 
 
+@pytest.mark.timeout(200)
 def test_a_dark_vantage_falls_silent_alone(world: Running) -> None:
     """It counts as not connected and its series end; the other two stay green; then it comes back."""
     assert world.drill("start", "vantage-dark").returncode == 0

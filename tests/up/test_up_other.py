@@ -22,7 +22,7 @@ def test_the_wheel_alone_carries_the_whole_pipeline_and_even_sigkill_leaves_no_p
     async def scenario() -> None:
         with running_up(tmp_path, "--broker", "iotcore") as running:
             await running.is_up()
-            assert "iotcore" in running.lines[0]
+            assert "starting iotcore" in running.lines[0]
             await running.is_green()
             children = children_of(running.process.pid)
             assert len(children) == 5
@@ -68,6 +68,8 @@ def test_a_configuration_of_ones_own_brings_its_agents_and_no_world(tmp_path: Pa
                 assert refused.returncode == 2
                 assert "has no world to break" in refused.stderr
                 assert await running.end(signal.SIGTERM) == 0
+            for path in data.rglob("*"):
+                assert path.stat().st_mode & 0o077 == 0, f"{path} is for its owner alone"
             logs = {path.name for path in (data / "logs").iterdir()}
             assert logs == {"broker.log", "collector.log", "agent-here-01.log", "agent-here-02.log"}
 

@@ -40,9 +40,14 @@ def choose(choice: Choice) -> Kind:
         return "mosquitto"
     if choice != "mosquitto" and importlib.util.find_spec("iotcore") is not None:
         return "iotcore"
-    wanted = "mosquitto" if choice == "auto" else choice
-    advice = "pip install 'vedette[up]'" if choice == "iotcore" else "apt-get install mosquitto, or the like"
-    raise VedetteError(f"no MQTT broker: {wanted} is not installed ({advice})")
+    match choice:
+        case "auto":
+            lack = "neither mosquitto nor iotcore is installed; apt-get install mosquitto"
+        case "mosquitto":
+            lack = "mosquitto is not installed; apt-get install mosquitto, or choose --broker iotcore"
+        case "iotcore":
+            lack = "iotcore is not installed; pip install 'vedette[up]', or choose --broker mosquitto"
+    raise VedetteError(f"no MQTT broker: {lack}")
 
 
 def prepare(kind: Kind, directory: Path, port: int) -> tuple[Program, Path]:

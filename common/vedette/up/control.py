@@ -54,14 +54,14 @@ async def serving(directory: Path, handle: Handler) -> AsyncIterator[None]:
         finally:
             writer.close()
 
-    with _short(directory) as path:
+    with _short(directory) as path:  # open until the end: Python 3.13 removes the socket by that path
         (directory / _NAME).unlink(missing_ok=True)
         server = await asyncio.start_unix_server(serve, path, limit=_LINE_BYTES)
-    try:
-        yield
-    finally:
-        server.close()
-        (directory / _NAME).unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            server.close()
+            (directory / _NAME).unlink(missing_ok=True)
 
 
 async def _replied(line: bytes, handle: Handler) -> Reply:

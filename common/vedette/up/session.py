@@ -85,7 +85,7 @@ async def _session(options: Options, say: Callable[[str], None]) -> None:
         broker_port = stack.enter_context(Reservation()).port
         plan = await stack.enter_async_context(_planned(own, data, broker_port, say))
         supervisor = await stack.enter_async_context(Supervisor(data / "logs", say, overheard))
-        await _start(supervisor, plan, kind, data, page_port, broker_port)
+        await _start(supervisor, plan, kind, data, page_port, broker_port, say)
         pointer = home.Pointer(
             port=page_port,
             pid=os.getpid(),
@@ -133,9 +133,16 @@ async def _planned(
 
 
 async def _start(
-    supervisor: Supervisor, plan: _Plan, kind: broker.Kind, data: Path, page_port: int, broker_port: int
+    supervisor: Supervisor,
+    plan: _Plan,
+    kind: broker.Kind,
+    data: Path,
+    page_port: int,
+    broker_port: int,
+    say: Callable[[str], None],
 ) -> None:
     """Broker, collector, agents: each stage begins when the one before is ready for it."""
+    say(f"starting {kind}, the collector and {len(plan.agent_options)} agents …")
     program, password_file = broker.prepare(kind, data / "broker", broker_port)
     common = ("--config", str(plan.config))
     login = ("--username", broker.USER, "--password-file", str(password_file))

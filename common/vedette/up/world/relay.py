@@ -34,9 +34,12 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._broker_port)
-        async with asyncio.TaskGroup() as pumps:
-            pumps.create_task(self._pump(reader, far_writer), name="relay to broker")
-            pumps.create_task(self._pump(far_reader, writer), name="relay to agent")
+        try:
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, far_writer), name="relay to broker")
+                pumps.create_task(self._pump(far_reader, writer), name="relay to agent")
+        finally:
+            far_writer.close()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
