@@ -236,7 +236,6 @@ def test_the_first_byte_is_timed_by_the_kernel_though_our_loop_stands_still() ->
         )
     assert result.clock == "kernel"
     assert result.phases_us["processing"] / 1e6 < late.spoke - started + 0.01
-    assert result.lag_us > 0
 
 
 @pytest.mark.usefixtures("stamps")
