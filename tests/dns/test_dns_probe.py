@@ -1,6 +1,7 @@
 """The DNS prober against a server that misbehaves."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import dns.flags
@@ -8,8 +9,9 @@ import pytest
 
 from servers import dns as server
 from servers.dns import Behaviour, dns_server
-from servers.probing import Probed, bench
+from servers.probing import Probed, bench, host_files
 from vedette.checks.model import DnsCheck, DnsExpect
+from vedette_agent.engine.record import ProbeSpoiled
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.probers.dns import probe_dns
 
@@ -134,10 +136,42 @@ def hang_up(asked: server.Asked) -> None:
     asked.hang_up()
 
 
-@pytest.mark.parametrize("on_tcp", [hang_up, server.wrong_id, server.wrong_case, server.wrong_question])
+def half(asked: server.Asked) -> None:
+    wire = asked.response(server.GOOD)
+    asked.say(len(wire).to_bytes(2, "big") + wire[:-1])
+    asked.hang_up()
+
+
+def too_much(asked: server.Asked) -> None:
+    wire = asked.response(server.GOOD)
+    asked.say(len(wire).to_bytes(2, "big") + wire + b"and more")
+
+
+UNFIT = [hang_up, half, too_much, server.wrong_id, server.wrong_case, server.wrong_question]
+
+
+@pytest.mark.parametrize("on_tcp", UNFIT)
 def test_a_cut_answer_that_tcp_does_not_complete_is_truncated(on_tcp: Behaviour) -> None:
     probed = probe(server.only("tcp", on_tcp))
     assert probed.failure == "dns.truncated"
+    assert probed.record.dns is not None
+    assert probed.record.dns.rcode == "NOERROR"
+
+
+@pytest.mark.parametrize("on_tcp", UNFIT)
+def test_an_unfit_answer_over_tcp_is_malformed(on_tcp: Behaviour) -> None:
+    assert probe(on_tcp, transport="tcp").failure == "dns.malformed"
+
+
+def in_pieces(asked: server.Asked) -> None:
+    wire = asked.response(server.GOOD)
+    whole = len(wire).to_bytes(2, "big") + wire
+    for n, at in enumerate(range(0, len(whole), 10)):
+        asked.server.later(0.005 * n, lambda _, piece=whole[at : at + 10]: asked.say(piece), asked)
+
+
+def test_an_answer_over_tcp_may_come_in_pieces() -> None:
+    assert probe(in_pieces, transport="tcp").failure is None
 
 
 def test_a_cut_answer_is_truncated_when_tcp_is_refused() -> None:
@@ -180,6 +214,46 @@ def test_a_64_kib_pointer_bomb_does_not_hold_the_loop() -> None:
     probed, stalled = asyncio.run(main())
     assert probed.failure == "dns.malformed"
     assert stalled < 0.02
+
+
+def test_facts_are_bounded_and_their_hash_is_not() -> None:
+    """40 texts of 600 characters: 32 of 512 are kept, and the hash tells what was left out."""
+
+    def texts(last: str) -> Behaviour:
+        lines = [f'@ 60 TXT "{n:03}" "{"x" * 250}" "{"y" * 250}" "{"z" * 97}"' for n in range(39)]
+        return server.only("tcp", server.records(*lines, f'@ 60 TXT "{last}"'))
+
+    one, two = (probe(texts(last), rdtype="TXT").record.dns for last in ("999", "998"))
+    assert one is not None
+    assert two is not None
+    assert len(one.answers) == 32
+    assert {len(text) for text in one.answers} == {512}
+    assert one.answers == two.answers
+    assert one.answer_hash != two.answer_hash
+
+
+def test_without_a_server_the_hosts_first_of_the_family_is_asked(tmp_path: Path) -> None:
+    async def main() -> list[Probed]:
+        async with dns_server() as at:
+            lines = "nameserver ::1\nnameserver 127.0.0.1\nnameserver 127.0.0.2\n"
+            async with bench(files=host_files(tmp_path, "", lines, at.endpoint.port)) as on:
+                checks = [dns_check(), dns_check(family=6)]
+                return [await on.run(probe_dns, check) for check in checks]
+
+    v4, v6 = asyncio.run(main())
+    assert v4.failure is None
+    assert v4.record.resolver == f"127.0.0.1:{v4.record.port}"
+    assert v6.record.resolver == f"[::1]:{v4.record.port}"
+
+
+def test_without_a_name_server_the_probe_is_not_run(tmp_path: Path) -> None:
+    async def main() -> Probed:
+        async with bench(files=host_files(tmp_path)) as on:
+            return await on.run(probe_dns, dns_check())
+
+    probed = asyncio.run(main())
+    assert isinstance(probed.error, ProbeSpoiled)
+    assert probed.error.reason == "no_resolver"
 
 
 def test_a_closed_port_is_refused_for_that_query_alone() -> None:

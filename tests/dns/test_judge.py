@@ -86,6 +86,12 @@ def test_what_is_not_expected_fails_in_words(
     assert detail in found[1]
 
 
+def test_a_regular_expression_sees_the_start_of_an_endless_text() -> None:
+    """The operator's pattern runs over a stranger's text: 4,096 characters of it."""
+    assert verdict(["x" * 4095 + "y"], "TXT", {"matches": "y$"}) is None
+    assert verdict(["x" * 4096 + "y"], "TXT", {"matches": "y"}) is not None
+
+
 def test_an_expected_nxdomain_needs_no_records() -> None:
     assert verdict([], expect={"rcodes": ("NXDOMAIN",)}, rcode=3) is None
 

@@ -35,7 +35,8 @@ class Asked:
         self.reply = reply
         self.message = dns.message.from_wire(wire)
         self.client: tuple[str, int] = ("", 0)
-        self.hang_up: Callable[[], None] = lambda: None
+        self.hang_up: Callable[[], None] = lambda: None  # TCP
+        self.say: Callable[[bytes], None] = lambda raw: None  # TCP, without a length
 
     @property
     def name(self) -> str:
@@ -263,6 +264,7 @@ class _Connection(asyncio.Protocol):
             lambda reply: self._transport.write(len(reply).to_bytes(2, "big") + reply),
         )
         asked.hang_up = self._transport.close
+        asked.say = self._transport.write
         self._server.take(asked)
 
 

@@ -49,17 +49,17 @@ def _unexpected_rcode(rcode: str, answer: Answer, check: DnsCheck) -> Verdict:
 
 def _count(answer: Answer, check: DnsCheck) -> Verdict:
     expect, found = check.expect, len(answer.answers)
+    if expect.min_answers <= found and (expect.max_answers is None or found <= expect.max_answers):
+        return None
     what = f"NOERROR with {found} {check.rdtype} record{'' if found == 1 else 's'} for {check.query_name}"
-    if found == 0 < expect.min_answers:
+    if found == 0:
         detail = f"{what}; expected at least {expect.min_answers}"
         if answer.chain:
             return Failure.DNS_CNAME_DANGLING, detail + _by_way_of(answer)
         return Failure.DNS_NODATA, detail
     if found < expect.min_answers:
         return Failure.DNS_WRONG_ANSWER, f"{what}; expected at least {expect.min_answers}"
-    if expect.max_answers is not None and found > expect.max_answers:
-        return Failure.DNS_WRONG_ANSWER, f"{what}; expected at most {expect.max_answers}"
-    return None
+    return Failure.DNS_WRONG_ANSWER, f"{what}; expected at most {expect.max_answers}"
 
 
 def _content(answer: Answer, check: DnsCheck, expect: DnsExpect) -> Verdict:

@@ -1,5 +1,7 @@
 """Reads every answer: the lean walk first, dnspython for what it does not take, and caps before both."""
 
+from functools import lru_cache
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -107,6 +109,7 @@ def name_text(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower() if len(name) > 1 else "."
 
 
+@lru_cache(maxsize=4096)
 def rcode_text(rcode: int) -> str:
     """As "NXDOMAIN", or as "RCODE3841" where there is no name for it."""
     text = dns.rcode.to_text(dns.rcode.Rcode(rcode))

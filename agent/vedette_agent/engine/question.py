@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vedette.checks.model import Endpoint
 from vedette.wire.failure import Failure
+from vedette.wire.messages import DnsFacts
 from vedette_agent.dns.query import Query
-from vedette_agent.dns.reading import is_truncated, matches
+from vedette_agent.dns.reading import is_truncated, matches, rcode_text
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.stream import connect
@@ -33,6 +34,7 @@ async def ask(io: "Io", server: Endpoint, query: Query, record: Record, shares: 
     exchange = await io.ask(server, query, record, shares)
     if not is_truncated(exchange.wire):
         return Asked(exchange.wire, exchange.seconds, "udp", exchange.strangers)
+    record.dns = DnsFacts(rcode=rcode_text(exchange.wire[3] & 0x0F), spoof_suspected=exchange.strangers)
     try:
         wire, seconds = await ask_tcp(io, server, query, record)
     except (PathError, ProbeFailed) as exc:
@@ -67,7 +69,9 @@ async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> t
                     Failure.DNS_MALFORMED, f"{server} closed the connection before its answer was whole"
                 )
             data += more
-        ended, _ = stream.arrived(started)
+        ended, is_kernel_timed = stream.arrived(started)
+        if not is_kernel_timed:
+            record.clock = "monotonic"
     wire = data[2:]
     if len(wire) != _length.unpack_from(data)[0] or not matches(wire, sent, query.end):
         raise ProbeFailed(Failure.DNS_MALFORMED, f"{server} answered another question over TCP")
