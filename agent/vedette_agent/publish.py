@@ -87,7 +87,7 @@ class Publisher:
         await self._say(Kind.PRESENCE, self._presence("online"), retain=True)
 
     async def drain(self, within: float) -> None:
-        """Send what there is, wait for the collector if there is one, say goodbye; no longer than *within*."""
+        """Send what there is, wait for a collector that is there, say goodbye; at most *within* seconds."""
         self.outbox.flush()
         self._wake.set()
         try:

@@ -1,5 +1,6 @@
 """A real Mosquitto on a loopback port to stop, kill, freeze and bring back on the same port."""
 
+import getpass
 import os
 import shutil
 import signal
@@ -29,8 +30,9 @@ class Mosquitto:
         lines = [
             f"listener {self.port} 127.0.0.1",
             f"allow_anonymous {str(anonymous).lower()}",
-            "log_dest stdout",
+            "log_dest stderr",
             "log_type all",
+            f"user {getpass.getuser()}",  # started by root it would become another that cannot read our files
             config,
         ]
         if acl is not None:

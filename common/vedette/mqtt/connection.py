@@ -15,6 +15,7 @@ What aiomqtt 2.5 does, and what is done here instead:
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -48,8 +49,7 @@ _PACKET_TOO_LARGE = 0x95
 
 # The library logs what is also raised; the link says it once, in its own words.
 _silent = logging.getLogger("vedette.mqtt.library")
-_silent.propagate = False
-_silent.addHandler(logging.NullHandler())
+_silent.setLevel(logging.CRITICAL + 1)
 
 
 class Connection(aiomqtt.Client):
@@ -115,9 +115,9 @@ class Connection(aiomqtt.Client):
             raise ConnectFailed(fault, f"the broker refused: 0x{code.value:02x} {code}")  # type: ignore[arg-type]
         if not self.lost.done():
             raise ConnectFailed("timeout", f"no CONNACK from {self._hostname}:{self._port} in {within:g} s")
-        if self._wire.failure is not None:
+        if isinstance(self._wire.failure, ssl.SSLError):
             raise tls_failure(self._wire.failure, self._hostname) from self._wire.failure
-        raise ConnectFailed("closed", f"{self._hostname}:{self._port} hung up before CONNACK")
+        raise ConnectFailed("closed", f"{self._hostname}:{self._port} before CONNACK: {self.lost.result()}")
 
     async def listen(self, subscriptions: Sequence[Subscription], within: float) -> list[str]:
         """Subscribe; give back what the broker refused, in words. Raises ConnectFailed without an answer."""
