@@ -44,13 +44,20 @@ class Asked(NamedTuple):
 
 def asked(argv: list[str]) -> Asked:
     """What the command line asks for. Wrong usage ends the program with code 2 and says what to write."""
-    words = _parser().parse_args(argv)
+    parser = _parser()
+    words = parser.parse_args(argv)
+    try:
+        return Asked(_check(words), words.json)
+    except ValueError as exc:
+        parser.error(str(exc))
+
+
+def _check(words: argparse.Namespace) -> Check:
     common: dict[str, Any] = {"name": words.kind, "interval": MAX_TIMEOUT, "timeout": words.timeout}
-    check: Check
     match words.kind:
         case "dns":
             server = words.server
-            check = DnsCheck(
+            return DnsCheck(
                 target=f"{words.target} {words.type}" + (f" @{server}" if server else ""),
                 query_name=words.target,
                 rdtype=words.type,
@@ -60,7 +67,7 @@ def asked(argv: list[str]) -> Asked:
                 **common,
             )
         case "http":
-            check = HttpCheck(
+            return HttpCheck(
                 target=words.target,
                 url=words.target,
                 tls=_tls(words),
@@ -70,12 +77,12 @@ def asked(argv: list[str]) -> Asked:
             )
         case "tcp":
             host, port = words.target
-            check = TcpCheck(
+            return TcpCheck(
                 target=_joined(host, port), host=host, port=port, family=_family(words, host), **common
             )
         case "tls":
             host, port = words.target
-            check = TlsCheck(
+            return TlsCheck(
                 target=_joined(host, port),
                 host=host,
                 port=port,
@@ -84,10 +91,9 @@ def asked(argv: list[str]) -> Asked:
                 **common,
             )
         case _:
-            check = IcmpCheck(
+            return IcmpCheck(
                 target=words.target, host=words.target, family=_family(words, words.target), **common
             )
-    return Asked(check, words.json)
 
 
 def run(check: Check) -> Result:
@@ -219,12 +225,15 @@ def _statuses(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def _family(words: argparse.Namespace, host: str | None) -> Family:
-    """As told, else that of a literal address, else 4."""
+    """As told, else that of a literal address, else 4. Raises ValueError where the two disagree."""
     literal = formats.address_or_none(host) if host else None
-    if words.family is not None:
-        chosen: Family = words.family
-        return chosen
-    return 6 if literal is not None and literal.version == 6 else 4
+    told: Family | None = words.family
+    if literal is None:
+        return told or 4
+    given: Family = 6 if literal.version == 6 else 4
+    if told not in (None, given):
+        raise ValueError(f"{literal} is an IPv{given} address; remove -{told}")
+    return given
 
 
 def _tls(words: argparse.Namespace) -> TlsOptions:
