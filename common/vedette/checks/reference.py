@@ -1,0 +1,150 @@
+"""The reference of every key of the configuration file, made from the structs that read it.
+
+`python -m vedette.checks.reference docs/checks.md` renews what stands below the marker of that page.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect as kinds
+
+from vedette.checks import formats
+from vedette.checks.schema import Configuration
+
+MARKER: Final = "<!-- From here on made by `python -m vedette.checks.reference docs/checks.md`. -->\n"
+
+_WHAT: Final = {
+    formats.interval: "duration",
+    formats.timeout: "duration",
+    formats.size: "size",
+    formats.regex: "regular expression",
+    formats.host_port: "host:port",
+    formats.endpoint: "address, port or none",
+    formats.address: "literal address",
+    formats.network: "network",
+    formats.url: "URL",
+    formats.dns_name: "DNS name",
+    formats.host: "host",
+    formats.absolute_path: "absolute path",
+    formats.statuses: "range of codes",
+}
+
+
+def renewed(page: str) -> str:
+    """*page* with its generated part made anew."""
+    written, marker, _ = page.partition(MARKER)
+    return f"{written}{marker}\n{tables()}"
+
+
+def tables() -> str:
+    root = msgspec.inspect.type_info(Configuration)
+    assert isinstance(root, kinds.StructType)
+    return "\n".join(_sections(root, "The file", set()))
+
+
+def _sections(info: kinds.StructType, title: str, seen: set[type]) -> list[str]:
+    if info.cls in seen:
+        return [f"## {title}\n", f"As above: {_summary(info)}\n"]
+    seen.add(info.cls)
+    lines = [
+        f"## {title}\n",
+        f"{_summary(info)}\n",
+        "| key | value | default | meaning |",
+        "|---|---|---|---|",
+    ]
+    lines += [_row(field) for field in info.fields]
+    lines.append("")
+    for field in info.fields:
+        inner = _struct_in(field.type)
+        if inner is not None:
+            place = "" if title == "The file" else f"{title.strip('`')}."
+            listed = "[]" if isinstance(_given(field.type)[0], kinds.ListType) else ""
+            lines += _sections(inner, f"`{place}{field.name}{listed}`", seen)
+    return lines
+
+
+def _row(field: kinds.Field) -> str:
+    types = _given(field.type)
+    default = "required"
+    if not field.required:
+        value = field.default if field.default is not msgspec.NODEFAULT else None
+        default = "" if value is None or value == {} or _struct_in(field.type) else f"`{_json(value)}`"
+    value = " or ".join(_value(one) for one in types)
+    return f"| `{field.name}` | {value} | {default} | {_about(field.type)} |"
+
+
+def _value(info: kinds.Type) -> str:
+    match info:
+        case kinds.Metadata() if "read" in (info.extra or {}):
+            return _WHAT.get((info.extra or {})["read"], "text")
+        case kinds.Metadata():
+            return _value(info.type)
+        case kinds.UnionType():
+            return " or ".join(_value(one) for one in _given(info))
+        case kinds.ListType():
+            return f"list of {_value(info.item_type)}" if not _struct_in(info) else "list"
+        case kinds.LiteralType():
+            return ", ".join(f"`{value}`" for value in info.values)
+        case kinds.DictType():
+            return f"mapping of text to {_value(info.value_type)}"
+        case kinds.StructType():
+            return "mapping"
+        case kinds.BoolType():
+            return "`true`, `false`"
+        case kinds.IntType() | kinds.FloatType():
+            what = "whole number" if isinstance(info, kinds.IntType) else "number"
+            return f"{what}, {info.ge} to {info.le}"
+        case _:
+            return "text"
+
+
+def _about(info: kinds.Type) -> str:
+    match info:
+        case kinds.Metadata():
+            schema: dict[str, Any] = info.extra_json_schema or {}
+            said = [str(schema["description"])] if "description" in schema else []
+            said += (
+                [f"such as {', '.join(f'`{one}`' for one in schema['examples'])}"]
+                if "examples" in schema
+                else []
+            )
+            return "; ".join(said) or _about(info.type)
+        case kinds.UnionType():
+            return "; ".join(filter(None, (_about(one) for one in info.types)))
+        case kinds.StructType():
+            return _summary(info).rstrip(".")
+        case _:
+            return ""
+
+
+def _summary(info: kinds.StructType) -> str:
+    return str(info.cls.__doc__).strip()
+
+
+def _given(info: kinds.Type) -> list[kinds.Type]:
+    """What may stand there: the members of a union without None, through its annotations."""
+    bare = info
+    while isinstance(bare, kinds.Metadata) and "read" not in (bare.extra or {}):
+        bare = bare.type
+    if isinstance(bare, kinds.UnionType):
+        return [found for one in bare.types if not isinstance(one, kinds.NoneType) for found in _given(one)]
+    return [bare]
+
+
+def _struct_in(info: kinds.Type) -> kinds.StructType | None:
+    (first, *_) = _given(info)
+    if isinstance(first, kinds.ListType):
+        return _struct_in(first.item_type)
+    return first if isinstance(first, kinds.StructType) else None
+
+
+def _json(value: object) -> str:
+    return str(value) if isinstance(value, str) else json.dumps(value)
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.write_text(renewed(target.read_text(encoding="utf-8")), encoding="utf-8")
