@@ -1,0 +1,39 @@
+"""docs/metrics.md says what the code exposes. Run as a program, this rewrites its tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
+from vedette_collector.exposition.text import Family
+from vedette_collector.ingest import Rejection
+
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+MARK = "<!-- The tables below are written from the code by: python tests/collector/test_metrics_reference.py -->\n"
+
+
+def table(title: str, families: Sequence[Family]) -> str:
+    rows = [f"\n### {title}\n\n| name | type | labels | meaning |\n|---|---|---|---|\n"]
+    for family in families:
+        labels = ", ".join(f"`{label}`" for label in family.labels) or "none"
+        meaning = f"{family.help} {family.note}".strip()
+        rows.append(f"| `{family.name}` | {family.kind} | {labels} | {meaning} |\n")
+    return "".join(rows)
+
+
+def tables() -> str:
+    reasons = ", ".join(f"`{reason}`" for reason in Rejection)
+    return (
+        table("One for every check and agent", CELL_FAMILIES)
+        + table("Checks, agents and the collector", FLEET_FAMILIES)
+        + f"\nReasons of `vedette_collector_results_rejected_total`: {reasons}.\n"
+    )
+
+
+def test_the_reference_is_what_the_code_exposes() -> None:
+    written = PAGE.read_text().partition(MARK)[2]
+    assert written == tables(), f"{PAGE.name} has drifted; run: python tests/collector/{Path(__file__).name}"
+
+
+if __name__ == "__main__":
+    head, mark, _ = PAGE.read_text().partition(MARK)
+    PAGE.write_text(head + mark + tables())
