@@ -99,9 +99,7 @@ class Link:
             except ConnectFailed as exc:
                 self.counters.connect_failures[exc.fault] += 1
                 self.reason = str(exc)
-                self._complain(
-                    f"cannot connect broker={self.broker} reason={exc.fault} detail={exc.detail!r}"
-                )
+                self._complain("cannot connect", reason=exc.fault, detail=exc.detail)
             if self.since > began and loop.time() - began > STABLE * self._backoff:
                 failures = 0
             failures += 1
