@@ -81,4 +81,16 @@ def test_it_starts_again_for_ever(name: str) -> None:
     assert lines(name, "Restart") == ["always"]
     assert lines(name, "StartLimitIntervalSec") == ["0"]
     assert lines(name, "Type") == ["notify"]
-    assert lines(name, "WatchdogSec") == ["60"]
+
+
+def test_the_agent_is_watched_and_the_collector_which_never_pings_is_not() -> None:
+    """A watchdog that nobody feeds kills a healthy service every minute."""
+    assert lines(NAMES[0], "WatchdogSec") == ["60"]
+    assert lines(NAMES[1], "WatchdogSec") == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_reload_sees_the_new_configuration(name: str) -> None:
+    """SIGHUP, and a path that is not a copy made at start."""
+    assert lines(name, "ExecReload") == ["/bin/kill -HUP $MAINPID"]
+    assert "--config /etc/vedette/vedette.yaml" in lines(name, "ExecStart")[0]
