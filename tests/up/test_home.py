@@ -64,14 +64,15 @@ def test_what_a_killed_one_left_is_swept(tmp_path: Path) -> None:
 
 
 def test_a_stale_pointer_never_removes_a_directory_that_was_chosen(tmp_path: Path) -> None:
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    for number, is_temporary in ((1, False), (2, True)):  # the second is called otherwise than ours are
+    chosen, foreign = tmp_path / "vedette-up-chosen", tmp_path / "foreign"
+    for number, (kept, is_temporary) in enumerate([(chosen, False), (foreign, True)]):
+        kept.mkdir()
         (pointer_directory() / f"{number}.json").write_bytes(
             msgspec.json.encode(pointer(number, kept, is_temporary=is_temporary))
         )
     assert running() == []
-    assert kept.is_dir()
+    assert chosen.is_dir()
+    assert foreign.is_dir(), "ours are called otherwise"
 
 
 def test_a_half_written_pointer_is_no_obstacle(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ def test_a_child_that_dies_starts_again_and_is_named_once(tmp_path: Path) -> Non
             os.kill(int(lines[0]), signal.SIGKILL)
             await until(lambda: len(lines) == 2, 5, "a second start")
             assert lives(int(lines[1]))
+            assert os.getpgid(int(lines[1])) != os.getpgid(0), "Ctrl-C must not reach it"
 
     asyncio.run(scenario())
     assert said == [f"sleeper ended (SIGKILL), starts again in 0.5 s; see {tmp_path}/logs/sleeper.log"]

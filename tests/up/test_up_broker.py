@@ -79,15 +79,18 @@ def test_carries_what_the_pipeline_needs(kind: broker.Kind, tmp_path: Path) -> N
             agent = Link(far, "isp-a", will=Will(PRESENCE, b"gone"))
             wanted = [Subscription("vedette/v1/+/+/presence", retained=True), Subscription(LIVE)]
             collector = Link(near, "collector", subscriptions=wanted)
-            async with agent.running(), collector.running():
+            async with agent.running():
                 await asyncio.wait_for(agent.until(connected=True), 5)
+                await agent.publish(LIVE, b"nobody listens yet")
                 await agent.publish(PRESENCE, b"online", retain=True)
-                assert (await received(collector)).payload == b"online"
-                largest = b"x" * limits.MAX_PAYLOAD_BYTES
-                await agent.publish(LIVE, largest, expiry=limits.LIVE_EXPIRY_SECONDS)
-                assert (await received(collector)).payload == largest
-                await relay.close()  # the connection ends without a DISCONNECT
-                assert (await received(collector)).payload == b"gone"
+                async with collector.running():
+                    kept = await received(collector)
+                    assert (kept.payload, kept.retain) == (b"online", True)
+                    largest = b"x" * limits.MAX_PAYLOAD_BYTES
+                    await agent.publish(LIVE, largest, expiry=limits.LIVE_EXPIRY_SECONDS)
+                    assert (await received(collector)).payload == largest
+                    await relay.close()  # the connection ends without a DISCONNECT
+                    assert (await received(collector)).payload == b"gone"
             late = Link(near, "late", subscriptions=wanted)
             async with late.running():
                 kept = await received(late)
@@ -96,15 +99,18 @@ def test_carries_what_the_pipeline_needs(kind: broker.Kind, tmp_path: Path) -> N
     asyncio.run(scenario())
 
 
-def test_a_wrong_password_is_refused(kind: broker.Kind, tmp_path: Path) -> None:
+def test_who_has_no_password_or_a_wrong_one_is_refused(kind: broker.Kind, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with started(kind, tmp_path) as (port, _):
             wrong = tmp_path / "wrong"
             wrong.write_text("wrong\n")
-            link = Link(Broker.parse(url(port), username=broker.USER, password_file=str(wrong)), "isp-a")
-            async with link.running():
-                await until(lambda: bool(link.counters.connect_failures), 10, "a refusal")
-                assert not link.is_connected
+            for login in (
+                Broker.parse(url(port)),
+                Broker.parse(url(port), username=broker.USER, password_file=str(wrong)),
+            ):
+                async with Link(login, "isp-a").running() as link:
+                    await until(lambda: bool(link.counters.connect_failures), 10, "a refusal")
+                    assert not link.is_connected
 
     asyncio.run(scenario())
 

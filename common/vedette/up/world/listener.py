@@ -41,7 +41,6 @@ class Listener:
             filler.close()
         self._fillers.clear()
         if self._server is None:
-            self._drain()
             # The server gets a duplicate: closing it must not close the port.
             self._server = await asyncio.start_server(
                 self._connected, sock=self._socket.dup(), ssl=self._tls, backlog=_BACKLOG, limit=self._limit
@@ -84,12 +83,6 @@ class Listener:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-    def _drain(self) -> None:
-        """Close what queued up in the hole: nobody waits for an answer there any more."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._socket.accept()[0].close()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

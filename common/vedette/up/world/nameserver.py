@@ -7,7 +7,6 @@ import socket
 from collections.abc import Mapping
 
 import dns.exception
-import dns.flags
 import dns.message
 
 from vedette.errors import VedetteError
@@ -70,8 +69,6 @@ def _reply(data: bytes, faults: Mapping[str, Fault], smallest_limit: int) -> byt
     """The answer on the wire; None for what is no query."""
     try:
         query = dns.message.from_wire(data)
-        if query.flags & dns.flags.QR:  # a response; answering one would make two servers talk for ever
-            return None
         response = answer(query, faults)
         return response.to_wire(max_size=max(smallest_limit, query.payload))
     except (dns.exception.DNSException, ValueError):

@@ -28,6 +28,7 @@ class Fault(Enum):
 def answer(query: dns.message.Message, faults: Mapping[str, Fault]) -> dns.message.Message:
     """An authoritative answer. *faults* names, without the final dot, what is broken now.
 
+    Raises dns.exception.FormError for what is itself a response: answering one would never end.
     A name with records of another type gives NOERROR and no answer; RFC 2308 2.2 puts the SOA beside it.
     """
     response = dns.message.make_response(query)
