@@ -2,7 +2,7 @@
 
 Every bound comes before the work it bounds: topic and agent before decoding, the size before decompression,
 the schema before dedupe, the assignment before a cell is touched. A result that is settled here, applied or
-rejected for good, is acknowledged; one that may come again (over the rate, beyond the window) is not.
+rejected for good, is acknowledged; one that may come again (over the rate, behind too many gaps) is not.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Rejection(StrEnum):
     NOT_ASSIGNED = "not_assigned"  # a check of the configuration, but not of this agent
     INCONSISTENT = "inconsistent"  # outcome, reason and duration contradict each other
     DUPLICATE = "duplicate"
-    TOO_FAR = "too_far"  # too many unsettled results before this one
+    TOO_MANY_GAPS = "too_many_gaps"  # between the results before this one
     RATE = "rate"  # more than the checks of this agent can produce
 
 
@@ -105,7 +105,7 @@ class Ingest:
         agent.hear(now)
         fresh = self._dedupe.take(agent.name, batch.epoch, batch.first_seq, len(batch.results), batch.acked)
         self._reject(Rejection.DUPLICATE, fresh.duplicates)
-        self._reject(Rejection.TOO_FAR, fresh.too_far)
+        self._reject(Rejection.TOO_MANY_GAPS, fresh.unsettled)
         agent.missed += fresh.missed
         for offset in fresh.offsets:
             order = (fresh.order, batch.first_seq + offset)
@@ -148,6 +148,8 @@ class Ingest:
         _same(heartbeat.agent, agent)
         agent.hear(now)
         agent.heartbeat = heartbeat
+        # Without this a gap that the agent gave up holds back the mark until its next batch.
+        agent.missed += self._dedupe.pass_over(agent.name, heartbeat.epoch, heartbeat.acked)
         self._board.version += 1
         received_us = round(now.wall * 1e6)
         self._acks.echo(agent.name, HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=received_us))

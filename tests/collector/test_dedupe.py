@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from vedette_collector.dedupe import OPEN_EPOCHS, WINDOW, Dedupe
+from vedette_collector.dedupe import MAX_RUNS, OPEN_EPOCHS, Dedupe
 
 MAX_SEQ = 2**53 - 1
 
@@ -44,25 +44,47 @@ def test_a_gap_that_the_sender_gave_up_does_not_stop_the_mark() -> None:
     assert dedupe.marks("a") == [("e", 16)]
 
 
-def test_beyond_the_window_nothing_is_settled() -> None:
-    """65,536 seqs beyond the mark can be told apart; the next one has to come again."""
+def test_fresh_results_count_at_once_however_much_is_still_to_come() -> None:
+    """After an outage 300,000 results wait; the newest batch comes first and takes one run."""
+    dedupe = Dedupe()
+    assert list(dedupe.take("a", "e", 300_000, 2, 0).offsets) == [0, 1]
+    assert list(dedupe.take("a", "e", MAX_SEQ, 1, 0).offsets) == [0]
+    assert list(dedupe.take("a", "e", 0, 100, 0).offsets) == list(range(100))
+    assert dedupe.marks("a") == [("e", 100)]
+
+
+def test_what_a_process_had_before_we_saw_it_is_not_missed() -> None:
+    """A collector that starts anew sees a resend packed when no ack was held; later the sender says 90."""
+    dedupe = Dedupe()
+    dedupe.take("a", "e", 100, 10, 0)
+    dedupe.take("a", "e", 50, 10, 0)
+    assert dedupe.take("a", "e", 130, 10, 90).missed == 0
+    assert dedupe.take("a", "e", 140, 10, 130).missed == 20
+    assert dedupe.marks("a") == [("e", 150)]
+
+
+def test_a_mark_may_be_raised_without_a_batch_and_into_a_run() -> None:
     dedupe = Dedupe()
     dedupe.take("a", "e", 0, 1, 0)
-    edge = dedupe.take("a", "e", WINDOW, 2, 0)
-    assert (list(edge.offsets), edge.too_far) == ([0], 1)
-    far = dedupe.take("a", "e", MAX_SEQ, 1, 0)
-    assert (list(far.offsets), far.too_far) == ([], 1)
-    assert dedupe.marks("a") == [("e", 1)]
+    dedupe.take("a", "e", 10, 10, 0)
+    assert dedupe.pass_over("a", "e", 15) == 9
+    assert dedupe.marks("a") == [("e", 20)]
+    assert dedupe.pass_over("a", "e", 15) == 0
+    assert dedupe.pass_over("a", "never seen", 15) == 0
+    assert dedupe.marks("a") == [("e", 20)]
 
 
-def test_the_memory_of_an_epoch_is_bounded_by_its_window() -> None:
-    """Every other seq of a window, and then the largest seq there is, cost at most 8 KiB."""
+def test_more_gaps_than_can_be_remembered_settle_nothing() -> None:
+    """Every other seq: 512 runs are kept, the next is refused, and filling a gap still works."""
     dedupe = Dedupe()
-    for seq in range(1, WINDOW, 256):
-        dedupe.take("a", "e", seq, 1, 0)
-    dedupe.take("a", "e", MAX_SEQ - 1000, 1000, 0)
-    window = dedupe._open["a"]["e"]
-    assert window._ahead.bit_length() <= WINDOW
+    for number in range(MAX_RUNS):
+        assert dedupe.take("a", "e", 2 * number + 1, 1, 0).unsettled == 0
+    refused = dedupe.take("a", "e", 2 * MAX_RUNS + 1, 1, 0)
+    assert (list(refused.offsets), refused.unsettled) == ([], 1)
+    assert len(dedupe._open["a"]["e"]._starts) == MAX_RUNS
+    assert list(dedupe.take("a", "e", 0, 1, 0).offsets) == [0]
+    assert dedupe.marks("a") == [("e", 2)]
+    assert list(dedupe.take("a", "e", 2 * MAX_RUNS + 1, 1, 0).offsets) == [0]
 
 
 def test_four_epochs_stay_open_and_the_one_unused_longest_goes() -> None:
@@ -108,7 +130,7 @@ class Delivery(RuleBasedStateMachine):
 
     def _deliver(self, epoch: int, first: int, count: int) -> None:
         fresh = self.dedupe.take("a", f"{epoch:032x}", first, count, self.acked[epoch])
-        assert len(fresh.offsets) + fresh.duplicates + fresh.too_far == count
+        assert len(fresh.offsets) + fresh.duplicates + fresh.unsettled == count
         assert fresh.missed == 0
         for offset in fresh.offsets:
             self.counted[epoch, first + offset] += 1

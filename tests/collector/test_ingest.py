@@ -55,6 +55,15 @@ def test_a_heartbeat_is_echoed_with_both_times() -> None:
     assert (ack.heartbeat.sent_us, ack.heartbeat.received_us) == (5, 1_800_000_000_000_000)
 
 
+def test_a_heartbeat_frees_the_mark_from_a_gap_that_was_given_up() -> None:
+    core = Core()
+    core.send(batch(ok()))
+    core.send(batch(ok(), first=5))
+    core.send(heartbeat(next_seq=6, acked=5))
+    assert core.mark() == 6
+    assert core.board.agents["par-01"].missed == 4
+
+
 def encoded(**fields: object) -> bytes:
     return msgspec.json.encode({**msgspec.to_builtins(batch(ok())), **fields})
 

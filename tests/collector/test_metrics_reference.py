@@ -8,7 +8,10 @@ from vedette_collector.exposition.text import Family
 from vedette_collector.ingest import Rejection
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
-MARK = "<!-- The tables below are written from the code by: python tests/collector/test_metrics_reference.py -->\n"
+MARK = (
+    "<!-- The tables below are written from the code by: "
+    "python tests/collector/test_metrics_reference.py -->\n"
+)
 
 
 def table(title: str, families: Sequence[Family]) -> str:
