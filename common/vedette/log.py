@@ -45,7 +45,6 @@ def setup(level: str = "info", stream: TextIO | None = None) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
-    logging.raiseExceptions = False  # a closed stderr must not become a traceback on it
     logging.captureWarnings(True)
 
 

@@ -16,12 +16,12 @@ from vedette import log
 def lines() -> Iterator[io.StringIO]:
     """What `log.setup` sends to its stream; the root logger is put back afterwards."""
     root = logging.getLogger()
-    handlers, level, raises = root.handlers[:], root.level, logging.raiseExceptions
+    handlers, level = root.handlers[:], root.level
     stream = io.StringIO()
     log.setup("debug", stream)
     yield stream
     logging.captureWarnings(False)
-    root.handlers[:], logging.raiseExceptions = handlers, raises
+    root.handlers[:] = handlers
     root.setLevel(level)
 
 

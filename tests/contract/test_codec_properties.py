@@ -129,6 +129,7 @@ def frame(claimed: int, content: int, window: int | None = None) -> bytes:
 BOMBS = {
     "honest, 64 MiB of spaces": (zstandard.compress(b" " * (64 << 20)), "too_large"),
     "claims 2 GiB": (frame(2 << 30, 100), "too_large"),
+    "claims 64 MiB behind a small window": (frame(64 << 20, 100, window=1 << 20), "too_large"),
     "claims 16 EiB less three": (frame(2**64 - 3, 100), "too_large"),
     "claims nothing at all": (
         zstandard.ZstdCompressor(write_content_size=False).compress(b" " * (64 << 20)),
