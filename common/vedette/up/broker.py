@@ -106,7 +106,10 @@ def _mosquitto_hash(password: str) -> str:
 
 
 def _rumqttd_configuration(port: int, password: str) -> str:
-    """rumqttd's log holds every topic's messages in memory: its default of 1 GB a topic is far too much."""
+    """rumqttd keeps a log in memory for each filter that somebody subscribes to; its default is 1 GB each.
+
+    `dynamic_filters` would make a log for every topic that is published to as well.
+    """
     return f"""\
 id = 0
 
@@ -126,7 +129,7 @@ next_connection_delay_ms = 1
 connection_timeout_ms = 10000
 max_payload_size = {_PACKET_BYTES}
 max_inflight_count = {_IN_FLIGHT}
-dynamic_filters = true
+dynamic_filters = false
 
 [v5.1.connections.auth]
 {USER} = "{password}"
