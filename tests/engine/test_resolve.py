@@ -1,6 +1,8 @@
 """From a host name to one address: what is asked, in which order, and what failure says."""
 
 import asyncio
+import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -188,11 +190,20 @@ def test_resolv_conf_gives_three_servers_and_odd_lines_are_passed_over(tmp_path:
 
 def test_a_huge_hosts_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
     """The line across the bound would give a wrong address if half of it were believed."""
-    filler = "10.0.0.1 web\n".ljust(MAX_BYTES - 8, "#") + "\n"
+    filler = "10.0.0.1 web\n".ljust(MAX_BYTES - 14, "#") + "\n"
     files = host_files(tmp_path, filler + "10.0.0.123 far\n10.0.0.4 beyond\n")
     assert files.address("web", 4) == "10.0.0.1"
-    assert files.address("far", 4) is None
-    assert files.address("beyond", 4) is None
+    assert [files.address(name, 4) for name in ("f", "fa", "far", "beyond")] == [None] * 4
+
+
+def test_an_endless_file_costs_no_memory(tmp_path: Path) -> None:
+    files = host_files(tmp_path)
+    os.truncate(tmp_path / "hosts", 64 << 20)
+    tracemalloc.start()
+    assert files.address("web", 4) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
 
 
 def test_the_source_address_is_the_one_that_is_bound() -> None:

@@ -12,9 +12,12 @@ from servers import dns as server
 from servers.dns import dns_server
 from servers.probing import Bench, Probed, bench
 from vedette.checks.model import DnsCheck, Endpoint
+from vedette_agent.dns.query import Query
 from vedette_agent.engine import udp
+from vedette_agent.engine.io import Io
+from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded
-from vedette_agent.engine.udp import QUERIES, READS, SOCKETS
+from vedette_agent.engine.udp import READS, SOCKETS
 from vedette_agent.probers.dns import probe_dns
 
 
@@ -45,9 +48,34 @@ def test_ports_change_and_descriptors_do_not_pile_up() -> None:
             return Counter(asked.client[1] for asked in at.asked), open_descriptors() - before
 
     ports, opened = asyncio.run(main())
-    assert max(ports.values()) <= QUERIES
-    assert len(ports) >= 1000 / QUERIES
+    assert max(ports.values()) <= 64
+    assert len(ports) >= 1000 / 64
     assert opened <= 2 * SOCKETS
+
+
+class FewIds(Query):
+    """Draws from eight ids only."""
+
+    def draw(self) -> bytes:
+        wire = super().draw()
+        return bytes([0, wire[1] & 7]) + wire[2:]
+
+
+def test_queries_in_flight_have_different_ids() -> None:
+    """28 at once over four sockets, seven on each, of eight possible ids: each gets its own answer."""
+    query = FewIds("a.example", "A")
+
+    async def probe_few(endpoint: Endpoint, io: Io, record: Record) -> None:
+        await io.ask(endpoint, query, record)
+
+    async def main() -> tuple[list[Probed], set[tuple[int, int]]]:
+        async with dns_server(server.late(0.05)) as at, bench() as on:
+            probed = await asyncio.gather(*(on.run(probe_few, at.endpoint, 1.0) for _ in range(28)))
+            return probed, {(asked.client[1], asked.message.id) for asked in at.asked}
+
+    probed, keys = asyncio.run(main())
+    assert [each.error for each in probed] == [None] * 28
+    assert len(keys) == 28
 
 
 def test_an_aged_socket_takes_no_new_query(monkeypatch: pytest.MonkeyPatch) -> None:

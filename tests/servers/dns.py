@@ -24,12 +24,11 @@ class Asked:
 
     def __init__(
         self,
-        server: "DnsServer",
         wire: bytes,
         transport: Literal["udp", "tcp"],
         reply: Callable[[bytes], None],
     ) -> None:
-        self.server = server
+        self.server: DnsServer
         self.wire = wire
         self.transport = transport
         self.reply = reply
@@ -152,6 +151,20 @@ def pointer_bomb(asked: Asked) -> None:
     asked.reply(wire)
 
 
+def spelled_out_bomb(asked: Asked) -> None:
+    """Over TCP, as many A records as fit, none of whose owners is compressed."""
+    head = _head(asked, 0)
+    one = head[12:-4] + struct.pack(">HHIH", 1, 1, 60, 4) + b"\xc0\0\2\1"
+    count = (65535 - len(head)) // len(one)
+    asked.reply(_head(asked, count) + one * count)
+
+
+def text_bomb(asked: Asked) -> None:
+    """Over TCP, as many records as dnspython is trusted with, each of 63-byte labels and pointers to them."""
+    longest = ".".join("x" * 63 for _ in range(3))
+    asked.reply(asked.response(*(f"@ 60 MX {n} {n}.{longest}." for n in range(79))))
+
+
 def after(*behaviours: Behaviour) -> Behaviour:
     """One after the other, each at once."""
 
@@ -225,12 +238,13 @@ class DnsServer:
         self._timers.append(self._loop.call_later(seconds, behaviour, asked))
 
     def take(self, asked: Asked) -> None:
+        asked.server = self
         self.asked.append(asked)
         self.behaviour(asked)
 
     def _datagram(self) -> None:
         wire, client = self._udp.recvfrom(65535)
-        asked = Asked(self, wire, "udp", lambda reply: self._send(reply, client))
+        asked = Asked(wire, "udp", lambda reply: self._send(reply, client))
         asked.client = client
         self.take(asked)
 
@@ -258,7 +272,6 @@ class _Connection(asyncio.Protocol):
             return
         wire, self._data = self._data[2:], b""
         asked = Asked(
-            self._server,
             wire,
             "tcp",
             lambda reply: self._transport.write(len(reply).to_bytes(2, "big") + reply),

@@ -73,8 +73,8 @@ async def alone() -> Probed:
 def in_namespace(cases: list[str]) -> dict[str, str]:
     """What came of each of *cases*. Raises CalledProcessError where no namespace can be made."""
     command = ["unshare", "--net", sys.executable, "-m", "servers.icmp_namespace", *cases]
-    tests = str(Path(__file__).parent.parent)
-    environment = {**os.environ, "PYTHONPATH": tests}
+    paths = [str(Path(__file__).parent.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, check=True, capture_output=True, env=environment, timeout=60)
     outcomes: dict[str, str] = json.loads(done.stdout)
     return outcomes

@@ -14,6 +14,12 @@ from vedette_agent.dns.query import Query
 A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
 MAX_CHAIN = 16  # CNAMEs; resolvers give up earlier (BIND and Unbound: 16 and 11)
 
+# What one hostile answer may cost: at 1 to 2 µs a record, and 50 µs for the worst name, some 5 ms in all.
+MAX_RECORDS = 1024  # in the answer section
+MAX_SPELLED_OUT = 64  # owners that are no plain pointer to the name before
+MAX_HOPS = 16  # pointers in one name, as dnspython
+MAX_LABELS = 127  # RFC 1035 2.3.4: 255 bytes
+
 _counts = _Struct(">HHH").unpack_from
 _record = _Struct(">HHIH").unpack_from
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_*/")
@@ -55,9 +61,15 @@ def _walk(wire: bytes, query: Query) -> Answer:
     smallest = 0x7FFFFFFF
     chain: list[str] = []
     answers: list[str] = []
+    if answer_rrs > MAX_RECORDS:
+        raise _Unusual
+    spelled_out = 0
     for _ in range(answer_rrs):
         # 0xC0: a pointer. Only the one straight to the expected owner is ordinary.
         if wire[at] != 0xC0 | owner >> 8 or wire[at + 1] != owner & 0xFF:
+            spelled_out += 1
+            if spelled_out > MAX_SPELLED_OUT:
+                raise _Unusual
             at = _same_name(wire, at, owner)
         else:
             at += 2
@@ -131,17 +143,19 @@ def _name(wire: bytes, at: int) -> tuple[str, int]:
     """The name at *at* as text, and where what follows it starts. Pointers lead strictly backwards."""
     labels: list[bytes] = []
     end = 0
-    start, limit = at, len(wire)
+    start = at
+    hops = 0
     while length := wire[at]:
         if length >= 0xC0:
             target = (length & 0x3F) << 8 | wire[at + 1]
-            if target >= start or target < 12:
+            hops += 1
+            if target >= start or target < 12 or hops > MAX_HOPS:
                 raise _Unusual
             end = end or at + 2
-            limit, start, at = start, target, target  # what is pointed to ends before what points
+            start = at = target
             continue
         label = wire[at + 1 : at + 1 + length].lower()
-        if length >= 0x40 or at + 1 + length >= limit or not _PLAIN.issuperset(label):
+        if length >= 0x40 or len(labels) == MAX_LABELS or not _PLAIN.issuperset(label):
             raise _Unusual
         labels.append(label)
         at += length + 1
