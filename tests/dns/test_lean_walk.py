@@ -204,7 +204,7 @@ def test_a_chain_of_pointers_is_followed_for_sixteen_hops() -> None:
 
 
 def pointers_to_an_address(hops: int) -> tuple[bytes, Query]:
-    """Addresses whose bytes are pointers to the address before: the last owner is *hops* from the question."""
+    """Addresses that are pointers to the one before: the last owner is *hops* away from its name."""
     asked = query("q.example", "A")
     message = b"\0\0\x81\x80\0\1\0" + bytes([hops, 0, 0, 0, 0]) + asked.draw()[12 : asked.end]
     target = 12

@@ -125,6 +125,22 @@ def test_the_kernel_times_the_answer() -> None:
     assert asyncio.run(main())["kernel"] >= 10
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6"), reason="no IPv6 on this host")
+def test_ipv6_is_timed_and_refused_alike() -> None:
+    async def main() -> tuple[Counter[str], Probed]:
+        async with dns_server(address="::1") as at, bench() as on:
+            clocks = Counter(each.record.clock for each in await in_rounds(on, check_of(at.endpoint), 20, 1))
+            return clocks, await on.run(probe_dns, check_of(at_rest))
+
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as closed:
+        closed.bind(("::1", 0))
+        at_rest = Endpoint(*closed.getsockname()[:2])
+    clocks, probed = asyncio.run(main())
+    assert clocks["kernel"] >= 10
+    assert probed.failure == "net.refused"
+    assert probed.detail == f"nothing listens on {at_rest} (port unreachable, says ::1)"
+
+
 def test_kernel_times_leave_our_own_delay_out() -> None:
     """The answer lies 0.2 s in the socket before we look: what is reported is when it came."""
 

@@ -284,8 +284,9 @@ class _Connection(asyncio.Protocol):
 def _sockets_on_one_port(address: str, port: int) -> tuple[socket.socket, socket.socket]:
     """TCP and UDP on the same port: free for one may be taken for the other."""
     while True:
-        listener = socket.create_server((address, port))
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, port), family=family)
+        udp = socket.socket(family, socket.SOCK_DGRAM)
         try:
             udp.bind(listener.getsockname())
         except OSError:
