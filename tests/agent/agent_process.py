@@ -51,7 +51,9 @@ class AgentProcess:
 
 
 @asynccontextmanager
-async def agent(config: Path, url: str, *options: str, name: str = "par-01") -> AsyncIterator[AgentProcess]:
+async def agent(
+    config: Path, url: str, *options: str, name: str = "par-01", **environment: str
+) -> AsyncIterator[AgentProcess]:
     """A running `vedette agent run`; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -67,7 +69,7 @@ async def agent(config: Path, url: str, *options: str, name: str = "par-01") -> 
         url,
         *options,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **environment},
     )
     child = AgentProcess(process)
     try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ class Target:
     def __init__(self) -> None:
         self.greeting = b"hello\n"
         self.port = 0
+        self.is_silent = asyncio.Event()  # somebody waits for a greeting that does not come
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Target"]:
@@ -36,6 +38,8 @@ class Target:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(self.greeting)
+        if not self.greeting:
+            self.is_silent.set()
         try:
             await reader.read(1)
         except ConnectionError:
@@ -81,6 +85,8 @@ def test_results_arrive_live_and_a_stop_is_clean(tmp_path: Path) -> None:
                 assert collector.presences[-1].state == "online"
                 assert collector.presences[-1].tags == {"network": "isp-a"}
                 assert collector.heartbeats
+                target.greeting = b""
+                await target.is_silent.wait()  # a probe is in flight: its end by the stop is no result
                 began = time.monotonic()
                 child.signal(signal.SIGTERM)
                 assert await child.ended() == 0
@@ -88,7 +94,7 @@ def test_results_arrive_live_and_a_stop_is_clean(tmp_path: Path) -> None:
                 await collector.until(lambda: collector.presences[-1].state == "gone")
                 assert collector.presences[-1].reason == "stopped"
                 assert "pending=0" in await child.says("drained")
-                assert not [r for r in collector.results if r.reason == "shutdown"]
+                assert {each.outcome for each in collector.results} == {"ok"}
 
     run(test)
 
@@ -166,6 +172,71 @@ def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
     run(test)
 
 
+def test_a_new_collector_gets_at_once_what_nobody_acknowledged(tmp_path: Path) -> None:
+    """Its first ack makes itself known; the agent does not wait for the 10 s of a missing ack."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                agent(configuration(tmp_path, target.port, checks=5), broker.url),
+            ):
+                async with TinyCollector(broker.url).running() as first:
+                    first.is_acking = False
+                    await first.until(lambda: len(first.results) >= 10)
+                    (epoch,) = first.seen
+                    known = set(first.seen[epoch])
+                async with TinyCollector(broker.url).running() as second:
+                    await second.until(lambda: known <= set(second.seen.get(epoch, ())), within=8)
+
+    run(test)
+
+
+def test_results_that_the_broker_refuses_stop_nothing(tmp_path: Path) -> None:
+    """Without the right to write results, the agent says so once, goes on, and stops as cleanly as ever."""
+    acl = "".join(f"topic readwrite vedette/v1/+/+/{kind}\n" for kind in ("presence", "heartbeat", "ack"))
+
+    async def test() -> None:
+        with Mosquitto(acl=acl) as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port, checks=3), broker.url) as child,
+            ):
+                assert "0x87" in await child.says("the broker refuses our results")
+                await collector.until(lambda: bool(collector.presences))
+                child.signal(signal.SIGTERM)
+                assert await child.ended() == 0
+                assert child.log.count("refuses our results") == 1
+                await collector.until(lambda: collector.presences[-1].reason == "stopped")
+
+    run(test)
+
+
+def test_systemd_is_told(tmp_path: Path) -> None:
+    """READY, WATCHDOG at half of the limit while the engine ticks, STOPPING."""
+
+    async def test() -> None:
+        address = tmp_path / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.bind(str(address))
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            told: list[bytes] = []
+            config = configuration(tmp_path, free_port())
+            limit = {"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "200000"}
+            async with agent(config, "mqtt://127.0.0.1:1", **limit) as child:
+                while told.count(b"WATCHDOG=1") < 5:
+                    told.append(await loop.sock_recv(sock, 100))
+                assert told[0] == b"READY=1"
+                child.signal(signal.SIGTERM)
+                while told[-1] != b"STOPPING=1":
+                    told.append(await loop.sock_recv(sock, 100))
+                assert await child.ended() == 0
+
+    run(test)
+
+
 def test_an_agent_that_dies_is_reported_gone(tmp_path: Path) -> None:
     async def test() -> None:
         with Mosquitto() as broker:
@@ -196,19 +267,16 @@ def test_garbage_and_foreign_acks_settle_nothing(tmp_path: Path) -> None:
                 await collector.until(lambda: len(collector.results) >= 1)
                 (epoch,) = collector.seen
                 name = topic("par-01", Kind.ACK)
-                foreign = Ack(
-                    v=limits.VERSION, agent="ber-01", collector="e" * 32, sent_us=1, marks=[mark(epoch, 1)]
-                )
-                other = Ack(
-                    v=limits.VERSION, agent="par-01", collector="e" * 32, sent_us=1, marks=[mark("f" * 32, 9)]
-                )
-                beyond = Ack(
-                    v=limits.VERSION, agent="par-01", collector="e" * 32, sent_us=1, marks=[mark(epoch, 9999)]
-                )
+                applied = max(collector.seen[epoch]) + 1
+                forged = [
+                    forgery("ber-01", epoch, applied),
+                    forgery("par-01", "f" * 32, applied),
+                    forgery("par-01", epoch, applied + 9999),
+                ]
                 await mallory.publish(name, b"\xff\x00{", content_type="application/json")
                 await mallory.publish(name, b"")
                 await mallory.publish(name, b"{}" * 100_000, content_type="application/json+zstd")
-                for ack in (foreign, other, beyond):
+                for ack in forged:
                     payload, content_type = codec.encode(ack)
                     await mallory.publish(name, payload, content_type=content_type)
                 count = len(collector.results)
@@ -222,8 +290,9 @@ def test_garbage_and_foreign_acks_settle_nothing(tmp_path: Path) -> None:
     run(test)
 
 
-def mark(epoch: str, low: int) -> EpochMark:
-    return EpochMark(epoch=epoch, low=low)
+def forgery(agent: str, epoch: str, low: int) -> Ack:
+    marks = [EpochMark(epoch=epoch, low=low)]
+    return Ack(v=limits.VERSION, agent=agent, collector="e" * 32, sent_us=1, marks=marks)
 
 
 def test_a_reload_applies_a_good_file_and_keeps_running_under_a_bad_one(tmp_path: Path) -> None:

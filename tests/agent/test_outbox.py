@@ -143,15 +143,11 @@ def test_what_waits_for_an_ack_is_sent_again_after_a_reconnect() -> None:
 
 def test_an_old_batch_goes_by_the_replay_lane_and_after_fresh_ones() -> None:
     outbox = box()
-    outbox.add(result(), 0.0)
-    outbox.flush()
-    outbox.take(59.0)  # starts the token bucket
-    outbox = box()
+    outbox.take(0.0)  # starts the token bucket
     outbox.add(result("old"), 0.0)
     outbox.flush()
     outbox.add(result("new"), 70.0)
     outbox.flush()
-    outbox._take_replay(69.0)
     lanes = [(unpack(p).results[0].check, p.is_replay) for p in taken(outbox, 70.0)]
     assert lanes == [("new", False), ("old", True)]
 
@@ -191,6 +187,16 @@ def test_flights_are_bounded() -> None:
     for n in range(5_000):
         outbox.add(result(f"check-{n}"), 0.0)
     assert len(taken(outbox, 0.0)) == module.LIVE_IN_FLIGHT
+
+
+def test_replay_flights_are_bounded_too() -> None:
+    """Tokens for 250 results, batches of one: two of them fly."""
+    outbox = box()
+    outbox.take(0.0)  # starts the token bucket
+    for n in range(10):
+        outbox.add(result(f"check-{n}"), 0.0)
+        outbox.flush()
+    assert len(taken(outbox, 100.0)) == module.REPLAY_IN_FLIGHT
 
 
 def test_a_full_buffer_gives_up_the_oldest_and_says_so() -> None:

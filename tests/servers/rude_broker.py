@@ -16,7 +16,7 @@ def publish(mid: int, payload: bytes = b"x", topic: bytes = b"t", qos: int = 1) 
 
 @asynccontextmanager
 async def rude_broker(after: bytes, connack: bytes = CONNACK, granted: int = 1) -> AsyncIterator[str]:
-    """The URL of a broker that sends *connack*, and after SUBSCRIBE a SUBACK and *after*, then stays silent."""
+    """The URL of a broker that sends *connack*, after SUBSCRIBE a SUBACK and *after*, then nothing."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

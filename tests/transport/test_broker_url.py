@@ -43,7 +43,7 @@ def test_an_identity_fills_in_names(tmp_path: Path) -> None:
     broker = Broker.parse("mqtt://h", username="{identity}", password_file=str(tmp_path / "{identity}.pw"))
     own = broker.of("collector-live")
     assert (own.username, own.password()) == ("collector-live", "s3cret")
-    with pytest.raises(ConfigError, match="collector-replay.pw"):
+    with pytest.raises(ConfigError, match=r"collector-replay\.pw"):
         broker.of("collector-replay")
 
 

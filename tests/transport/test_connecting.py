@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import trustme
+
 from servers.mosquitto import MOSQUITTO, Mosquitto, free_port
 from servers.proxy import Proxy
 from servers.rude_broker import rude_broker
 from transport.link_helpers import QUICK, link, run, until
-
 from vedette.mqtt import Broker, Link, NotConnected, Subscription
 from vedette.mqtt.link import BACKOFF_CAP
 
@@ -183,7 +183,7 @@ def test_an_idle_link_stays_up_by_pings() -> None:
 
 
 def test_the_wait_grows_with_full_jitter_and_never_falls_below_its_floor() -> None:
-    """Every wait is drawn from [1, min(60, 2^n)] times the base; so there is at most one CONNECT in a base."""
+    """Every wait is drawn from [1, min(60, 2^n)] times the base: at most one CONNECT in a base."""
     drawn: list[tuple[float, float]] = []
 
     def uniform(low: float, high: float) -> float:
@@ -269,11 +269,13 @@ def test_a_refused_subscription_is_said_and_counted(caplog: pytest.LogCaptureFix
     """The rest of the link works: results still leave, and the log says why nothing comes back."""
 
     async def test() -> None:
-        async with rude_broker(b"", granted=0x87) as url:
-            async with link(url, subscriptions=[Subscription("t")]).running() as agent:
-                await agent.until(True)
-                assert agent.counters.subscriptions_refused == 1
-                assert "subscription refused" in caplog.text
+        async with (
+            rude_broker(b"", granted=0x87) as url,
+            link(url, subscriptions=[Subscription("t")]).running() as agent,
+        ):
+            await agent.until(True)
+            assert agent.counters.subscriptions_refused == 1
+            assert "subscription refused" in caplog.text
 
     run(test)
 

@@ -4,11 +4,11 @@ import asyncio
 import time
 
 import pytest
+
 from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.proxy import Proxy
 from servers.rude_broker import publish, rude_broker
 from transport.link_helpers import link, run, until
-
 from vedette.mqtt import NotConnected, PublishRefused, Subscription, Will
 from vedette.mqtt.connection import MAX_IN_FLIGHT
 
@@ -137,7 +137,7 @@ def test_a_flood_on_a_slow_reader_loses_nothing_and_needs_no_room() -> None:
 
 
 def test_nothing_is_acknowledged_before_its_reader_says_so() -> None:
-    """A reader that takes 4 messages and finishes none: 4 more come with the window of 8, and no PUBACK goes."""
+    """A reader with a window of 8 takes 4 and finishes none: 4 more come, and no PUBACK goes."""
 
     async def test() -> None:
         with Mosquitto() as broker:
@@ -174,10 +174,12 @@ def test_a_broker_that_ignores_the_window_is_left() -> None:
 def test_a_flood_without_acknowledgement_is_bounded_and_counted() -> None:
     async def test() -> None:
         flood = b"".join(publish(0, qos=0) for _ in range(1000))
-        async with rude_broker(flood) as url:
-            async with link(url, subscriptions=[Subscription("t")], inbox_limit=10).running() as reader:
-                await until(lambda: reader.counters.dropped_unacknowledged == 990)
-                assert len(reader._inbox) == 10
+        async with (
+            rude_broker(flood) as url,
+            link(url, subscriptions=[Subscription("t")], inbox_limit=10).running() as reader,
+        ):
+            await until(lambda: reader.counters.dropped_unacknowledged == 990)
+            assert len(reader._inbox) == 10
 
     run(test)
 
@@ -193,10 +195,12 @@ def test_a_flood_without_acknowledgement_is_bounded_and_counted() -> None:
 )
 def test_garbage_from_the_broker_ends_the_connection_and_nothing_else(garbage: bytes) -> None:
     async def test() -> None:
-        async with rude_broker(garbage + publish(1)) as url:
-            async with link(url, subscriptions=[Subscription("t")], keepalive=2).running() as reader:
-                await until(lambda: reader.counters.disconnects >= 2)
-                assert sum(len(m.payload) for m in reader._inbox) < 1000
+        async with (
+            rude_broker(garbage + publish(1)) as url,
+            link(url, subscriptions=[Subscription("t")]).running() as reader,
+        ):
+            await until(lambda: reader.counters.disconnects >= 2)
+            assert sum(len(m.payload) for m in reader._inbox) < 1000
 
     run(test)
 
