@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from vedette import cli
 from vedette.checks import read
@@ -17,7 +17,7 @@ SERVICES = {"broker", "collector", "agent", "prometheus", "alertmanager", "grafa
 
 
 def compose() -> dict[str, Any]:
-    document: dict[str, Any] = YAML(typ="safe").load(DEPLOY / "compose.yaml")
+    document: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     return document
 
 
