@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 GRAFANA = Path(__file__).parents[2] / "grafana"
 BOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
@@ -111,11 +111,11 @@ def test_counters_stand_inside_rate_or_increase_over_a_fitting_range(panel: dict
 
 
 def test_provisioning_points_at_what_compose_mounts() -> None:
-    yaml = YAML(typ="safe")
-    (provider,) = yaml.load(GRAFANA / "provisioning/dashboards/vedette.yaml")["providers"]
-    (source,) = yaml.load(GRAFANA / "provisioning/datasources/vedette.yaml")["datasources"]
+
+    (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/vedette.yaml").read_text())["providers"]
+    (source,) = yaml.safe_load((GRAFANA / "provisioning/datasources/vedette.yaml").read_text())["datasources"]
     assert source["type"] == "prometheus"
-    compose = yaml.load(GRAFANA.parent / "deploy" / "compose.yaml")["services"]["grafana"]
+    compose = yaml.safe_load((GRAFANA.parent / "deploy" / "compose.yaml").read_text())["services"]["grafana"]
     mounted = {volume.split(":")[1] for volume in compose["volumes"]}
     assert provider["options"]["path"] in mounted
     assert source["url"] == "${VEDETTE_PROMETHEUS_URL}"

@@ -1,16 +1,18 @@
 """YAML text to a tree of nodes that know their places.
 
-YAML 1.2 (core schema): `no`, `on` and `12:30` are text. Caps hold while the tree grows, so a file of aliases
-to aliases, or one bracket a thousand times, costs no more than any other file of its size.
+Only the events of PyYAML are used, from libyaml where it is built in; what a scalar means is decided here,
+by the core schema of YAML 1.2: `no`, `on` and `12:30` are text.
+
+Caps hold while the tree grows, so a file of aliases to aliases, or one bracket a thousand times, costs no
+more than any other file of its size.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import (
+import yaml
+from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     CollectionStartEvent,
@@ -20,13 +22,15 @@ from ruamel.yaml.events import (
     ScalarEvent,
     SequenceStartEvent,
 )
-from ruamel.yaml.reader import ReaderError
+from yaml.reader import ReaderError
 
 from vedette.checks.problems import Mark, Problem, quoted
 
 MAX_NODES: Final = 2_000_000  # of the tree as it is read: an alias counts as all that it stands for
 MAX_DEPTH: Final = 32
 
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MISALIGNED: Final = ("expected <block end>", "expected '-' indicator", "expected key")
 _NULL = re.compile(r"~|null|Null|NULL|")
 _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")
@@ -70,14 +74,15 @@ def compose(text: str) -> Node | None:
     """The root node of the one document in *text*; None when there is none. Raises Unreadable."""
     composer = _Composer()
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
+        for event in yaml.parse(text, Loader=_LOADER):
             composer.take(event)
-    except MarkedYAMLError as exc:
-        raise _explained(exc) from exc
+    except yaml.MarkedYAMLError as exc:
+        raise _explained(exc, text) from exc
     except ReaderError as exc:
-        before = text[: exc.position]
+        # libyaml counts bytes, the Python reader characters: only the character itself is sure.
+        before = text[: text.index(chr(exc.character))]
         mark = Mark(before.count("\n"), len(before) - before.rfind("\n") - 1)
-        what = f"character U+{ord(text[exc.position]):04X} is not allowed in YAML"
+        what = f"character U+{exc.character:04X} is not allowed in YAML"
         raise Unreadable(mark, f"{what}; remove it, or write an escape in double quotes") from exc
     return composer.root
 
@@ -184,25 +189,27 @@ def _mark(mark: object) -> Mark:
     return Mark(getattr(mark, "line", 0), getattr(mark, "column", 0))
 
 
-def _explained(exc: MarkedYAMLError) -> Unreadable:
+def _explained(exc: yaml.MarkedYAMLError, text: str) -> Unreadable:
     """The parser's own words, and for the usual slips what to do about them."""
     problem = str(exc.problem)
     opened = _mark(exc.context_mark)
     mark = _mark(exc.problem_mark)
     if "unexpected end of stream" in problem:
         return Unreadable(opened, "a quote that never closes; close it")
-    if "'\\t'" in problem:
-        what = "a tab where YAML wants spaces; indent with spaces"
+    if "cannot start any token" in problem:
+        character = text.splitlines()[mark.line][mark.column]
+        if character == "\t":
+            what = "a tab where YAML wants spaces; indent with spaces"
+        else:
+            what = f"a value cannot begin with {character!r}; put it in quotes"
     elif "mapping values are not allowed" in problem:
         what = "a second `: ` in one plain value; put the value in quotes"
     elif "could not find expected ':'" in problem:
         what = "a key without its colon; write `key: value`"
-    elif "expected <block end>" in problem:
+    elif any(words in problem for words in _MISALIGNED):
         what = "the indentation does not fit the lines above; align it with its siblings"
     elif "expected ',' or" in problem:
         what = f"the bracket of line {opened.line + 1} is still open; close it, or add the missing comma"
-    elif "cannot start any token" in problem:
-        what = f"{problem}; put the value in quotes"
     else:
         what = f"{problem}; mend the YAML here"
     return Unreadable(mark, what)
