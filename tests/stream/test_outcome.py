@@ -21,7 +21,7 @@ texts = st.one_of(
     st.text(st.characters(), max_size=20),
     st.sampled_from(["x" * 2000, "é" * 600, "\x1b[31m" * 100, "\ud800" * 300, "\0"]),
 )
-lists = st.lists(texts.map(lambda said: said or ""), max_size=40)
+lists = st.one_of(st.lists(texts.map(lambda said: said or ""), max_size=5), st.just(["x"] * 40))
 numbers = st.one_of(st.integers(), st.sampled_from([2**53, -1, 2**70]))
 maybe = st.one_of(st.none(), numbers)
 seconds = st.one_of(st.floats(), st.sampled_from([1e300, -5.0, 3600.0]))

@@ -1,13 +1,16 @@
 """What a TCP check says of servers that greet well, badly, slowly, endlessly or not at all."""
 
+import re
+import select
 import socket
-import time
 
 import pytest
 
 from servers.http import answers
 from servers.tcp import Behave, TcpServer, reset, says, silent
 from stream.probing_helpers import probe, tcp
+from vedette_agent.pattern import compiled
+from vedette_agent.probers import tcp as probers_tcp
 from vedette_agent.probers.tcp import MAX_BYTES
 
 
@@ -52,7 +55,7 @@ def test_a_banner_without_end_is_read_to_64_kib_and_no_further() -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         try:
             while True:
-                taken.append(connection.send(b"x" * 65536))
+                taken.append(connection.send(b"x" * 999))
         except OSError:
             pass
 
@@ -63,17 +66,31 @@ def test_a_banner_without_end_is_read_to_64_kib_and_no_further() -> None:
     assert f"{MAX_BYTES} bytes came" in (result.detail or "")
 
 
-def test_a_byte_at_a_time_costs_little() -> None:
-    """32 KiB in as many packets, and a pattern that is searched in all that came: below 2 s of CPU."""
+def test_a_byte_at_a_time_is_not_searched_a_byte_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """2,000 bytes in as many packets are searched at most 64 + 40 times, and the match is found.
+
+    The server stays open: the last look is at the deadline, and what came in time counts.
+    """
+    searched: list[int] = []
+
+    class Counted:
+        def __init__(self, pattern: str) -> None:
+            self._pattern = compiled(pattern)
+
+        def search(self, text: str) -> re.Match[str] | None:
+            searched.append(len(text))
+            return self._pattern.search(text)
 
     def trickle(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(32 * 1024):
+        for _ in range(2000):
             connection.sendall(b"x")
+            select.select([], [], [], 0.0002)
         connection.sendall(b"!")
+        silent(connection)
 
-    started = time.thread_time()
+    monkeypatch.setattr(probers_tcp, "compiled", Counted)
     with TcpServer(trickle) as server:
-        (result,) = probe(tcp(server.port, expect="y|!$", timeout=20.0))
-    assert result.outcome == "ok"
-    assert time.thread_time() - started < 2.0
+        (result,) = probe(tcp(server.port, expect="!$", timeout=3.0))
+    assert (result.outcome, searched[-1]) == ("ok", 2001)
+    assert len(searched) < 64 + 40

@@ -225,13 +225,14 @@ def test_the_peer_is_told_why_and_goodbye(ca: trustme.CA, ca_file: str) -> None:
                     ends.append("goodbye" if encrypted.recv(10) == b"" else "data")
             except ssl.SSLError as exc:
                 ends.append(exc.reason or "")
+                ends.append("closed" if connection.recv(1) == b"" else "data")
 
     with TcpServer(note) as server:
         probe(check(server.port, host="localhost", tls=TlsOptions(ca_file=ca_file)))
         server.finish(1)
         probe(check(server.port, host="other.localhost", tls=TlsOptions(ca_file=ca_file)))
         server.finish(2)
-    assert ends == ["goodbye", "SSLV3_ALERT_BAD_CERTIFICATE"]
+    assert ends == ["goodbye", "SSLV3_ALERT_BAD_CERTIFICATE", "closed"]
 
 
 def test_a_black_hole_is_a_matter_of_tcp() -> None:

@@ -39,6 +39,8 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
         try:
             data = await stream.recv(MAX_BYTES - len(seen))
         except DeadlineExceeded as exc:
+            if searched < len(seen) and search(seen.decode("utf-8", "replace")):
+                break  # it came in time; we had put off looking
             if seen:
                 exc.failure = Failure.TCP_EXPECT
                 exc.add_note(_mismatch("no match", pattern, seen))
@@ -55,12 +57,12 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
         if is_last or searches < _EAGER_SEARCHES or len(seen) >= searched + searched // 8:
             searches, searched = searches + 1, len(seen)
             if search(seen.decode("utf-8", "replace")):
-                record.add_phase("transfer", stream.arrived(first)[0] - first)
-                return
+                break
         if not data:
             raise ProbeFailed(Failure.TCP_CLOSED, _mismatch("closed before a match", pattern, seen))
         if is_last:
             raise ProbeFailed(Failure.TCP_EXPECT, _mismatch("no match", pattern, seen))
+    record.add_phase("transfer", stream.arrived(first)[0] - first)
 
 
 def _mismatch(what: str, pattern: str, seen: bytearray) -> str:
