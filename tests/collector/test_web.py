@@ -308,6 +308,19 @@ def test_a_reader_of_metrics_that_leaves_is_no_error(caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
+def test_a_reader_of_events_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with site(fresh()) as it:
+            async with it.http.get(f"{it.base}/events") as stream:
+                await stream.content.readuntil(b"\n\n")
+            while it.condition.event_clients:
+                it.hub.tell(1)
+                await asyncio.sleep(0.001)
+
+    asyncio.run(story())
+    assert caplog.records == []
+
+
 def test_a_page_is_rendered_twice_a_second_at_most() -> None:
     core = Core()
     pages = Pages(core.board, Condition(NOW.wall))

@@ -198,7 +198,7 @@ FLEET_FAMILIES: Final = (
         "counter",
         "Results that an agent counts as settled and that never arrived here.",
         ("agent",),
-        "Mostly those that it declared lost. Counted from the first result seen of each process of the agent.",
+        "Mostly those that it declared lost. Counted from the first result seen of every process of it.",
     ),
     Family(
         "vedette_collector_results_late_total",
