@@ -61,6 +61,35 @@ def test_collector_killed_and_started(world: World) -> None:
         assert predecessor[agent] + total[agent] == pytest.approx(produced[agent], abs=A_BATCH)
 
 
+def test_results_that_come_twice_count_once(world: World) -> None:
+    """A collector that may not acknowledge hears everything again, and applies none of it again."""
+    world.until_green(15.0)
+    before, began = world.pipeline.metrics(), time.monotonic()
+
+    def duplicates(now: Series) -> float:
+        return now.one("vedette_collector_results_rejected_total", reason="duplicate")
+
+    world.pipeline.grant(without="topic write vedette/v1/+/+/ack")
+    try:
+        until(
+            lambda: duplicates(world.pipeline.metrics()) - duplicates(before) > 5 * A_BATCH,
+            "both agents send again what nobody acknowledged",
+            within=25.0,
+        )
+    finally:
+        world.pipeline.grant()
+    until(
+        lambda: all(count < A_BATCH for count in world.pipeline.metrics().by(PENDING, "agent").values()),
+        "both agents have their acks",
+        within=25.0,
+    )
+    after = world.pipeline.metrics()
+    assert after.total("vedette_collector_acks_failed_total") > before.total(
+        "vedette_collector_acks_failed_total"
+    )
+    runs_match_the_clock(before, after, time.monotonic() - began)
+
+
 @pytest.mark.parametrize("name", AGENTS[:1])
 def test_agent_killed_is_gone_at_once_and_welcome_back(world: World, name: str) -> None:
     """The broker says it with the agent's last will: no heartbeat has to be missed first."""

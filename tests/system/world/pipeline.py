@@ -1,11 +1,12 @@
 """The pipeline under test: broker on the shipped files, collector and agents as processes of their own."""
 
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from servers.daemon import Daemon, accepts, free_port, program
-from servers.shipped_broker import Broker, configuration, make_pki
+from servers.shipped_broker import FILES, Broker, configuration, make_pki
 from system.world.series import Series, exposed
 
 AGENTS = ("fra-01", "par-01")
@@ -24,7 +25,9 @@ class Pipeline:
         self._pki = make_pki(directory / "pki", *AGENTS)
         self._ports = Broker(free_port(), free_port(), self._pki)
         conf = directory / "mosquitto.conf"
-        conf.write_text(configuration(directory, self._ports))
+        self._acl = directory / "acl"
+        conf.write_text(configuration(directory, self._ports).replace(str(FILES / "acl"), str(self._acl)))
+        self._acl.write_text((FILES / "acl").read_text())
         self.broker = Daemon(
             [program("mosquitto", "mosquitto"), "-c", str(conf)], directory / "mosquitto.log"
         )
@@ -65,6 +68,13 @@ class Pipeline:
 
     def start_broker(self) -> None:
         self.broker.start(lambda: accepts(self._ports.agents_port) and accepts(self._ports.collectors_port))
+
+    def grant(self, without: str = "") -> None:
+        """Let the broker work by the shipped rights again, or *without* one line of them."""
+        rights = (FILES / "acl").read_text()
+        assert without in rights, f"{without!r} is not in the shipped file"
+        self._acl.write_text(rights.replace(without, "") if without else rights)
+        self.broker.signal(signal.SIGHUP)
 
     def start_collector(self) -> None:
         self.collector.start(lambda: accepts(self.port))
