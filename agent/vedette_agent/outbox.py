@@ -78,7 +78,6 @@ class Outbox:
         self.next_seq = 0  # = results produced
         self.acked_count = 0
         self.lost: dict[Lost, int] = {"queue_full": 0, "refused": 0}
-        self.resent = 0  # batches
         self._max_bytes = max_bytes
         self._bytes = 0
         self._open: list[Result] = []
@@ -294,7 +293,6 @@ class Outbox:
         parcel.state = _State.IN_FLIGHT
         parcel.is_replay = is_replay
         parcel.attempts += 1
-        self.resent += parcel.attempts > 1
         self._in_flight[is_replay] += 1
         return parcel
 

@@ -200,6 +200,8 @@ class Publisher:
                 self._take_ack(message)
             except WireError as exc:
                 self.acks_rejected[exc.reason] += 1
+                if self.acks_rejected[exc.reason] == 1:  # one line a reason: whoever sends these sends many
+                    log.warning("ack ignored", extra=fields(reason=exc.reason, detail=exc.detail))
 
     def _take_ack(self, message: Inbound) -> None:
         if message.topic != topic(self._agent, Kind.ACK) or message.retain:

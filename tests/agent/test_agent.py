@@ -282,6 +282,7 @@ def test_garbage_and_foreign_acks_settle_nothing(tmp_path: Path) -> None:
                 count = len(collector.results)
                 await collector.until(lambda: len(collector.results) >= count + 2)
                 assert collector.arrived[-1][2].acked == 0
+                assert child.log.count("ack ignored") == 4  # schema, content type, compression, foreign
                 collector.is_acking = True
                 await collector.until(lambda: collector.arrived[-1][2].acked > 0)
                 child.signal(signal.SIGTERM)

@@ -161,7 +161,8 @@ class Link:
 
     async def _opened(self) -> Connection:
         try:
-            tls = self.broker.tls_context()
+            # In a thread: a host's trust store takes tens of milliseconds, and the loop has probes to time.
+            tls = await asyncio.to_thread(self.broker.tls_context)
             password = self.broker.password()
         except ConfigError as exc:
             raise ConnectFailed("files", str(exc)) from exc
