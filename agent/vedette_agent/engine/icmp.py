@@ -17,7 +17,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine import stamps
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
-from vedette_agent.engine.udp import READS, Address, socket_address
+from vedette_agent.engine.udp import READS, Address, send_again, socket_address
 
 TOKEN_BYTES = 8  # random, at the start of the payload; a shorter payload has a shorter token
 _MAX_REPLY = 2048  # a longer one arrives cut; id, sequence and token are at its start
@@ -126,9 +126,11 @@ class _Socket:
         try:
             self.sock.sendto(head + payload, echo.address)
         except OSError:
-            # As for UDP: the error may be the path's word about an earlier echo, and is then gone.
+            stamps.restart(self.sock)  # kernels before 6.7 have numbered what they did not send
+            self._keys = 0
+            self._late.clear()
             echo.watch = stamps.Stopwatch()
-            self._send_again(head + payload, echo.address)
+            send_again(self.sock, head + payload, echo.address)
         self._pending[sequence] = echo
         key, self._keys = self._keys, self._keys + 1 & 0xFFFFFFFF
         notice = stamps.next_notice(self.sock)
@@ -138,17 +140,6 @@ class _Socket:
         self._late[key] = echo
         if notice is not None:  # settling it now could resume another run while this one arms
             self._loop.call_soon(self._take_notice, notice)
-
-    def _send_again(self, packet: bytes, address: Address) -> None:
-        try:
-            self.sock.sendto(packet, address)
-        except OSError as exc:
-            # The kernel may have numbered what it did not send: asking again starts its count at zero.
-            stamps.enable(self.sock)
-            self._keys = 0
-            if isinstance(exc, BlockingIOError):
-                raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
-            raise
 
     def _next_sequence(self) -> int:
         for _ in range(0x10000):

@@ -64,6 +64,15 @@ def enable(sock: socket.socket) -> bool:
     return True
 
 
+def restart(sock: socket.socket) -> None:
+    """Make the kernel count the datagrams of *sock* from zero again."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, 0)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _FLAGS)
+    except OSError:  # as in `enable`
+        pass
+
+
 def received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
     """The receive stamp in nanoseconds since the epoch; 0 when there is none."""
     for level, kind, data in ancillary:

@@ -31,6 +31,8 @@ AGE = 10.0  # seconds after which a socket takes no new query
 READS = 64  # datagrams, or notices, per callback: a flood must not hold the loop
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
 
+_FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
+
 Address = tuple[Any, ...]  # as the socket module gives it
 
 
@@ -151,16 +153,13 @@ class _Socket:
         try:
             self.sock.sendto(wire, address)
         except OSError:
-            # An ICMP error about an earlier query fails the next call, whatever that is; the kernel then
-            # forgets it, and the error queue still names the query. A second failure is our own.
+            # Kernels before 6.7 have numbered what they did not send, so this one comes without a stamp,
+            # and no other query follows it here.
+            self._sent = QUERIES
             exchange.watch = stamps.Stopwatch()
-            try:
-                self.sock.sendto(wire, address)
-            except OSError as exc:
-                self._sent = QUERIES  # no more here: the kernel may have numbered what it did not send
-                if isinstance(exc, BlockingIOError):
-                    raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
-                raise
+            send_again(self.sock, wire, address)
+            pending[wire[:2]] = exchange
+            return
         pending[wire[:2]] = exchange
         key, self._sent = self._sent, self._sent + 1
         # The stamp is there already, unless the interface queues.
@@ -277,6 +276,25 @@ def socket_address(address: str, port: int) -> Address:
         address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
     )
     return found[0][4]
+
+
+def send_again(sock: socket.socket, wire: bytes, address: Address) -> None:
+    """Send what was refused once. Raises OSError when that was our own kernel's word.
+
+    An ICMP error about an earlier datagram fails the next call on the socket, whatever that is. The kernel
+    then forgets it (the error queue still has it), but under load another may follow at once.
+    """
+    for _ in range(READS):
+        try:
+            sock.sendto(wire, address)
+            return
+        except BlockingIOError as exc:
+            raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
+        except OSError as exc:
+            error = exc
+            if exc.errno not in _FROM_THE_PATH:
+                break
+    raise error
 
 
 def path_error(notice: stamps.Notice) -> ProbeFailed:
