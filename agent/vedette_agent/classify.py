@@ -116,7 +116,7 @@ def _noted(said: str, error: BaseException) -> str:
 def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         code = getattr(error, "verify_code", None)
-        said = getattr(error, "verify_message", None) or str(error)
+        said = (getattr(error, "verify_message", None) or str(error)).rstrip(".")
         failure = Failure.TLS_UNTRUSTED if code is None else _VERIFY.get(code, Failure.TLS_UNTRUSTED)
         return failure, _noted(said, error)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
