@@ -21,7 +21,7 @@ def rows(heading: str) -> dict[str, list[str]]:
     cells = [
         re.split(r"\s*\|\s*", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")
     ]
-    return {row[0].strip("`"): row[1:] for row in cells}
+    return {row[0].strip("`").lower(): row[1:] for row in cells}
 
 
 def declared() -> dict[str, set[str]]:
