@@ -263,6 +263,13 @@ def test_a_trickle_ends_at_the_deadline() -> None:
     assert 0 < _facts(result).body_bytes < 100
 
 
+def test_an_answer_before_the_body_was_taken_counts() -> None:
+    """413 after the head, then a close with 8 MiB of body on the way: the reset does not hide the answer."""
+    result = _fetch(answers(answer("413 Too Large")), method="POST", body="x" * (8 << 20))
+    assert (result.outcome, result.reason) == ("fail", "http.status")
+    assert _facts(result).status == 413
+
+
 def test_redirects_are_followed_and_their_phases_add_up() -> None:
     pages = {
         "/": answer("302 Found", b"", "Location: /a"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from vedette.checks.model import HttpCheck
 from vedette.wire.failure import Failure
 from vedette.wire.messages import HttpFacts
-from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.expect import judge, wants_body
@@ -77,8 +77,7 @@ async def _exchange(
     record.stage = "http"
     sent = stream.now()
     try:
-        await stream.send(request)
-        data = await stream.recv(_FIRST_READ)
+        data = await _first_answer(stream, request)
         first, is_kernel = stream.arrived(sent)
         if not is_kernel:
             record.clock = "monotonic"
@@ -101,6 +100,21 @@ async def _exchange(
                 body_bytes=response.body_bytes,
                 last_modified_us=http_date(response.headers.get("last-modified", "")),
             )
+
+
+async def _first_answer(stream: Stream | TlsStream, request: bytes) -> bytes:
+    """Send *request*; the first bytes that come back.
+
+    A server may answer and close before it has taken a long body: its answer counts, not the reset after it.
+    """
+    try:
+        await stream.send(request)
+    except PathError as refused:
+        data = await stream.recv(_FIRST_READ)
+        if not data:
+            raise refused from None
+        return data
+    return await stream.recv(_FIRST_READ)
 
 
 def _is_redirect(check: HttpCheck, response: Response) -> bool:
