@@ -107,7 +107,7 @@ class Running:
         return self.process.returncode
 
     def left_behind(self) -> list[str]:
-        return [str(path) for path in self.root.rglob("*") if path.is_file() or "vedette-up" in path.name]
+        return [str(path) for name in ("runtime", "tmp") for path in (self.root / name).iterdir()]
 
     def _errors(self) -> str:
         assert self.process.stderr is not None

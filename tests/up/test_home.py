@@ -30,7 +30,7 @@ def test_two_at_once_are_both_found_and_leave_nothing(tmp_path: Path) -> None:
     with announced(pointer(9961, tmp_path)), announced(pointer(9960, tmp_path)):
         assert [one.port for one in running()] == [9960, 9961]
     assert running() == []
-    assert list(pointer_directory().iterdir()) == []
+    assert not pointer_directory().exists()
 
 
 def test_drill_asks_which_world_is_meant_when_several_run(tmp_path: Path) -> None:
@@ -61,11 +61,12 @@ def test_what_a_killed_one_left_is_swept(tmp_path: Path) -> None:
     assert [file.name for file in pointer_directory().iterdir()] == ["9960.json"]
     assert running() == []
     assert not left.exists()
-    assert list(pointer_directory().iterdir()) == []
+    assert not pointer_directory().exists()
 
 
 def test_a_stale_pointer_never_removes_a_directory_that_was_chosen(tmp_path: Path) -> None:
     chosen, foreign = tmp_path / "vedette-up-chosen", tmp_path / "foreign"
+    pointer_directory().mkdir(mode=0o700)
     for number, (kept, is_temporary) in enumerate([(chosen, False), (foreign, True)]):
         kept.mkdir()
         (pointer_directory() / f"{number}.json").write_bytes(
@@ -77,6 +78,7 @@ def test_a_stale_pointer_never_removes_a_directory_that_was_chosen(tmp_path: Pat
 
 
 def test_a_half_written_pointer_is_no_obstacle(tmp_path: Path) -> None:
+    pointer_directory().mkdir(mode=0o700)
     (pointer_directory() / "9960.json").write_bytes(b'{"port": 99')
     assert running() == []
     with announced(pointer(9960, tmp_path)):
@@ -84,7 +86,7 @@ def test_a_half_written_pointer_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
-    pointer_directory().chmod(0o755)
+    pointer_directory().mkdir(mode=0o755)
     with pytest.raises(VedetteError, match="mode 0700"):
         running()
 

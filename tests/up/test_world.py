@@ -16,7 +16,7 @@ import pytest
 
 from up.up_helpers import until
 from vedette.checks import read
-from vedette.checks.model import DnsCheck, Endpoint, HttpCheck, TcpCheck, TlsCheck
+from vedette.checks.model import DnsCheck, Endpoint, HttpCheck, IcmpCheck, TcpCheck, TlsCheck
 from vedette.errors import VedetteError
 from vedette.up import control
 from vedette.up.world import names
@@ -136,6 +136,17 @@ def test_healthy_answers(tmp_path: Path) -> None:
         assert '"status": "ok"' in seen["api-health"]
         assert seen["cache-ping"] == "+PONG\r\n"
         assert seen["pay-certificate"] == "valid"
+
+    run(tmp_path, scenario)
+
+
+def test_all_five_kinds_are_there_and_icmp_only_where_it_is_allowed(tmp_path: Path) -> None:
+    async def scenario(world: World, view: View) -> None:
+        file = tmp_path / "all.yaml"
+        file.write_text(world.configuration(with_icmp=True))
+        kinds = {type(check) for check in read.load(file).checks}
+        assert kinds == {DnsCheck, HttpCheck, TcpCheck, TlsCheck, IcmpCheck}
+        assert {type(check) for check in view.checks} == kinds - {IcmpCheck}
 
     run(tmp_path, scenario)
 

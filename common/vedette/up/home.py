@@ -34,15 +34,17 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pointer_directory() -> Path:
-    """The private directory of this user, made if needed. Raises VedetteError when it is not ours alone."""
+    """The private directory of this user; it may not exist. Raises VedetteError when it is not ours alone."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     uid = os.geteuid()
     if runtime and os.path.isdir(runtime) and os.stat(runtime).st_uid == uid:
         directory = Path(runtime) / "vedette"
     else:
         directory = Path(tempfile.gettempdir()) / f"vedette-{uid}"
-    directory.mkdir(mode=0o700, exist_ok=True)
-    seen = directory.lstat()
+    try:
+        seen = directory.lstat()
+    except FileNotFoundError:
+        return directory
     # In /tmp anybody may have made it first.
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != uid or seen.st_mode & 0o077:
         raise VedetteError(
@@ -77,8 +79,8 @@ def data_directory(chosen: Path | None) -> Iterator[Path]:
 @contextlib.contextmanager
 def announced(pointer: Pointer) -> Iterator[None]:
     """Keep the pointer file of this process while the context lasts."""
-    path = pointer_directory() / f"{pointer.port}.json"
-    with _locked(path) as file:
+    file, path = _locked(f"{pointer.port}.json")
+    with file:
         file.truncate(0)
         file.write(msgspec.json.encode(pointer))
         file.flush()
@@ -86,18 +88,31 @@ def announced(pointer: Pointer) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)
+            _remove_if_empty(path.parent)
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
-    """*path*, open and locked. Who only looks may hold the lock, or remove a stale file, meanwhile."""
+def _locked(name: str) -> tuple[IO[bytes], Path]:
+    """The pointer file *name*, open and locked.
+
+    Somebody who only looks may hold the lock for a moment, or remove a stale file, or the empty directory.
+    """
     for _ in range(_LOCK_ATTEMPTS):
-        with open(path, "a+b", opener=_private) as file:
-            if _try_lock(file) and path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
-                yield file
-                return
+        path = pointer_directory() / name
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            file = open(path, "a+b", opener=_private)  # noqa: SIM115  # the caller closes it
+            if _try_lock(file) and _is_still(file, path):
+                return file, path
+            file.close()
         time.sleep(_LOCK_PAUSE_SECONDS)
-    raise VedetteError(f"another `vedette up` holds {path}")
+    raise VedetteError(f"another `vedette up` announces itself in {path}")
+
+
+def _is_still(file: IO[bytes], path: Path) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def running() -> list[Pointer]:
@@ -113,7 +128,13 @@ def running() -> list[Pointer]:
             path.unlink(missing_ok=True)
             if pointer is not None:
                 _sweep(pointer)
+    _remove_if_empty(pointer_directory())
     return sorted(found, key=lambda pointer: pointer.port)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()
 
 
 def _decoded(text: bytes) -> Pointer | None:
