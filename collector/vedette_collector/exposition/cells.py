@@ -20,7 +20,7 @@ _HTTP_VERSIONS: Final = {"1.0": 1.0, "1.1": 1.1, "2": 2.0, "2.0": 2.0, "3": 3.0}
 _PHASES: Final = {
     DnsCheck: ("probe_dns_duration_seconds", ("resolve", "connect", "request")),
     HttpCheck: ("probe_http_duration_seconds", ("resolve", "connect", "tls", "processing", "transfer")),
-    TcpCheck: ("vedette_probe_phase_seconds", ("resolve", "connect", "processing")),
+    TcpCheck: ("vedette_probe_phase_seconds", ("resolve", "connect", "processing", "transfer")),
     TlsCheck: ("vedette_probe_phase_seconds", ("resolve", "connect", "tls")),
     IcmpCheck: ("probe_icmp_duration_seconds", ("resolve", "rtt")),
 }

@@ -87,7 +87,8 @@ CELL_FAMILIES: Final = (
         "gauge",
         "Duration of a TCP or TLS probe by phase.",
         (*_PAIR, "phase"),
-        "For the kinds for which blackbox_exporter has no phases: `resolve`, `connect`, `tls`, `processing`.",
+        "For the kinds without phases in blackbox_exporter: `resolve`, `connect`, `tls`, `processing`, "
+        "`transfer`.",
     ),
     Family(
         "vedette_probe_failure_info",
