@@ -79,7 +79,7 @@ def tls(broker: Mosquitto, ca: str, cert: str | None = None, key: str | None = N
 def test_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
     fault, reason = failing(Broker.parse(f"mqtt://127.0.0.1:{free_port()}"), caplog)
     assert fault == "refused"
-    assert "127.0.0.1" in reason
+    assert reason.endswith(": Connection refused")
 
 
 def test_a_name_without_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ and flattens every error into a text.
 
 import asyncio
 import errno
+import os
 import socket
 import ssl
 import threading
@@ -108,7 +109,8 @@ async def _connected(host: str, port: int) -> socket.socket:
             return sock
     assert failure is not None
     fault = "refused" if failure.errno == errno.ECONNREFUSED else "unreachable"
-    raise ConnectFailed(fault, f"{host}:{port}: {failure.strerror or failure}") from failure  # type: ignore[arg-type]
+    why = os.strerror(failure.errno) if failure.errno else str(failure)
+    raise ConnectFailed(fault, f"{host}:{port}: {why}") from failure  # type: ignore[arg-type]
 
 
 async def _addresses(host: str, port: int) -> list[tuple[int, tuple[str, int]]]:
