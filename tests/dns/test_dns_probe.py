@@ -8,7 +8,7 @@ import dns.flags
 import pytest
 
 from servers import dns as server
-from servers.dns import Behaviour, dns_server
+from servers.dns import Behaviour, dns_server, refusing
 from servers.probing import Probed, bench, host_files
 from vedette.checks.model import DnsCheck, DnsExpect
 from vedette_agent.engine.record import ProbeSpoiled
@@ -263,12 +263,11 @@ def test_a_closed_port_is_refused_for_that_query_alone() -> None:
     """Two queries share one socket pool; the ICMP error ends the one that it quotes."""
 
     async def main() -> tuple[Probed, Probed]:
-        async with dns_server(server.late(0.1)) as at, dns_server() as gone, bench() as on:
-            nowhere = gone.endpoint
-            await gone.close()
-            checks = [dns_check(server=at.endpoint), dns_check(server=nowhere)]
-            good, bad = await asyncio.gather(*(on.run(probe_dns, check) for check in checks))
-            return good, bad
+        with refusing() as nowhere:
+            async with dns_server(server.late(0.1)) as at, bench() as on:
+                checks = [dns_check(server=at.endpoint), dns_check(server=nowhere)]
+                good, bad = await asyncio.gather(*(on.run(probe_dns, check) for check in checks))
+                return good, bad
 
     good, bad = asyncio.run(main())
     assert good.failure is None

@@ -6,8 +6,8 @@ A behaviour gets an `Asked` and does with it what it wants: reply, reply twice, 
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Literal
 
 import dns.flags
@@ -298,6 +298,19 @@ def _sockets_on_one_port(address: str, port: int) -> tuple[socket.socket, socket
         listener.setblocking(False)
         udp.setblocking(False)
         return listener, udp
+
+
+@contextmanager
+def refusing(address: str = "127.0.0.1") -> Iterator[Endpoint]:
+    """A port that nobody can take and that answers every datagram with port unreachable.
+
+    A free port might be taken meanwhile, even by the client. This one is bound, to a socket that is connected
+    elsewhere: for anybody else the kernel finds no listener.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((address, 0))
+        taken.connect((address, 9))
+        yield Endpoint(*taken.getsockname()[:2])
 
 
 @asynccontextmanager
