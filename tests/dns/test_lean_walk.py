@@ -174,7 +174,12 @@ def test_owners_that_are_spelled_out_are_ordinary_up_to_a_bound() -> None:
 
 @pytest.mark.parametrize(
     ("bomb", "rdtype"),
-    [(server.pointer_bomb, "A"), (server.spelled_out_bomb, "A"), (server.text_bomb, "MX")],
+    [
+        (server.pointer_bomb, "A"),
+        (server.spelled_out_bomb, "A"),
+        (server.label_bomb, "A"),
+        (server.text_bomb, "MX"),
+    ],
 )
 def test_64_kib_of_the_worst_do_not_hold_the_loop(bomb: server.Behaviour, rdtype: str) -> None:
     """Read, or refused, for less than 20 ms of CPU, once dnspython has loaded its types."""
@@ -190,6 +195,19 @@ def test_64_kib_of_the_worst_do_not_hold_the_loop(bomb: server.Behaviour, rdtype
             pass
         took.append(time.process_time() - started)
     assert min(took) < 0.02
+
+
+def test_an_endless_name_is_given_up_after_127_labels() -> None:
+    """The lean walk stops there: 2 ms are ten times what it needs."""
+    asked = query("www.example.com", "A")
+    sent: list[bytes] = []
+    server.label_bomb(server.Asked(asked.draw(), "tcp", sent.append))
+    took = []
+    for _ in range(4):
+        started = time.process_time()
+        assert walk(sent[0], asked) is None
+        took.append(time.process_time() - started)
+    assert min(took) < 0.002
 
 
 def test_a_chain_of_pointers_is_followed_for_sixteen_hops() -> None:

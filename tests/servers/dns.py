@@ -159,6 +159,11 @@ def spelled_out_bomb(asked: Asked) -> None:
     asked.reply(_head(asked, count) + one * count)
 
 
+def label_bomb(asked: Asked) -> None:
+    """Over TCP, an owner of 32,700 labels."""
+    asked.reply(_head(asked, 1) + b"\1a" * 32700 + b"\0" + struct.pack(">HHIH", 1, 1, 60, 4) + b"\xc0\0\2\1")
+
+
 def text_bomb(asked: Asked) -> None:
     """Over TCP, as many records as dnspython is trusted with, each of 63-byte labels and pointers to them."""
     longest = ".".join("x" * 63 for _ in range(3))

@@ -14,7 +14,7 @@ import dns.rrset
 from vedette_agent.dns.answer import MAX_CHAIN, Answer, walk
 from vedette_agent.dns.query import Query
 
-MAX_BYTES = 65535  # what a TCP length prefix can say
+MAX_UNUSUAL_BYTES = 24 * 1024  # dnspython walks a name of any length before it says that it is too long
 # dnspython takes up to 180 µs for a record with long names: this many hold the loop for 15 ms. The largest
 # sets in the field (TXT, NS with their addresses) have some 70 records.
 MAX_RECORDS = 80
@@ -47,6 +47,8 @@ def read(wire: bytes, query: Query) -> Answer:
 def read_unusual(wire: bytes, query: Query) -> Answer:
     """As `read`, with dnspython alone."""
     counts = [int.from_bytes(wire[at : at + 2], "big") for at in (6, 8, 10)]
+    if len(wire) > MAX_UNUSUAL_BYTES:
+        raise Malformed(f"the answer has {len(wire)} bytes: too many to read")
     if sum(counts) > MAX_RECORDS:
         raise Malformed(f"the answer claims {sum(counts)} records: too many to read")
     try:
