@@ -20,7 +20,7 @@ from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_option
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.run import Engine
-from vedette_agent.notify import notify, watchdog_seconds
+from vedette.systemd import notify, watchdog_seconds
 from vedette_agent.publish import Publisher, Vitals
 from vedette_agent.runner import Runner
 

@@ -14,7 +14,7 @@ from vedette.checks import read
 from vedette.errors import ConfigError
 from vedette.log import fields
 from vedette.mqtt import Broker
-from vedette.systemd import notify
+from vedette.systemd import notify, watchdog_seconds
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.condition import Condition
@@ -70,6 +70,7 @@ class Collector:
                     group.create_task(self._courier.run(), name="courier"),
                     group.create_task(self._hub.run(), name="events"),
                     group.create_task(self._hangups(), name="hangups"),
+                    group.create_task(_watchdog(), name="watchdog"),
                 ]
                 notify("READY=1")
                 await stop.wait()
@@ -111,6 +112,14 @@ class Collector:
                 await self.reload()
             except ConfigError:
                 pass  # logged, and a metric says it
+
+
+async def _watchdog() -> None:
+    """Tells systemd that the loop still turns: one that stands still starves the watchdog."""
+    every = watchdog_seconds()
+    while every is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(every)
 
 
 async def main(options: Options) -> None:

@@ -263,13 +263,18 @@ def test_the_command_serves_says_that_it_is_ready_and_stops_cleanly(
                 *("-m", "vedette", "collector", "run", "--config", str(config)),
                 *("--broker", "mqtt://127.0.0.1:1", "--listen", where),
                 stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")},
+                env={
+                    **os.environ,
+                    "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                    "WATCHDOG_USEC": "60000000",
+                },
             )
             assert process.stderr is not None
             async with asyncio.timeout(20):
                 line = (await process.stderr.readline()).decode()
                 address = line.partition("address=")[2].split()[0]
                 assert await asyncio.get_running_loop().sock_recv(notices, 100) == b"READY=1"
+                assert await asyncio.get_running_loop().sock_recv(notices, 100) == b"WATCHDOG=1"
                 async with aiohttp.ClientSession() as session:
                     async with session.get(f"http://{address}/-/healthy") as answer:
                         assert answer.status == 200

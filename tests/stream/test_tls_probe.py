@@ -154,7 +154,7 @@ def test_a_missing_or_broken_ca_file_is_our_own_fault(tmp_path: Path) -> None:
             check(server.port, tls=TlsOptions(ca_file=str(tmp_path / "missing.pem"))),
             check(server.port, tls=TlsOptions(ca_file=str(broken))),
         )
-    assert [(result.outcome, result.reason) for result in results] == [("not_run", "internal")] * 2
+    assert [(result.outcome, result.reason) for result in results] == [("not_run", "configuration")] * 2
     assert "missing.pem: No such file" in (results[0].detail or "")
 
 

@@ -157,7 +157,7 @@ def context(options: TlsOptions) -> ssl.SSLContext:
         try:
             changed = os.stat(options.ca_file).st_mtime_ns
         except OSError as exc:
-            raise ProbeSpoiled(NotRun.INTERNAL, f"ca_file {options.ca_file}: {exc.strerror}") from exc
+            raise ProbeSpoiled(NotRun.CONFIGURATION, f"ca_file {options.ca_file}: {exc.strerror}") from exc
     cached = _contexts.get(key)
     if cached is not None and cached[0] == changed:
         return cached[1]
@@ -179,12 +179,12 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
             made.load_verify_locations(options.ca_file)
         except OSError as exc:  # SSLError included: not PEM, or no certificate in it
             said = f"ca_file {options.ca_file}: {exc.strerror or exc}"
-            raise ProbeSpoiled(NotRun.INTERNAL, said) from exc
+            raise ProbeSpoiled(NotRun.CONFIGURATION, said) from exc
     else:
         made.load_default_certs()
         directory = ssl.get_default_verify_paths().capath
         if not made.cert_store_stats()["x509_ca"] and not (directory and os.listdir(directory)):
-            raise ProbeSpoiled(NotRun.INTERNAL, "this host has no trust store: install ca-certificates")
+            raise ProbeSpoiled(NotRun.CONFIGURATION, "this host has no trust store: install ca-certificates")
     return made
 
 

@@ -116,7 +116,7 @@ class Batch(_Message, frozen=True, kw_only=True, omit_defaults=True):
     agent: AgentName
     epoch: Epoch
     first_seq: Seq
-    acked: Seq = 0  # the sender holds an ack for every seq below this one
+    acked: Seq = 0  # every seq below it is settled: acknowledged, or declared lost
     results: Annotated[list[Result], Meta(min_length=1, max_length=limits.MAX_BATCH_RESULTS)]
 
 
@@ -142,7 +142,7 @@ class Heartbeat(_Message, frozen=True, kw_only=True, omit_defaults=True):
     epoch: Epoch
     sent_us: TimeUs
     next_seq: Seq  # = results produced
-    acked: Seq
+    acked: Seq  # as in `Batch`
     pending: Count  # produced, neither acked nor declared lost
     lost: dict[Literal["queue_full", "refused"], Count]  # declared lost, by reason
     skipped_slots: Count  # schedule slots that passed without a run
