@@ -1,11 +1,14 @@
 """The pipeline under test: broker on the shipped files, collector and agents as processes of their own."""
 
+import json
 import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from servers.daemon import Daemon, accepts, free_port, program
+from servers.prometheus import get
 from servers.shipped_broker import FILES, Broker, configuration, make_pki
 from system.world.series import Series, exposed
 
@@ -22,6 +25,7 @@ class Pipeline:
         self._stack = ExitStack()
         self._config = directory / "vedette.yaml"
         self._config.write_text(checks)
+        self.checks = checks
         self._pki = make_pki(directory / "pki", *AGENTS)
         self._ports = Broker(free_port(), free_port(), self._pki)
         conf = directory / "mosquitto.conf"
@@ -81,6 +85,20 @@ class Pipeline:
 
     def start_agent(self, name: str) -> None:
         self.agents[name].start(lambda: True)
+
+    def configure(self, text: str) -> None:
+        """Give all three another file and tell them (SIGHUP); `checks` is what they began with."""
+        fresh = self._config.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(self._config)
+        for daemon in (self.collector, *self.agents.values()):
+            daemon.signal(signal.SIGHUP)
+
+    def api(self, path: str) -> Any:
+        """What the collector answers below /api/v1/."""
+        status, body = get(self.port, f"/api/v1/{path}")
+        assert status == 200, (status, body)
+        return json.loads(body)
 
     def metrics(self) -> Series:
         """What the collector exposes now; nothing while it is away."""
