@@ -75,7 +75,7 @@ def test_what_was_not_run_is_not_a_failure_of_the_target(tmp_path: Path) -> None
         done = _run("tls", f"127.0.0.1:{server.port}", "--ca-file", missing, "--json")
     told = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (told["outcome"], told["failure"], told["duration_seconds"]) == ("not_run", "internal", None)
+    assert (told["outcome"], told["failure"], told["duration_seconds"]) == ("not_run", "configuration", None)
 
 
 def test_the_timeout_is_kept() -> None:

@@ -97,6 +97,8 @@ def test_phases_are_there_and_sum_up_to_the_duration(green: World, agent: str) -
         ("pay-certificate", "vedette_probe_phase_seconds", {"resolve", "connect", "tls"}),
         ("host", "probe_icmp_duration_seconds", {"rtt"}),
     ):
+        if check not in CHECKS:  # no ICMP for this user
+            continue
         seconds = now.by(family, "phase", check=check, agent=agent)
         assert phases <= {phase for (phase,) in seconds}, (check, seconds)
         assert all(value >= 0 for value in seconds.values())

@@ -1,6 +1,8 @@
 """The shop: the servers that the agents watch; healthy when started, each able to fail as in the field."""
 
+import contextlib
 import re
+import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from system.world.listener import MailServer
 
 _HERE = Path(__file__).parent
 SHOP, CDN, BANK, BRANCH = "shop.example.", "cdn.example.", "bank.example.", "branch.shop.example."
+_PING = "  - name: host\n    icmp: {host: 127.0.0.1}\n"
 _WELCOME = "<!doctype html><title>Shop</title><p>Welcome to the shop.\n"
 _SORRY = "<!doctype html><title>Shop</title><p>We will be right back.\n"
 
@@ -24,9 +27,23 @@ def zone_text(name: str) -> str:
     return (_HERE / "zones" / f"{name}zone").read_text()
 
 
-def filled(file: str, **words: object) -> str:
-    """A file of this directory with its `@words` filled in; KeyError for one that nobody gives."""
-    return re.sub(r"@([a-z]+)\b", lambda match: str(words[match[1]]), (_HERE / file).read_text())
+def may_ping() -> bool:
+    """Whether the kernel lets this user send an ICMP echo, by either kind of socket."""
+    for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, kind, socket.IPPROTO_ICMP):
+            return True
+    return False
+
+
+def check_list() -> str:
+    """checks.yaml as this host can run it; nothing is filled in yet."""
+    text = (_HERE / "checks.yaml").read_text()
+    return text if may_ping() else text.replace(_PING, "")
+
+
+def filled(text: str, **words: object) -> str:
+    """*text* with its `@words` filled in; KeyError for one that nobody gives."""
+    return re.sub(r"@([a-z]+)\b", lambda match: str(words[match[1]]), text)
 
 
 class Shop:
@@ -57,11 +74,13 @@ class Shop:
         self.ports = {name: free_port() for name in ("http", "www", "pay", "backend")}
         self.web = Nginx(
             directory / "web",
-            filled("hosts.conf", dir=directory, **self.ports),
+            filled((_HERE / "hosts.conf").read_text(), dir=directory, **self.ports),
             tuple(self.ports[name] for name in ("http", "www", "pay")),
         )
         self.backend = Nginx(
-            directory / "backend", filled("backend.conf", **self.ports), (self.ports["backend"],)
+            directory / "backend",
+            filled((_HERE / "backend.conf").read_text(), **self.ports),
+            (self.ports["backend"],),
         )
         self.mail = MailServer()
 
@@ -86,7 +105,7 @@ class Shop:
     def checks(self) -> str:
         """The agents' and the collector's configuration file."""
         return filled(
-            "checks.yaml",
+            check_list(),
             authority=f"127.0.0.1:{self.authority.port}",
             resolver=f"127.0.0.1:{self.resolver.port}",
             ca=self.ca_file,

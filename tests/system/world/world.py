@@ -8,12 +8,10 @@ from typing import NamedTuple
 from servers.daemon import Daemon, until
 from system.world.pipeline import AGENTS, Pipeline
 from system.world.series import Series, stored
-from system.world.shop import Shop
+from system.world.shop import Shop, check_list
 from system.world.watch import Watch
 
-CHECKS = tuple(
-    re.findall(r"^  - name: (\S+)", (Path(__file__).parent / "checks.yaml").read_text(), re.MULTILINE)
-)
+CHECKS = tuple(re.findall(r"^  - name: (\S+)", check_list(), re.MULTILINE))
 Verdict = tuple[str, str, str]  # check, agent, failure code
 
 
