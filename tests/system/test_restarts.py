@@ -175,7 +175,7 @@ def until_balanced(world: World, before: Series, elsewhere: dict[str, float]) ->
         has_news = len(said) == len(AGENTS) and all(
             count > said_before.get(key, 0) for key, count in said.items()
         )
-        if has_news and all(is_balanced(last[0], agent, elsewhere[agent]) for agent in AGENTS):
+        if has_news and all(is_balanced(before, last[0], agent, elsewhere[agent]) for agent in AGENTS):
             return last[0]
         return None
 
@@ -191,20 +191,25 @@ def until_balanced(world: World, before: Series, elsewhere: dict[str, float]) ->
     return found
 
 
-def is_balanced(now: Series, agent: str, elsewhere: float) -> bool:
+def is_balanced(before: Series, now: Series, agent: str, elsewhere: float) -> bool:
     """What the agent holds no more was applied somewhere, and nothing else was."""
     produced, pending = now.one(PRODUCED, agent=agent), now.one(PENDING, agent=agent)
-    here, late = now.one(APPLIED, agent=agent), now.one(LATE, agent=agent)
     # The agent's word is up to one heartbeat (ten seconds) old, and a batch may be under way.
     since = len(CHECKS) * 10.0 / INTERVAL
-    counted = now.total("vedette_probe_attempts_total", agent=agent)
-    counted += now.total("vedette_probe_not_run_total", agent=agent)
     return (
         now.total(LOST, agent=agent) == 0
-        and pending <= 2 * A_BATCH
-        and produced - pending - A_BATCH <= here + elsewhere <= produced + since + A_BATCH
-        and counted == here - late
+        and pending <= (AWAY / INTERVAL + 3) * len(CHECKS)  # as after a reconnect; `stop_agents` wants none
+        and produced - pending - A_BATCH
+        <= now.one(APPLIED, agent=agent) + elsewhere
+        <= produced + since + A_BATCH
+        and uncounted(now, agent) == uncounted(before, agent)
     )
+
+
+def uncounted(now: Series, agent: str) -> float:
+    """Applied, and in no check's counters: late results, and those of checks that are no longer there."""
+    counters = ("vedette_probe_attempts_total", "vedette_probe_not_run_total")
+    return now.total(APPLIED, agent=agent) - sum(now.total(name, agent=agent) for name in counters)
 
 
 def runs_match_the_clock(before: Series, after: Series, seconds: float) -> None:
