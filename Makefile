@@ -9,7 +9,7 @@ run: $(VENV)/run.stamp  ## the whole pipeline on this machine, with a small worl
 	$(BIN)/vedette up $(ARGS)
 
 test: $(VENV)/dev.stamp  ## every test; real servers included where they are installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 	$(BIN)/ruff format --check .
