@@ -17,10 +17,10 @@ from vedette.checks.model import Assignment, Check, Family, IcmpCheck
 from vedette.errors import ConfigError
 from vedette.log import LEVELS, fields, setup
 from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
+from vedette.systemd import notify, watchdog_seconds
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.run import Engine
-from vedette.systemd import notify, watchdog_seconds
 from vedette_agent.publish import Publisher, Vitals
 from vedette_agent.runner import Runner
 
