@@ -111,6 +111,8 @@ async def _run(check: Check) -> Result:
     started_us = time.time_ns() // 1000
 
     def done(ended: Run, error: BaseException | None) -> None:
+        if over.cancelled():
+            return  # by Ctrl-C: nobody waits for this result
         elapsed = engine.now() - ended.started
         over.set_result(
             outcome.result(

@@ -3,8 +3,11 @@
 import json
 import os
 import pty
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,25 @@ def test_a_bad_certificate_is_shown(tmp_path: Path) -> None:
         assert "for shop.example" in shown
         assert "expired 10 days ago" in shown
         assert "not verified" in shown
+
+
+def test_ctrl_c_ends_a_probe_without_a_word() -> None:
+    """Exit code 130, as a shell reports SIGINT, and no traceback."""
+    greeted = threading.Event()
+
+    def waits(connection: socket.socket) -> None:
+        greeted.set()
+        silent(connection)
+
+    with TcpServer(waits) as server:
+        words = [sys.executable, "-m", "vedette", "probe", "http", f"http://127.0.0.1:{server.port}/"]
+        with subprocess.Popen(
+            [*words, "--timeout", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as asked:
+            assert greeted.wait(20)
+            asked.send_signal(signal.SIGINT)
+            said = asked.communicate(timeout=20)
+    assert (asked.returncode, said) == (130, (b"", b""))
 
 
 def test_what_was_not_run_is_not_a_failure_of_the_target(tmp_path: Path) -> None:
