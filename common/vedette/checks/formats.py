@@ -127,8 +127,8 @@ def dns_name(text: str) -> str:
         try:
             name = name.encode("idna").decode()
         except UnicodeError as exc:
-            # The reason stands in the cause (Python 3.11), in the text (3.12) or in `reason` (3.13), which also
-            # tells an empty label from a long one.
+            # The reason stands in the cause (Python 3.11), in the text (3.12), or in `reason` (3.13), which
+            # also tells an empty label from a long one.
             why = str(getattr(exc, "reason", None) or exc.__cause__ or exc)
             why = "label empty or too long" if why.startswith("label ") else why
             raise ValueError(f"{quoted(text)} has no ASCII form in DNS ({why}); write its xn-- form") from exc
