@@ -26,7 +26,7 @@ _PHASES: Final = {
 }
 _LES: Final = tuple(f"{bound:g}" for bound in BUCKETS)
 
-# These say something about the last verdict and go with it.
+# These stay when the last verdict has become too old; all others say something about it and go with it.
 _LASTING: Final = (
     "vedette_probe_last_result_timestamp_seconds",
     "vedette_probe_attempts_total",
