@@ -21,6 +21,7 @@ from collector.collector_helpers import (
     presence,
     spoiled,
 )
+from vedette.checks.formats import RESERVED_TAGS
 from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
@@ -72,7 +73,7 @@ def value(page: str, name: str, **labels: str) -> float | None:
 
 def full() -> Core:
     """A collector that has seen one result of every kind with every fact, and one of every outcome."""
-    core = Core(assignment(tags={"network": "isp-a", "job": "x", "region": "eu"}))
+    core = Core(assignment(tags={"network": "isp-a", "region": "eu"}))
     phases = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
     core.send(presence(config_hash="c" * 64))
     core.send(heartbeat(clock_offset_us=-1500, clock_rtt_us=900))
@@ -263,8 +264,14 @@ def test_what_an_agent_says_of_itself() -> None:
     assert value(page, "vedette_agent_clock_offset_seconds", agent="par-01") == -0.0015
     assert value(page, "vedette_agent_config_matches", agent="par-01") == 1
     assert value(page, "vedette_agent_clock_offset_seconds", agent="fra-01") is None
-    info = {"agent": "par-01", "version": "1.2.3", "network": "isp-a", "tag_job": "x", "region": "eu"}
+    info = {"agent": "par-01", "version": "1.2.3", "network": "isp-a", "region": "eu"}
     assert value(page, "vedette_agent_info", **info) == 1
+
+
+def test_no_tag_of_an_agent_can_hide_a_label_of_ours() -> None:
+    """Tags stand beside them under their own names, so the configuration refuses these."""
+    labels = next(family.labels for family in FLEET_FAMILIES if family.name == "vedette_agent_info")
+    assert {"agent", "version"} == set(labels) - {"tag…"} <= RESERVED_TAGS
 
 
 def test_label_values_are_escaped() -> None:

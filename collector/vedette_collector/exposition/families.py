@@ -155,8 +155,7 @@ FLEET_FAMILIES: Final = (
         "gauge",
         "Version and tags of an agent.",
         ("agent", "version", "tag…"),
-        "Tags under their own name; with `tag_` before it where it would hide another label. "
-        "`version` is empty until the agent has said it.",
+        "Tags under their own names. `version` is empty until the agent has said it.",
     ),
     Family(
         "vedette_agent_connected", "gauge", "Whether an agent is there: present and not silent.", ("agent",)

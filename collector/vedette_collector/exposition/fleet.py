@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterator
-from typing import Final
 
 import vedette
 from vedette.checks.model import Check
@@ -12,9 +11,6 @@ from vedette_collector.condition import Condition
 from vedette_collector.exposition.cells import Blocks
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
-
-# Names that a tag must not take: our own labels, those of Prometheus, and its reserved prefix.
-_TAKEN: Final = frozenset({"agent", "version", "check", "target", "job", "instance"})
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 
@@ -68,8 +64,8 @@ def _agent(agent: AgentState, config_hash: str, mono: float) -> Iterator[Sample]
     own = (("agent", agent.name),)
     presence = agent.presence
     version = "" if presence is None else safe_version(presence.version)
-    tags = tuple((_tag_label(name), value) for name, value in agent.tags.items())
-    yield "vedette_agent_info", (*own, ("version", version), *tags), 1
+    # Under their own names: the configuration has no tag that would hide another label.
+    yield "vedette_agent_info", (*own, ("version", version), *agent.tags.items()), 1
     yield "vedette_agent_connected", own, int(agent.is_connected(mono))
     if agent.seen_at is not None:
         yield "vedette_agent_last_seen_timestamp_seconds", own, round(agent.seen_at, 3)
@@ -96,7 +92,3 @@ def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sa
         yield "vedette_agent_clock_offset_seconds", own, beat.clock_offset_us / 1e6
     if beat.clock_rtt_us is not None:
         yield "vedette_agent_clock_rtt_seconds", own, beat.clock_rtt_us / 1e6
-
-
-def _tag_label(name: str) -> str:
-    return f"tag_{name}" if name in _TAKEN or name.startswith(("__", "tag_")) else name
