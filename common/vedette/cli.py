@@ -3,6 +3,8 @@
 Exit codes: 0 all is well, 1 a problem was found, 2 the command or its configuration cannot be used.
 """
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,23 +31,37 @@ _EXTRA: Final = {"agent": "agent", "probe": "agent", "collector": "collector", "
 
 INTERRUPTED: Final = 130  # 128 + SIGINT, as a shell reports it
 PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Only a bug of ours raises."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without UTF-8 shows an arrow as "\\u2192", which is also how JSON may write it.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()
         return PIPE_CLOSED
+    except OSError as exc:
+        if exc.errno not in _NO_SPACE:
+            raise
+        _abandon_stdout()
+        print(f"vedette: {exc.filename or 'standard output'}: {exc.strerror}; make room", file=sys.stderr)
+        return 2
     except VedetteError as exc:
         print(f"vedette: {exc}", file=sys.stderr)
         return 2
     return code
+
+
+def _abandon_stdout() -> None:
+    """The interpreter flushes stdout once more at exit; give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv: list[str]) -> int:

@@ -151,6 +151,38 @@ def test_closed_pipe_is_silent() -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "vedette", "schema"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "vedette: standard output: No space left on device; make room\n"
+
+
+def arrow(argv: list[str]) -> int:
+    print("a → b")
+    return 0
+
+
+def test_terminal_without_utf8_gets_an_escape_and_no_traceback() -> None:
+    code = (
+        "import sys; from importlib.metadata import EntryPoint; from vedette import cli; "
+        "cli.entry_points = lambda group: [EntryPoint('it', 'test_cli:arrow', cli.GROUP)]; "
+        "sys.exit(cli.main(['it']))"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, timeout=60, env=environment
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"a \\u2192 b\n", b"")
+
+
 def test_module_and_script_are_the_same_command() -> None:
     for start in ([sys.executable, "-m", "vedette"], [str(Path(sys.executable).with_name("vedette"))]):
         done = subprocess.run([*start, "--version"], capture_output=True, text=True, check=True, timeout=60)
