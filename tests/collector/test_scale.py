@@ -12,9 +12,10 @@ import pytest
 from collector.collector_helpers import NOW, WEB, Core, assignment, batch, ok
 from collector.test_exposition import WEB_FACTS
 from collector.test_web import site
-from vedette_collector.cell import Moment
+from vedette_collector.cell import BARS, Moment
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.page import pieces
+from vedette_collector.web import view
 
 PHASES = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
 
@@ -68,6 +69,24 @@ def test_a_scrape_is_cheap_and_never_holds_the_loop(series: int, cpu_seconds: fl
     assert lines >= series
     assert min(cpu) < cpu_seconds
     assert sorted(worst)[2] < 0.005
+
+
+def test_a_large_board_is_looked_at_without_its_histories() -> None:
+    """2,710 cells with a full history each: every page and listing begins with this look at all of them."""
+    core = fleet(100_000)
+    for cell in core.board.all_cells():
+        for at in range(BARS):
+            cell.bars.append(NOW.wall + at, "ok", 0.012)
+    spent = []
+    for _ in range(5):
+        began = time.thread_time()
+        rows = view.rows(core.board, NOW.mono)
+        view.agents(core.board, rows, NOW.mono)
+        view.latest(rows)
+        spent.append(time.thread_time() - began)
+    print(f"a look at all cells: {min(spent) * 1000:.1f} ms")
+    assert min(spent) < 0.05
+    assert len(rows[0].cells["agent-00"].bars) == BARS
 
 
 def scrape(url: str) -> bytes:

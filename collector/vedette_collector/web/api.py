@@ -3,7 +3,8 @@
 Times are seconds since the Unix epoch by the collector's clock, durations are seconds, unknown is null.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -18,38 +19,41 @@ from vedette_collector.web.caching import tagged
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
 
+T = TypeVar("T")
+
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def agents(request: web.Request, board: Board, mono: float) -> web.Response:
     wanted = request.query.get("agent")
     rows = view.rows(board, mono)
-    found = [_agent(each) for each in view.agents(board, rows, mono) if wanted in (None, each.state.name)]
-    return _listing(request, "agents", found)
+    found = [each for each in view.agents(board, rows, mono) if wanted in (None, each.state.name)]
+    return _listing(request, "agents", found, _agent)
 
 
 def checks(request: web.Request, board: Board, mono: float) -> web.Response:
     wanted = request.query.get("check")
-    found = [_check(board, check, mono) for check in board.checks.values() if wanted in (None, check.name)]
-    return _listing(request, "checks", found)
+    found = [check for check in board.checks.values() if wanted in (None, check.name)]
+    return _listing(request, "checks", found, lambda check: _check(board, check, mono))
 
 
 def results(request: web.Request, board: Board, mono: float) -> web.Response:
     """The newest result of every (check, agent), in the order of the configuration."""
     check, agent = request.query.get("check"), request.query.get("agent")
     found = [
-        _result(cell, mono)
-        for cell in board.all_cells()
-        if check in (None, cell.check.name) and agent in (None, cell.agent)
+        cell for cell in board.all_cells() if check in (None, cell.check.name) and agent in (None, cell.agent)
     ]
-    return _listing(request, "results", found)
+    return _listing(request, "results", found, lambda cell: _result(cell, mono))
 
 
-def _listing(request: web.Request, key: str, found: list[dict[str, Any]]) -> web.Response:
+def _listing(
+    request: web.Request, key: str, found: list[T], told: Callable[[T], dict[str, Any]]
+) -> web.Response:
     text = request.query.get("limit", str(DEFAULT_LIMIT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
         return problem(400, f"limit must be a number from 1 to {MAX_LIMIT}")
-    body = _encoder.encode({key: found[: int(text)], "total": len(found)})
+    listed = [told(each) for each in found[: int(text)]]
+    body = _encoder.encode({key: listed, "total": len(found)})
     return tagged(request, body, "application/json")
 
 

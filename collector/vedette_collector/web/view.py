@@ -44,16 +44,29 @@ class Slice(NamedTuple):
 
 
 class CellView(NamedTuple):
+    """A cell at this moment. What only a few cells of a page show is made when it is asked for."""
+
+    cell: Cell
     check: str
     agent: str
-    target: str
     state: State
     text: str  # what stands in the matrix: a duration or a code
     since: float | None  # wall time at which the outcome became what it is
     seen: Seen | None  # the result that the state rests on, or the last one there was
-    slices: list[Slice]
-    bars: list[Bar]
-    episodes: list[Seen]
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [] if self.seen is None else slices(self.seen.result)
+
+    @property
+    def bars(self) -> list[Bar]:
+        """Oldest first."""
+        return self.cell.bars.all()
+
+    @property
+    def episodes(self) -> list[Seen]:
+        """Newest first."""
+        return list(reversed(self.cell.episodes))
 
 
 class Row(NamedTuple):
@@ -98,18 +111,7 @@ def cell_view(cell: Cell, mono: float) -> CellView:
         text = duration(seen.result.duration_us)
     elif seen is not None and state in ("fail", "not_run"):
         text = label(seen.result)
-    return CellView(
-        cell.check.name,
-        cell.agent,
-        cell.check.target,
-        state,
-        text,
-        cell.changed_at,
-        seen,
-        slices(seen.result) if seen is not None else [],
-        cell.bars.all(),
-        list(reversed(cell.episodes)),
-    )
+    return CellView(cell, cell.check.name, cell.agent, state, text, cell.changed_at, seen)
 
 
 def row(board: Board, check: Check, mono: float) -> Row:
