@@ -27,6 +27,13 @@ def test_good_file_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[5].startswith("config hash ")
 
 
+def test_one_is_not_told_as_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("agents: [{name: par-01}]\nchecks: [{name: api, icmp: {host: 192.0.2.1}}]\n")
+    assert main(["check", "config", str(path)]) == 0
+    assert "1 agent, 1 check, 0.033 probes/s in all" in capsys.readouterr().out.splitlines()
+
+
 def test_good_file_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "config", "--json", str(GOOD)]) == 0
     verdict = json.loads(capsys.readouterr().out)

@@ -96,6 +96,11 @@ def _written(summary: dict[str, Any]) -> str:
     if len(agents) > MAX_AGENTS_SHOWN:
         lines.append(f"  and {len(agents) - MAX_AGENTS_SHOWN} more agents")
     total = sum(agent["probes_per_second"] for agent in agents)
-    lines.append(f"{len(agents)} agents, {summary['checks']} checks, {total:.3f} probes/s in all")
+    counted = f"{_count(len(agents), 'agent')}, {_count(summary['checks'], 'check')}"
+    lines.append(f"{counted}, {total:.3f} probes/s in all")
     lines.append(f"config hash {summary['config_hash']}")
     return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

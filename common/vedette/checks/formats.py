@@ -18,6 +18,8 @@ MAX_REGEX: Final = 1000
 MAX_URL: Final = 2000
 DNS_PORT: Final = 53
 
+# So begin the collector's client ids; a broker throws out the first of two clients with one id.
+RESERVED_AGENT: Final = "collector-"
 # Labels of the metrics that carry tags, of Prometheus itself, and `name`, which selects an agent by its name.
 RESERVED_TAGS: Final = frozenset(
     ("agent", "check", "instance", "job", "le", "name", "phase", "quantile", "reason", "target", "version")
@@ -68,6 +70,10 @@ def agent_name(text: str) -> str:
         raise ValueError(
             f"{quoted(text)} is not an agent name; use 3 to 32 lower-case letters, digits and hyphens, "
             "with a letter or digit at both ends"
+        )
+    if text.startswith(RESERVED_AGENT):
+        raise ValueError(
+            f"{quoted(text)} is kept for the collector's own identity at the broker; choose another name"
         )
     return text
 

@@ -41,6 +41,7 @@ class Report:
 
     def __init__(self, root: Node) -> None:
         self.problems: list[Problem] = []
+        self.required: set[Path] = {()}  # what stands there and cannot be left out
         self._root = root
         self._paths: set[Path] = set()
 
@@ -147,6 +148,8 @@ def _struct(node: Node, info: kinds.StructType, path: Path, report: Report) -> A
         if field is None:
             report.add(key.mark, path, f"unknown key {quoted(key.text)}; {suggestion(key.text, fields)}")
         else:
+            if field.required:
+                report.required.add((*path, field.name))
             values[field.name] = _value(inner, field.type, (*path, field.name), report)
     usable = True
     for name, field in fields.items():
@@ -238,7 +241,7 @@ def _bounded(
 ) -> bool:
     if low is not None and count < low:
         # Every lower bound in the schema is one.
-        report.add(node.mark, path, "is empty; fill it or remove the key")
+        report.add(node.mark, path, f"is empty; fill it{_or_remove(path, report)}")
         return False
     if high is not None and count > high:
         report.add(node.mark, path, f"{count} {what}; {high} are allowed")
@@ -248,12 +251,17 @@ def _bounded(
 
 def _misfit(node: Node, expected: str, path: Path, report: Report) -> Bad:
     if isinstance(node, Scalar) and node.value is None:
-        text = f"is empty; write {expected} or remove the key"
+        text = f"is empty; write {expected}{_or_remove(path, report)}"
     else:
         hint = _hint(node, expected)
         text = f"expected {expected}, found {_found(node)}{hint}"
     report.add(node.mark, path, text)
     return BAD
+
+
+def _or_remove(path: Path, report: Report) -> str:
+    """The other remedy for an empty value. Of no use where the key must stand, or where there is none."""
+    return "" if path in report.required else " or remove the key"
 
 
 def _hint(node: Node, expected: str) -> str:
