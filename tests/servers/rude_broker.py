@@ -7,23 +7,45 @@ from contextlib import asynccontextmanager
 CONNACK = bytes([0x20, 3, 0, 0, 0])
 
 
-def publish(mid: int, payload: bytes = b"x", topic: bytes = b"t", qos: int = 1) -> bytes:
-    """MQTT 5 section 3.3, payload shorter than 100 bytes."""
+def packet(first: int, body: bytes) -> bytes:
+    return bytes([first]) + number(len(body)) + body
+
+
+def number(value: int) -> bytes:
+    """A variable byte integer. MQTT 5 section 1.5.5."""
+    out = bytearray()
+    while True:
+        value, low = divmod(value, 128)
+        out.append(low | (0x80 if value else 0))
+        if not value:
+            return bytes(out)
+
+
+def publish(
+    mid: int, payload: bytes = b"x", topic: bytes = b"t", qos: int = 1, properties: bytes = b""
+) -> bytes:
+    """MQTT 5 section 3.3."""
     ident = mid.to_bytes(2, "big") if qos else b""
-    body = len(topic).to_bytes(2, "big") + topic + ident + b"\0" + payload
-    return bytes([0x30 | qos << 1, len(body)]) + body
+    head = len(topic).to_bytes(2, "big") + topic + ident + number(len(properties)) + properties
+    return packet(0x30 | qos << 1, head + payload)
 
 
 @asynccontextmanager
-async def rude_broker(after: bytes, connack: bytes = CONNACK, granted: int = 1) -> AsyncIterator[str]:
-    """The URL of a broker that sends *connack*, after SUBSCRIBE a SUBACK and *after*, then nothing."""
+async def rude_broker(
+    after: bytes, connack: bytes = CONNACK, granted: int = 1, codes: bytes | None = None
+) -> AsyncIterator[str]:
+    """The URL of a broker that sends *connack*, after SUBSCRIBE a SUBACK and *after*, then nothing.
+
+    *codes*: the reason codes of the SUBACK; by default one, *granted*.
+    """
+    answers = bytes([granted]) if codes is None else codes
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _packet(reader)
             writer.write(connack)
             subscribe = await _packet(reader)
-            writer.write(b"\x90\x04" + subscribe[:2] + bytes([0, granted]) + after)
+            writer.write(bytes([0x90, 3 + len(answers)]) + subscribe[:2] + b"\0" + answers + after)
             while await reader.read(1024):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):

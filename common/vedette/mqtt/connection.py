@@ -7,6 +7,8 @@ What aiomqtt 2.5 does, and what is done here instead:
 - Its inbox has no bound, or throws away what was acknowledged already. Here the broker holds back: Receive
   Maximum is announced, and a message is acknowledged when its reader says so.
 - Every publish walks over all pending ones. Here each has one future.
+- Its reading of properties can be made to take half a minute, or to give up the connection, by any client
+  that may publish to us. Here a PUBLISH is read by `packet`, and every other packet is short.
 - A connection that ends before CONNACK is "Operation timed out". Here the socket's own error is the reason.
 - A Client that is used again skips the wait for CONNACK and sends again what we send again ourselves: a
   Connection is used once.
@@ -22,7 +24,7 @@ from typing import Any
 
 import aiomqtt
 from paho.mqtt.client import Client as Paho
-from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -31,11 +33,19 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from vedette.mqtt.dial import Wire, tls_failure
 from vedette.mqtt.errors import ConnectFailed, NotConnected, PublishRefused
 from vedette.mqtt.messages import Inbound, Subscription, Will
+from vedette.mqtt.packet import Unreadable, read_publish
 from vedette.wire import limits
 
 MAX_PACKET_BYTES = limits.MAX_PAYLOAD_BYTES + 4096  # the payload, and room for topic and properties
 MAX_IN_FLIGHT = 100  # our own bound on publishes without PUBACK; the broker's may be smaller
-_PACKETS_A_TURN = 64  # read before the loop may do something else
+MAX_CONTROL_BYTES = 1024  # of a packet that is no PUBLISH: reason codes, perhaps with a sentence
+_PACKETS_A_TURN = 64  # read before the loop may do something else,
+_BYTES_A_TURN = 64 * 1024  # or this much: readers keep pace, and the inbox stays small
+_PUBLISH = 0x30
+# What else a broker may say to a client that asks for nothing above QoS 1: CONNACK, PUBACK, SUBACK, PINGRESP,
+# DISCONNECT. The library would answer more, and keep the answers for a broker that never reads them.
+_ANSWERS = frozenset({0x20, 0x40, 0x90, 0xD0, 0xE0})
+_MAX_UNSENT = 4096  # packets of ours that the broker has not read: acks, mostly
 _REFUSED = 0x80  # MQTT 5 section 2.4: reason codes from here on are failures
 _CREDENTIALS = {
     0x84,
@@ -96,9 +106,13 @@ class Connection(aiomqtt.Client):
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         self._max_send = 1 << 28
         self._pinged = 0.0
+        self._taken = 0  # bytes of packets in this turn of the loop
+        self._again: asyncio.Handle | None = None  # the next turn's reading, when there is more
         self._watch: asyncio.TimerHandle | None = None
         self._client.manual_ack_set(True)
         self._client._create_socket = lambda: wire  # type: ignore[method-assign,assignment,return-value]
+        self._of_the_library = self._client._packet_handle
+        self._client._packet_handle = self._packet  # type: ignore[method-assign]
 
     async def open(self, within: float) -> None:
         """CONNECT, and wait for the broker's word. Raises ConnectFailed."""
@@ -131,9 +145,12 @@ class Connection(aiomqtt.Client):
         await asyncio.wait((self._granted, self.lost), timeout=within, return_when=asyncio.FIRST_COMPLETED)
         if not self._granted.done():
             raise ConnectFailed("closed", "no answer to SUBSCRIBE")
+        granted = self._granted.result()
+        if len(granted) != len(wanted):
+            raise ConnectFailed("closed", f"{len(granted)} answers to {len(wanted)} subscriptions")
         return [
             f"{each.filter}: 0x{code.value:02x} {code}"
-            for each, code in zip(subscriptions, self._granted.result(), strict=True)
+            for each, code in zip(subscriptions, granted, strict=True)
             if code.value >= _REFUSED
         ]
 
@@ -264,28 +281,42 @@ class Connection(aiomqtt.Client):
         else:
             answer.set_result(None)
 
-    def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:
+    def _packet(self) -> MQTTErrorCode:
+        """One whole packet. What is raised here ends the connection."""
+        arrived = self._client._in_packet
+        command, packet = arrived["command"], arrived["packet"]
+        self._taken += len(packet)
+        if command & 0xF0 == _PUBLISH:
+            self._publish_came(command, packet)
+            return MQTTErrorCode.MQTT_ERR_SUCCESS
+        if command & 0xF0 not in _ANSWERS:
+            raise Unreadable(f"a packet of type {command >> 4}")
+        if len(packet) > MAX_CONTROL_BYTES:
+            raise Unreadable(f"a packet of type {command >> 4} with {len(packet)} bytes")
+        return self._of_the_library()
+
+    def _publish_came(self, command: int, packet: bytearray) -> None:
+        message = read_publish(command, packet)
+        if message.qos > 1:
+            raise Unreadable("a PUBLISH with a QoS that we did not ask for")
         acknowledge = None
         if message.qos == 1:
+            if len(self._client._out_packet) > _MAX_UNSENT:
+                raise Unreadable("messages, and does not take our acknowledgements")
             self._unacknowledged += 1
             # Mosquitto 2.0 oversteps by a few under load; what doubles it does not keep the contract.
             if self._unacknowledged > 2 * self._receive_maximum + 16:
                 self._loop.call_soon(self._end, "the broker ignores Receive Maximum")
                 return
-            mid = message.mid
 
             def acknowledge() -> None:
-                self._acknowledge(mid)
+                self._acknowledge(message.mid)
 
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = ""  # a name that no topic has: readers refuse and count it like any other
         self._deliver(
             Inbound(
-                topic,
-                bytes(message.payload),
-                content_type=getattr(message.properties, "ContentType", None),
+                message.topic,
+                message.payload,
+                content_type=message.content_type,
                 retain=message.retain,
                 qos=message.qos,
                 received=self._loop.time(),
@@ -307,6 +338,10 @@ class Connection(aiomqtt.Client):
         self._loop.remove_writer(sock.fileno())
 
     def _readable(self) -> None:
+        if self._again is not None:
+            self._again.cancel()  # else every event would start one more chain of calls
+            self._again = None
+        self._taken = 0
         try:
             for _ in range(_PACKETS_A_TURN):
                 self._client.loop_read()
@@ -317,10 +352,15 @@ class Connection(aiomqtt.Client):
                     return
                 if not self._wire.pending():
                     return
+                if self._taken > _BYTES_A_TURN:
+                    break
+        except Unreadable as exc:
+            self._end(f"the broker sent {exc}")
+            return
         except Exception as exc:  # whatever the library trips over came from the broker
             self._end(f"unreadable: {type(exc).__name__}: {exc}")
             return
-        self._loop.call_soon(self._readable)
+        self._again = self._loop.call_soon(self._readable)
 
     def _writable(self) -> None:
         try:
