@@ -7,9 +7,9 @@ from vedette.checks.model import Check
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import Record
-from vedette_agent.engine.run import AgentStopped, Engine, Run
+from vedette_agent.engine.run import AgentStopped, Engine, Prober, Run
 from vedette_agent.outcome import result
-from vedette_agent.probers.run import prepare, prober
+from vedette_agent.probers.run import prepare, probing
 from vedette_agent.schedule import Schedule
 
 MAX_RUNNING = 2000  # probes in flight; a slot beyond that is skipped and counted
@@ -34,16 +34,14 @@ class Runner:
         self._io = io
         self._deliver = deliver
         self._on_tick = on_tick
-        self._checks: dict[str, Check] = {}
+        self._checks: dict[str, tuple[Check, Callable[[Record], Prober]]] = {}
 
     def assign(self, checks: Iterable[Check]) -> None:
         """Run these from now on. A probe in flight ends under the check that it started with."""
-        self._checks = {check.name: check for check in checks}
-        prepare(self._checks.values())
-        for check in {type(check): check for check in self._checks.values()}.values():
-            prober(check, self._io, Record()).close()  # imports the kind now, and not between two probes
-        intervals = {name: check.interval for name, check in self._checks.items()}
-        self.schedule.assign(intervals, self._engine.now())
+        checks = tuple(checks)
+        prepare(checks)
+        self._checks = {check.name: (check, probing(check, self._io)) for check in checks}
+        self.schedule.assign({check.name: check.interval for check in checks}, self._engine.now())
 
     def start(self) -> None:
         self._engine.on_tick = self._tick
@@ -52,10 +50,10 @@ class Runner:
 
     def _tick(self, now: float) -> None:
         for name in self.schedule.take(now, MAX_RUNNING - len(self._engine)):
-            self._probe(self._checks[name])
+            self._probe(*self._checks[name])
         self._on_tick(now)
 
-    def _probe(self, check: Check) -> None:
+    def _probe(self, check: Check, probe: Callable[[Record], Prober]) -> None:
         started_us = time.time_ns() // 1000
 
         def done(run: Run, error: BaseException | None) -> None:
@@ -74,4 +72,4 @@ class Runner:
                 )
 
         record = Record()
-        self._engine.start(prober(check, self._io, record), record, check.timeout, done)
+        self._engine.start(probe(record), record, check.timeout, done)

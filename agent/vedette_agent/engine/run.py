@@ -5,7 +5,7 @@ will call `run.resume(value)` or `run.throw(error)` later (never before `arm` re
 function that takes the callback away.
 
 Every deadline of every probe is held here and nowhere else: runs are kept in buckets of one tick, so a
-deadline costs one list append.
+deadline costs no timer, and a run that has ended is let go of at once.
 """
 
 import asyncio
@@ -52,15 +52,17 @@ class Run:
 
     __slots__ = ("_coro", "_disarm", "_done", "_engine", "_stalled_at_start", "deadline", "record", "started")
 
-    def __init__(self, engine: "Engine", coro: Prober, record: Record, deadline: float, done: Done) -> None:
+    def __init__(
+        self, engine: "Engine", coro: Prober, record: Record, started: float, timeout: float, done: Done
+    ) -> None:
         self._engine = engine
         self._coro: Prober | None = coro
         self._disarm: Disarm | None = None
         self._done = done
-        self._stalled_at_start = engine.stalled_until_now()
+        self._stalled_at_start = engine.stalled_at(started)
         self.record = record
-        self.started = engine.now()
-        self.deadline = deadline
+        self.started = started
+        self.deadline = started + timeout
 
     @property
     def is_over(self) -> bool:
@@ -69,7 +71,7 @@ class Run:
     @property
     def stalled(self) -> float:
         """Seconds of our own stalls that overlap this run."""
-        return self._engine.stalled_until_now() - self._stalled_at_start
+        return self._engine.stalled_at(self._engine.now()) - self._stalled_at_start
 
     def resume(self, value: object = None) -> None:
         """Give *value* to the waiting prober. A run that is over ignores it."""
@@ -119,8 +121,8 @@ class Engine:
         self.now = loop.time
         self.stalled = 0.0  # seconds, ever growing: the sum of our stalls above LAG
         self.worst_lag = 0.0  # seconds; whoever reports it sets it back
-        self._runs: set[Run] = set()
-        self._buckets: dict[int, list[Run]] = {}
+        self._count = 0
+        self._buckets: dict[int, dict[Run, None]] = {}  # by deadline in ticks; in the order of their start
         self._timer: asyncio.TimerHandle | None = None
         self._expected = 0.0
         self._swept = int(loop.time() / TICK)
@@ -131,7 +133,7 @@ class Engine:
         self.tick_always = False  # True while somebody needs on_tick even with no probe in flight
 
     def __len__(self) -> int:
-        return len(self._runs)
+        return self._count
 
     def start(self, coro: Prober, record: Record, timeout: float, done: Done) -> Run:
         """Run *coro* until it returns, raises, or *timeout* seconds have passed; then call *done* once.
@@ -140,34 +142,40 @@ class Engine:
         """
         if self._timer is None:  # idle till now: what the host slept meanwhile is nobody's
             self._asleep = self._seconds_asleep()
-        deadline = self.now() + timeout
-        run = Run(self, coro, record, deadline, done)
-        self._runs.add(run)
-        self._buckets.setdefault(int(deadline / TICK) + 1, []).append(run)
+        run = Run(self, coro, record, self.now(), timeout, done)
+        number = _bucket(run.deadline)
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._buckets[number] = {run: None}
+        else:
+            bucket[run] = None
+        self._count += 1
         run.resume()
         self.wake()
         return run
 
-    def stalled_until_now(self) -> float:
+    def stalled_at(self, now: float) -> float:
         """`stalled`, and what the overdue tick is yet to notice: sockets may be served before it."""
-        overdue = 0.0 if self._timer is None else self.now() - self._expected
+        overdue = 0.0 if self._timer is None else now - self._expected
         return self.stalled + overdue if overdue > LAG else self.stalled
 
     def forget(self, run: Run) -> None:
-        self._runs.discard(run)
+        self._count -= 1
+        bucket = self._buckets.get(_bucket(run.deadline))
+        if bucket is not None:  # not while that one is swept
+            bucket.pop(run, None)
 
     def stop(self) -> None:
         """End every probe in flight with AgentStopped and never tick again."""
         self.tick_always = False
-        for run in list(self._runs):
-            run.throw(AgentStopped())
+        self._end_all(AgentStopped)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def wake(self) -> None:
         """Keep ticking while there is something to tick for."""
-        if self._timer is None and (self._runs or self.tick_always):
+        if self._timer is None and (self._count or self.tick_always):
             self._expected = (int(self.now() / TICK) + 1) * TICK
             self._timer = self.loop.call_at(self._expected, self._tick)
 
@@ -180,8 +188,7 @@ class Engine:
         self.worst_lag = max(self.worst_lag, lag)
         asleep = self._seconds_asleep()
         if asleep - self._asleep > SUSPENDED:
-            for run in list(self._runs):
-                run.throw(HostSuspended())
+            self._end_all(HostSuspended)
         self._asleep = asleep
         if self.on_tick is not None:
             self.on_tick(now)
@@ -198,3 +205,11 @@ class Engine:
         for number in due:
             for run in self._buckets.pop(number):
                 run.throw(DeadlineExceeded())
+
+    def _end_all(self, why: type[Exception]) -> None:
+        for run in [run for bucket in self._buckets.values() for run in bucket]:
+            run.throw(why())
+
+
+def _bucket(deadline: float) -> int:
+    return int(deadline / TICK) + 1

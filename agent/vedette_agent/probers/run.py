@@ -1,6 +1,7 @@
 """The prober of a check. Each kind's module is imported when the first check of that kind runs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from vedette.checks.model import Check, DnsCheck, HttpCheck, IcmpCheck, TcpCheck, TlsCheck
@@ -13,27 +14,32 @@ if TYPE_CHECKING:
 
 def prober(check: Check, io: "Io", record: Record) -> Prober:
     """A coroutine for `Engine.start` that probes *check* once and fills in *record*."""
+    return probing(check, io)(record)
+
+
+def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
+    """As `prober`, for every run of *check* to come."""
     match check:
         case DnsCheck():
             from vedette_agent.probers.dns import probe_dns
 
-            return probe_dns(check, io, record)
+            return partial(probe_dns, check, io)
         case HttpCheck():
             from vedette_agent.probers.http import probe_http
 
-            return probe_http(check, io, record)
+            return partial(probe_http, check, io)
         case TcpCheck():
             from vedette_agent.probers.tcp import probe_tcp
 
-            return probe_tcp(check, io, record)
+            return partial(probe_tcp, check, io)
         case TlsCheck():
             from vedette_agent.probers.tls import probe_tls
 
-            return probe_tls(check, io, record)
+            return partial(probe_tls, check, io)
         case IcmpCheck():
             from vedette_agent.probers.icmp import probe_icmp
 
-            return probe_icmp(check, io, record)
+            return partial(probe_icmp, check, io)
         case _:
             assert_never(check)
 
