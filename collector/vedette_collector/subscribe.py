@@ -54,6 +54,7 @@ class Courier:
             for name, subscriptions in _SUBSCRIPTIONS.items()
             for identity in (f"collector-{name}",)
         }
+        condition.link_counters = {name: link.counters for name, link in self.links.items()}
 
     async def run(self) -> None:
         """Until cancelled. A broker that is away is tried again for ever."""
@@ -83,6 +84,7 @@ class Courier:
             connected = not connected
             await link.until(connected)
             self._condition.links[name] = connected
+            self._condition.refusals[name] = link.refusals
             self._board.version += 1
 
     async def _acknowledge(self, control: Link) -> None:

@@ -16,6 +16,7 @@ from collector.collector_helpers import EPOCH, batch, failed, heartbeat, ok, pre
 from collector.running_helpers import CONFIG, Running, collecting, speaking, until
 from collector.test_exposition import value
 from servers.mosquitto import MOSQUITTO, Mosquitto
+from servers.rude_broker import rude_broker
 from vedette.wire import codec, limits
 from vedette.wire.topics import Kind, topic
 from vedette_collector.web.server import SHUTDOWN_SECONDS
@@ -144,6 +145,28 @@ def test_a_broker_that_goes_and_comes_back_costs_no_result(config: Path) -> None
                 await ready(again)
                 await agent.say(batch(ok(), first=1, acked=1), Kind.LIVE)
                 assert [mark.low for mark in (await agent.ack()).marks] == [2]
+
+    asyncio.run(story())
+
+
+def test_a_collector_that_may_not_listen_is_not_ready(config: Path) -> None:
+    """Connected, and deaf: without this, all would look well while every result is lost on the way."""
+
+    async def story() -> None:
+        async with (
+            rude_broker(b"", codes=b"\x87\x01\x01") as url,
+            collecting(url, config) as running,
+        ):
+            await until(lambda: running.collector.condition.links["live"])
+            status, text, _ = await running.get("/-/ready")
+            assert status == 503
+            assert (
+                "link live hears nothing: the broker refused its subscription vedette/v1/+/+/live: 0x87"
+                in text
+            )
+            _, page, _ = await running.get("/metrics")
+            assert value(page, "vedette_collector_broker_subscriptions_refused_total", link="live") == 1
+            assert "hears nothing" in (await running.get("/"))[1]
 
     asyncio.run(story())
 

@@ -95,7 +95,9 @@ def full() -> Core:
 
 
 def test_every_family_of_the_tables_appears_and_no_other() -> None:
-    page = text(full())
+    condition = Condition(NOW.wall)
+    condition.link_counters["live"].connect_failures["refused"] += 1
+    page = text(full(), condition=condition)
     ours = {name.split(" ")[2] for name in page.splitlines() if name.startswith("# TYPE ")}
     ours = {name for name in ours if name.startswith(("probe_", "vedette_"))}
     assert ours == {family.name for family in (*CELL_FAMILIES, *FLEET_FAMILIES)}
@@ -266,6 +268,22 @@ def test_what_an_agent_says_of_itself() -> None:
     assert value(page, "vedette_agent_clock_offset_seconds", agent="fra-01") is None
     info = {"agent": "par-01", "version": "1.2.3", "network": "isp-a", "region": "eu"}
     assert value(page, "vedette_agent_info", **info) == 1
+
+
+def test_what_the_links_to_the_broker_counted() -> None:
+    condition = Condition(NOW.wall)
+    counters = condition.link_counters["live"]
+    counters.connects = 3
+    counters.connect_failures["tls_expired"] += 2
+    counters.subscriptions_refused = 1
+    counters.dropped_unacknowledged = 7
+    page = text(full(), condition=condition)
+    ours = "vedette_collector_broker_"
+    assert value(page, f"{ours}connects_total", link="live") == 3
+    assert value(page, f"{ours}connect_failures_total", link="live", reason="tls_expired") == 2
+    assert value(page, f"{ours}subscriptions_refused_total", link="live") == 1
+    assert value(page, f"{ours}messages_dropped_total", link="live") == 7
+    assert value(page, f"{ours}connects_total", link="control") == 0
 
 
 def test_no_tag_of_an_agent_can_hide_a_label_of_ours() -> None:

@@ -252,6 +252,26 @@ FLEET_FAMILIES: Final = (
         ("link",),
         "Links `live`, `replay`, `control`.",
     ),
+    Family("vedette_collector_broker_connects_total", "counter", "Connections that were made.", ("link",)),
+    Family(
+        "vedette_collector_broker_connect_failures_total",
+        "counter",
+        "Attempts to connect that failed, by reason.",
+        ("link", "reason"),
+        "A reason appears with its first failure.",
+    ),
+    Family(
+        "vedette_collector_broker_subscriptions_refused_total",
+        "counter",
+        "Subscriptions that the broker refused: what they ask for does not arrive.",
+        ("link",),
+    ),
+    Family(
+        "vedette_collector_broker_messages_dropped_total",
+        "counter",
+        "Messages of QoS 0 that found the inbox full. Agents send with QoS 1.",
+        ("link",),
+    ),
     Family("vedette_collector_acks_published_total", "counter", "Acks that the broker took."),
     Family("vedette_collector_acks_failed_total", "counter", "Acks that could not be published."),
     Family(

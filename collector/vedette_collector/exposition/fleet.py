@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import vedette
 from vedette.checks.model import Check
+from vedette.mqtt.counters import LinkCounters
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AgentState, Board
 from vedette_collector.condition import Condition
@@ -37,6 +38,8 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         )
     for link, connected in condition.links.items():
         yield "vedette_collector_broker_connected", (("link", link),), int(connected)
+    for link, counters in condition.link_counters.items():
+        yield from _link(link, counters)
     yield "vedette_collector_acks_published_total", (), condition.acks_published
     yield "vedette_collector_acks_failed_total", (), condition.acks_failed
     yield "vedette_collector_event_clients", (), condition.event_clients
@@ -50,6 +53,15 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
     )
     build = (("version", vedette.__version__), ("python", platform.python_version()))
     yield "vedette_collector_build_info", build, 1
+
+
+def _link(link: str, counters: LinkCounters) -> Iterator[Sample]:
+    own = (("link", link),)
+    yield "vedette_collector_broker_connects_total", own, counters.connects
+    for fault, count in counters.connect_failures.items():
+        yield "vedette_collector_broker_connect_failures_total", (*own, ("reason", fault)), count
+    yield "vedette_collector_broker_subscriptions_refused_total", own, counters.subscriptions_refused
+    yield "vedette_collector_broker_messages_dropped_total", own, counters.dropped_unacknowledged
 
 
 def _check(check: Check) -> Iterator[Sample]:

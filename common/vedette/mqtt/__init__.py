@@ -5,7 +5,7 @@ Everything that knows the MQTT library is in `connection`; callers see Link, Bro
 
 from vedette.mqtt.broker import Broker
 from vedette.mqtt.errors import ConnectFailed, LinkError, NotConnected, PublishRefused
-from vedette.mqtt.link import Link, LinkCounters
+from vedette.mqtt.link import Link
 from vedette.mqtt.messages import Inbound, Subscription, Will
 from vedette.mqtt.options import add_broker_options, broker_from
 
@@ -14,7 +14,6 @@ __all__ = [
     "ConnectFailed",
     "Inbound",
     "Link",
-    "LinkCounters",
     "LinkError",
     "NotConnected",
     "PublishRefused",

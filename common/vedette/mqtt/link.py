@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -11,8 +11,9 @@ from vedette.errors import ConfigError
 from vedette.log import fields
 from vedette.mqtt.broker import Broker
 from vedette.mqtt.connection import Connection
+from vedette.mqtt.counters import LinkCounters
 from vedette.mqtt.dial import dial
-from vedette.mqtt.errors import ConnectFailed, ConnectFault, NotConnected, PublishRefused
+from vedette.mqtt.errors import ConnectFailed, NotConnected, PublishRefused
 from vedette.mqtt.messages import Inbound, Subscription, Will
 
 log = logging.getLogger("vedette.mqtt")
@@ -22,20 +23,6 @@ OPEN_TIMEOUT = 10.0  # seconds for socket and handshake, and again for CONNACK a
 BACKOFF = 1.0  # seconds; also the shortest time between two attempts
 BACKOFF_CAP = 60.0
 STABLE = 3.0  # a connection that lived this long starts the backoff afresh
-
-
-class LinkCounters:
-    """Of this process. Keys of the counters are closed sets, fit for metric labels."""
-
-    def __init__(self) -> None:
-        self.connects = 0
-        self.connect_failures: Counter[ConnectFault] = Counter()
-        self.disconnects = 0
-        self.published = 0
-        self.publish_refused: Counter[int] = Counter()  # by MQTT 5 reason code
-        self.subscriptions_refused = 0
-        self.received = 0
-        self.dropped_unacknowledged = 0  # QoS 0 messages that found the inbox full
 
 
 class Link:
@@ -63,6 +50,7 @@ class Link:
         self.is_connected = False
         self.since = 0.0  # the loop's clock: when is_connected last changed
         self.reason = "not connected yet"  # of being down
+        self.refusals: list[str] = []  # subscriptions that the broker refused this connection
         self._subscriptions = subscriptions
         self._will = will
         self._on_connect = on_connect
@@ -182,7 +170,8 @@ class Link:
         )
         try:
             await connection.open(OPEN_TIMEOUT)
-            for refusal in await connection.listen(self._subscriptions, OPEN_TIMEOUT):
+            self.refusals = await connection.listen(self._subscriptions, OPEN_TIMEOUT)
+            for refusal in self.refusals:
                 self.counters.subscriptions_refused += 1
                 self._complain("subscription refused", detail=refusal)
         except BaseException:
