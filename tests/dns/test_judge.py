@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from vedette.checks.model import DnsCheck, DnsExpect
-from vedette_agent.dns.answer import Answer
-from vedette_agent.dns.judge import Verdict, answer_hash, judge
+from vedette_agent.dns.answer import Answer, digest_of
+from vedette_agent.dns.judge import Verdict, judge
 
 
 def verdict(
@@ -14,7 +14,8 @@ def verdict(
 ) -> Verdict:
     what = {
         "rcode": 0, "authoritative": False, "authenticated": False, "chain": [], "ttl": 60, "serial": None,
-        "answer_rrs": len(answers), "authority_rrs": 0, "additional_rrs": 1, **said,
+        "answer_rrs": len(answers), "authority_rrs": 0, "additional_rrs": 1,
+        "digest": digest_of(answers), **said,
     }  # fmt: skip
     check = DnsCheck(
         name="t", target="t", interval=30, timeout=5, query_name="a.test", rdtype=rdtype,
@@ -111,5 +112,5 @@ def test_an_rcode_without_a_name_is_told_by_number() -> None:
 
 def test_the_hash_tells_sets_apart_and_stays_what_it_was() -> None:
     """A change of the formula would look like a change of every answer in the world."""
-    assert answer_hash(TWO) == "23ff6469ef188f4b"
-    assert answer_hash(TWO) != answer_hash(TWO[:1])
+    assert digest_of(TWO) == "23ff6469ef188f4b"
+    assert digest_of(TWO) != digest_of(TWO[:1])

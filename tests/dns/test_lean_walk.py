@@ -284,3 +284,39 @@ def test_ids_and_case_are_drawn_evenly() -> None:
         assert abs(sum(chr(wire[at]).isupper() for wire in drawn) - 5000) < 300
     assert len(set(ids)) > 9000
     assert {wire[2:12] + wire[12:].lower() for wire in drawn} == {drawn[0][2:12] + drawn[0][12:].lower()}
+
+
+def _answered(asked: Query, address: str) -> bytes:
+    response = dns.message.make_response(dns.message.from_wire(asked.draw()))
+    response.answer.append(dns.rrset.from_text(response.question[0].name, 60, "IN", "A", address))
+    return response.to_wire()
+
+
+def test_a_repeated_answer_is_not_read_again_and_a_changed_one_is() -> None:
+    asked = Query("www.shop.example.", "A")
+    first = read(_answered(asked, "192.0.2.1"), asked)
+    assert read(_answered(asked, "192.0.2.1"), asked) is first  # another id, another letter case
+    assert read(_answered(asked, "192.0.2.2"), asked).answers == ["192.0.2.2"]
+    assert read(_answered(asked, "192.0.2.1"), asked) == first
+
+
+def test_an_answer_too_large_to_keep_is_read_each_time() -> None:
+    asked = Query("www.shop.example.", "TXT")
+    response = dns.message.make_response(dns.message.from_wire(asked.draw()))
+    texts = [f'"{number:0250d}"' for number in range(6)]
+    response.answer.append(dns.rrset.from_text(response.question[0].name, 60, "IN", "TXT", *texts))
+    wire = response.to_wire(max_size=65535)
+    assert len(read(wire, asked).answers) == 6
+    assert asked.last is None
+
+
+def test_no_text_echoes_the_letter_case_of_our_question() -> None:
+    """A server may point into the question for a name inside a record of a type that we only copy."""
+    asked = Query("shop.example.", "NAPTR")
+    sent = bytearray(asked.draw())
+    sent[12 : 12 + len(asked.name)] = b"\4ShOp\7ExAmPlE\0"
+    sent[2:4] = b"\x84\0"
+    sent[6:8], sent[10:12] = b"\0\1", b"\0\0"
+    rdata = b"\0\1\0\2" + b"\1u" + b"\0" + b"\0" + b"\xc0\x0c"
+    wire = bytes(sent[: asked.end]) + b"\xc0\x0c" + b"\0\x23\0\1\0\0\0\x3c" + len(rdata).to_bytes(2, "big")
+    assert read(wire + rdata, asked).answers == ['1 2 "u" "" "" shop.example.']

@@ -5,6 +5,8 @@ the name before it or a pointer to it. `walk` reads that in microseconds and giv
 which `reading` then takes to dnspython. Where both read a message they agree; a property test holds that.
 """
 
+from collections.abc import Sequence
+from hashlib import sha256
 from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
 from typing import NamedTuple
@@ -38,6 +40,12 @@ class Answer(NamedTuple):
     answer_rrs: int
     authority_rrs: int
     additional_rrs: int
+    digest: str | None  # of `answers`; None when there are none
+
+
+def digest_of(answers: Sequence[str]) -> str | None:
+    """Over the sorted, unique *answers*: the same set gives the same 16 hex digits everywhere."""
+    return sha256("\n".join(answers).encode()).hexdigest()[:16] if answers else None
 
 
 def walk(wire: bytes, query: Query) -> Answer | None:
@@ -112,6 +120,7 @@ def _walk(wire: bytes, query: Query) -> Answer:
         answer_rrs,
         authority_rrs,
         additional_rrs,
+        digest_of(answers),
     )
 
 

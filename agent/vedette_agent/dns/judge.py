@@ -1,6 +1,5 @@
 """Holds an answer against what the check expects: an answer goes in, a failure and its text come out."""
 
-import hashlib
 import ipaddress
 from collections.abc import Iterable
 from functools import lru_cache
@@ -125,11 +124,6 @@ def canonical(text: str, rdtype: str) -> str:
     if rdtype == "TXT":
         return text
     return " ".join(text.split())
-
-
-def answer_hash(answers: Iterable[str]) -> str:
-    """Over the sorted, unique *answers*: the same set gives the same 16 hex digits everywhere."""
-    return hashlib.sha256("\n".join(answers).encode()).hexdigest()[:16]
 
 
 _Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]

@@ -7,10 +7,14 @@ attacker has to guess grows by one bit a letter.
 
 import os
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import dns.exception
 import dns.name
 import dns.rdatatype
+
+if TYPE_CHECKING:
+    from vedette_agent.dns.answer import Answer
 
 PAYLOAD_BYTES = 1232  # dnsflagday.net 2020: fits IPv6's smallest MTU, so answers arrive unfragmented
 
@@ -23,7 +27,7 @@ _OPT = b"\0\0\x29" + PAYLOAD_BYTES.to_bytes(2, "big") + bytes(6)  # RFC 6891 6.1
 class Query:
     """One question, with RFC 6891 EDNS. `draw` gives a message to send; no two are alike."""
 
-    __slots__ = ("_base", "_mask", "_size", "end", "name", "rdtype", "rdtype_text", "text")
+    __slots__ = ("_base", "_mask", "_size", "end", "last", "name", "rdtype", "rdtype_text", "text")
 
     def __init__(self, name: str, rdtype: str, recursion_desired: bool = True) -> None:
         """*name* is absolute. Raises ValueError when it cannot be a domain name, or the type is unknown."""
@@ -36,6 +40,7 @@ class Query:
         self.text = name.lower().removesuffix(".")
         self.rdtype_text = rdtype.upper()
         self.end = _HEADER + len(wire) + 4  # where the question ends: an answer repeats it up to here
+        self.last: tuple[bytes, Answer] | None = None  # what it was answered with last: see `reading.read`
         flags = _RD_AD if recursion_desired else _AD
         head = b"\0\0" + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0\1"
         message = head + wire + self.rdtype.to_bytes(2, "big") + b"\0\1" + _OPT

@@ -20,6 +20,8 @@ _FLAGS = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
 IP_RECVERR = 11
 IPV6_RECVERR = 25
 MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)
+_ERRORS = {(socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)}
+_SOL_SOCKET = socket.SOL_SOCKET
 ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_STAMP = 2, 3, 4
 
 ANCILLARY_BYTES = 256  # a stamp (64), an extended error with its offender (64), a hop limit (24)
@@ -76,7 +78,7 @@ def restart(sock: socket.socket) -> None:
 def received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
     """The receive stamp in nanoseconds since the epoch; 0 when there is none."""
     for level, kind, data in ancillary:
-        if kind == SO_TIMESTAMPING and level == socket.SOL_SOCKET and len(data) >= 16:
+        if kind == SO_TIMESTAMPING and level == _SOL_SOCKET and len(data) >= 16:
             seconds, nanoseconds = _stamp(data)
             return int(seconds * 1_000_000_000 + nanoseconds)
     return 0
@@ -88,14 +90,18 @@ def next_notice(sock: socket.socket) -> Notice | None:
         quote, ancillary, _, address = sock.recvmsg(_QUOTE_BYTES, ANCILLARY_BYTES, MSG_ERRQUEUE)
     except OSError:
         return None
-    origin = number = key = 0
+    origin = number = key = stamp = 0
     offender = ""
     for level, kind, data in ancillary:
-        is_v4 = level == socket.IPPROTO_IP and kind == IP_RECVERR
-        if (is_v4 or (level == socket.IPPROTO_IPV6 and kind == IPV6_RECVERR)) and len(data) >= 16:
+        if len(data) < 16:
+            continue
+        if kind == SO_TIMESTAMPING and level == _SOL_SOCKET:
+            seconds, nanoseconds = _stamp(data)
+            stamp = seconds * 1_000_000_000 + nanoseconds
+        elif (level, kind) in _ERRORS:
             number, origin, _, _, _, _, key = _extended_error(data)
-            offender = _offender(data[16:], is_v4)
-    stamp = received_at(ancillary) if origin == ORIGIN_STAMP else 0
+            if origin != ORIGIN_STAMP:
+                offender = _offender(data[16:], level == socket.IPPROTO_IP)
     return Notice(origin, number, key, stamp, quote, address, offender)
 
 

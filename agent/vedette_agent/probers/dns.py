@@ -5,7 +5,7 @@ from vedette.wire import limits
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import DnsFacts
 from vedette_agent.dns.answer import Answer
-from vedette_agent.dns.judge import answer_hash, judge
+from vedette_agent.dns.judge import judge
 from vedette_agent.dns.query import query
 from vedette_agent.dns.reading import Malformed, rcode_text, read
 from vedette_agent.engine.io import Io
@@ -50,7 +50,7 @@ def _facts(answer: Answer, asked: Asked) -> DnsFacts:
         rcode=rcode_text(answer.rcode),
         transport=asked.transport,
         answers=[text[: limits.MAX_ANSWER_TEXT] for text in answers[: limits.MAX_ANSWERS]],
-        answer_hash=answer_hash(answers) if answers else None,
+        answer_hash=answer.digest,
         cname_chain=chain,
         answer_rrs=answer.answer_rrs,
         authority_rrs=answer.authority_rrs,
