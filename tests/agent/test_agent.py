@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.agent_process import agent
-from servers.mosquitto import MOSQUITTO, Mosquitto, free_port
+from servers.daemon import free_port
+from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.tiny_collector import TinyCollector
 from vedette.mqtt import Broker, Link
 from vedette.wire import codec, limits

@@ -25,9 +25,14 @@ class DaemonError(Exception):
     """A server that a test needs is missing, ended early or never answered."""
 
 
+def installed(name: str) -> str | None:
+    """The path of *name*, wherever Debian puts servers."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *_SBIN)))
+
+
 def program(name: str, package: str) -> str:
     """The path of *name*. Raises DaemonError naming the Debian *package* that brings it."""
-    found = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *_SBIN)))
+    found = installed(name)
     if found is None:
         raise DaemonError(f"{name} is not installed. On Debian: apt-get install {package}")
     return found
@@ -98,7 +103,7 @@ class Daemon:
                 self.argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.env
             )
         try:
-            until(lambda: not self.is_running or ready(), "ready", within, step=0.05)
+            until(lambda: not self.is_running or ready(), "ready", within, step=0.02)
         except AssertionError as exc:
             self.kill()
             raise DaemonError(f"never ready: {self.tail()}") from exc

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from servers.mosquitto import MOSQUITTO, Mosquitto, free_port
+from servers.daemon import free_port
+from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.proxy import Proxy
 from servers.rude_broker import rude_broker
 from transport.link_helpers import QUICK, link, run, until
