@@ -202,6 +202,31 @@ def test_a_handshake_is_bounded(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch)
     assert "within 16384 bytes" in (beyond.detail or "")
 
 
+def test_no_more_than_the_start_of_a_chain_is_read(ca: trustme.CA) -> None:
+    """200 small certificates fit into a handshake, and reading each of them would take 35 ms in all."""
+    server = context(ca.issue_cert("localhost"))
+    issuers = [trustme.CA().cert_pem for _ in range(certificates.MAX_READ)]
+    with trustme.Blob(b"".join(one.bytes() for one in issuers)).tempfile() as more:
+        leaf = ca.issue_cert("localhost", not_after=day(10))
+        with leaf.private_key_and_cert_chain_pem.tempfile() as pem:
+            whole = Path(pem).read_bytes() + Path(more).read_bytes()
+        with trustme.Blob(whole).tempfile() as pem:
+            server.load_cert_chain(pem)
+    seen: list[int] = []
+    info = certificates._info
+    with pytest.MonkeyPatch.context() as patch, TcpServer(tls(server)) as port:
+        patch.setattr(certificates, "_info", lambda one: seen.append(1) or info(one))
+        (result,) = probe(check(port.port, tls=TlsOptions(verify=False)))
+    assert result.outcome == "ok"
+    assert len(seen) == certificates.MAX_READ
+
+
+def test_no_finite_field_group_of_the_servers_choice_is_taken() -> None:
+    """OpenSSL would compute with up to 10,000 bits: a second and more in which no other probe moves."""
+    offered = engine_tls.context(TlsOptions(verify=False)).get_ciphers()
+    assert {cipher["kea"] for cipher in offered} == {"kx-any", "kx-ecdhe"}
+
+
 def test_memory_of_chains_is_bounded(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "REMEMBERED", 2)
     monkeypatch.setattr(certificates, "_memory", {})

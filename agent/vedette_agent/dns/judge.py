@@ -18,6 +18,7 @@ RCODES = {
     "REFUSED": Failure.DNS_REFUSED,
 }
 _SHOWN = 5  # answers in a detail text
+_REMEMBERED_LENGTH = 64
 _SEARCHED = 4096  # characters of one answer that a regular expression sees
 _NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "SRV", "SOA"})
 
@@ -111,9 +112,13 @@ def _flags(answer: Answer, check: DnsCheck) -> Verdict:
     return None
 
 
-@lru_cache(maxsize=65536)
 def canonical(text: str, rdtype: str) -> str:
     """One spelling for what is the same: addresses as RFC 5952, names without case and final dot."""
+    # Servers choose these texts: an answer of 64 KiB must not stay in memory, nor many of them.
+    return _remembered(text, rdtype) if len(text) <= _REMEMBERED_LENGTH else _canonical(text, rdtype)
+
+
+def _canonical(text: str, rdtype: str) -> str:
     if rdtype in ("A", "AAAA"):
         try:
             return str(ipaddress.ip_address(text))
@@ -125,6 +130,8 @@ def canonical(text: str, rdtype: str) -> str:
         return text
     return " ".join(text.split())
 
+
+_remembered = lru_cache(maxsize=16384)(_canonical)
 
 _Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 

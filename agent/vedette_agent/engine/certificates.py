@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from vedette.wire import limits
 
+MAX_READ: Final = 12  # certificates of a chain; 100 KiB of small ones would hold the loop for 35 ms
 REMEMBERED: Final = 512  # chains; each is worth a few kilobytes, since names are cut first
 _SHORT: Final = {"organizationName": "O", "organizationalUnitName": "OU", "countryName": "C"}  # RFC 4514 3
 _DER: Final = 2  # _ssl.ENCODING_DER
@@ -29,7 +30,7 @@ class Chain(NamedTuple):
     serial_number: str | None = None
     not_before_us: int | None = None
     not_after_us: int | None = None
-    earliest_not_after_us: int | None = None  # over every presented certificate
+    earliest_not_after_us: int | None = None  # over the first MAX_READ presented certificates
 
 
 _memory: dict[bytes, Chain] = {}
@@ -56,7 +57,7 @@ def presented(connection: ssl.SSLObject) -> Chain | None:
 
 
 def _read(certificates: list[Any], leaf: bytes) -> Chain:
-    infos = [_info(certificate) for certificate in certificates]
+    infos = [_info(certificate) for certificate in certificates[:MAX_READ]]
     first = infos[0]
     ends = [end for end in (_time(info.get("notAfter")) for info in infos) if end is not None]
     serial = first.get("serialNumber")

@@ -141,10 +141,11 @@ class Response:
     def on_body(self, data: bytes) -> None:
         if self.is_complete or self.is_too_large:
             return
-        self._saw_body = True
         if self._decoder is None:
             self._keep(data)
             return
+        if self._decoder.eof:
+            return  # zlib would hoard what follows the end; as it is no body, it counts as quiet
         try:
             piece = self._decoder.decompress(data, _PIECE_BYTES)
             while piece and not self.is_too_large:
@@ -162,6 +163,7 @@ class Response:
             raise _broken("the compressed body is cut short")
 
     def _keep(self, data: bytes) -> None:
+        self._saw_body = True
         self.body_bytes += len(data)
         if self.body_bytes > self._max_body_bytes:
             self.is_too_large = True

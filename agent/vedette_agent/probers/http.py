@@ -27,6 +27,8 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 # RFC 9110 5.6.7, the form that servers must send.
 _DATE: Final = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 
+_DATE_LENGTH: Final = 29
+
 
 async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
     """The last response of the redirect chain is as expected, and no certificate on the way ends too soon."""
@@ -98,7 +100,7 @@ async def _exchange(
                 redirects=redirects,
                 content_length=response.content_length,
                 body_bytes=response.body_bytes,
-                last_modified_us=http_date(response.headers.get("last-modified", "")),
+                last_modified_us=last_modified(response.headers),
             )
 
 
@@ -130,6 +132,12 @@ def _next(check: HttpCheck, hop: Hop, response: Response, redirects: int) -> Hop
         return following(hop, response.status, location)
     except BadTarget as exc:
         raise ProbeFailed(Failure.HTTP_REDIRECTS, f"{response.status} leads nowhere: {exc}") from exc
+
+
+def last_modified(headers: dict[str, str]) -> int | None:
+    said = headers.get("last-modified")
+    # What has another length is no date, and is not remembered: servers choose it.
+    return http_date(said) if said is not None and len(said) == _DATE_LENGTH else None
 
 
 @lru_cache(maxsize=1024)
