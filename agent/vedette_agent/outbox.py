@@ -167,7 +167,8 @@ class Outbox:
         """The broker has it; now the collector is waited for."""
         if self._leave_flight(parcel):
             parcel.state = _State.SENT
-            self._arm(parcel, now + min(ACK_SECONDS * 2 ** (parcel.attempts - 1), ACK_SECONDS_MAX))
+            doublings = min(parcel.attempts - 1, 10)  # 2**1024 is no float: an attempt a minute gets there
+            self._arm(parcel, now + min(ACK_SECONDS * 2**doublings, ACK_SECONDS_MAX))
 
     def refused(self, parcel: Parcel, code: int, now: float) -> None:
         """The broker does not want it. Rights can be mended, so it is tried again; its size cannot."""

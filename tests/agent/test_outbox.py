@@ -182,6 +182,19 @@ def test_replay_slows_down_when_acks_stay_away() -> None:
     assert sum(sent[6:]) < 6 * 60 * module.REPLAY_RATE / 4
 
 
+def test_days_without_a_collector_are_survived() -> None:
+    """The broker takes every attempt and nobody acknowledges: once a minute, for a day and a half."""
+    outbox = box()
+    outbox.add(result(), 0.0)
+    outbox.flush()
+    for attempt in range(2160):
+        now = attempt * module.ACK_SECONDS_MAX
+        parcel = outbox.take(now)
+        assert parcel is not None
+        outbox.delivered(parcel, now)
+    assert (outbox.pending, outbox.next_due(now)) == (1, now + module.ACK_SECONDS_MAX)
+
+
 def test_flights_are_bounded() -> None:
     outbox = box()
     for n in range(5_000):
