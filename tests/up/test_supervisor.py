@@ -162,13 +162,55 @@ def test_control_characters_of_a_child_do_not_reach_the_terminal(tmp_path: Path)
 
 
 def test_a_log_never_grows_beyond_two_files_of_its_limit(tmp_path: Path) -> None:
-    log = BoundedLog(tmp_path / "a.log", limit=1000)
+    log = BoundedLog(tmp_path / "a.log", pytest.fail, limit=1000)
     for number in range(100):
         log.write(b"%099d\n" % number)
     log.close()
     assert {file.name for file in tmp_path.iterdir()} == {"a.log", "a.log.1"}
     assert all(file.stat().st_size <= 1000 for file in tmp_path.iterdir())
     assert (tmp_path / "a.log").read_bytes().endswith(b"99\n")
+
+
+def test_a_full_disk_loses_lines_and_says_so_once(tmp_path: Path) -> None:
+    said: list[str] = []
+    log = BoundedLog(Path("/dev/full"), said.append)
+    for _ in range(3):
+        log.write(b"lost\n")
+    log.close()
+    assert said == ["/dev/full: No space left on device; lines are lost until it can be written again"]
+
+
+def test_a_log_that_cannot_be_turned_goes_on_when_it_can(tmp_path: Path) -> None:
+    said: list[str] = []
+    away, home = tmp_path / "away", tmp_path / "logs"
+    home.mkdir()
+    log = BoundedLog(home / "a.log", said.append, limit=10)
+    log.write(b"12345678\n")
+    home.rename(away)
+    log.write(b"lost too\n")
+    assert len(said) == 1
+    home.mkdir()
+    log.write(b"kept\n")
+    log.close()
+    assert (home / "a.log").read_bytes() == b"kept\n"
+
+
+def test_a_child_lives_on_when_its_log_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "talker.log").symlink_to("/dev/full")
+    lines: list[str] = []
+    said: list[str] = []
+
+    async def scenario() -> None:
+        async with Supervisor(
+            tmp_path / "logs", said.append, lambda _, line: lines.append(line)
+        ) as supervisor:
+            code = "import time; print('one', flush=True); print('two', flush=True); time.sleep(600)"
+            await supervisor.start([python("talker", code)], heard(lines, "two"))
+
+    asyncio.run(scenario())
+    assert lines == ["one", "two"]
+    assert [line.partition(":")[0] for line in said] == [f"{tmp_path}/logs/talker.log"]
 
 
 def test_pauses_double_up_to_half_a_minute_and_begin_anew_after_a_steady_run() -> None:

@@ -67,7 +67,9 @@ class Supervisor:
 
         Raises VedetteError when one of them ends with exit code 2, or when the time is up.
         """
-        stage = [Slot(program, BoundedLog(self._logs / f"{program.name}.log")) for program in programs]
+        stage = [
+            Slot(program, BoundedLog(self._logs / f"{program.name}.log", self._say)) for program in programs
+        ]
         self._stages.append(stage)
         for slot in stage:
             slot.task = self._group.create_task(self._keep(slot), name=f"keep {slot.program.name}")
