@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if exc.errno not in _NO_SPACE:
             raise
         _abandon_stdout()
-        print(f"vedette: {exc.filename or 'standard output'}: {exc.strerror}; make room", file=sys.stderr)
+        # A write, unlike an open, does not know its file.
+        where = f"{exc.filename}: " if exc.filename else ""
+        print(f"vedette: {where}{exc.strerror}; make room", file=sys.stderr)
         return 2
     except VedetteError as exc:
         print(f"vedette: {exc}", file=sys.stderr)

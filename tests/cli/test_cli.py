@@ -162,7 +162,7 @@ def test_full_disk_is_one_line() -> None:
             timeout=60,
         )
     assert done.returncode == 2
-    assert done.stderr == "vedette: standard output: No space left on device; make room\n"
+    assert done.stderr == "vedette: No space left on device; make room\n"
 
 
 def arrow(argv: list[str]) -> int:
