@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -208,6 +209,13 @@ def _summary(plan: _Plan, kind: broker.Kind, page_port: int, data: Path) -> list
     ]
     if plan.world is not None:
         lines.append(
-            f"  drills   vedette drill start {next(iter(DRILLS))}   (or {', '.join(list(DRILLS)[1:])})"
+            f"  drills   {_called()} drill start {next(iter(DRILLS))}   (or {', '.join(list(DRILLS)[1:])})"
         )
     return [*lines, "Ctrl-C ends everything."]
+
+
+def _called() -> str:
+    """How to call this program from the shell that started it. `make run` finds it off the PATH."""
+    if shutil.which("vedette") or Path(sys.argv[0]).name != "vedette":
+        return "vedette"
+    return sys.argv[0]
