@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
-from benchmarks.proc import Child, free_port
+from benchmarks.proc import Child
+from servers.daemon import free_port
 
 NAME = "prometheus-blackbox-exporter"
 

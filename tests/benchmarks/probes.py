@@ -23,8 +23,9 @@ import trustme
 
 from benchmarks import blackbox
 from benchmarks.figure import Figure, median_figure
-from benchmarks.proc import Child, cpu_seconds, free_port
+from benchmarks.proc import Child, cpu_seconds
 from benchmarks.settings import Settings
+from servers.daemon import free_port
 from servers.mosquitto import Mosquitto
 from servers.nginx import Nginx
 from servers.nsd import Nsd, plain

@@ -23,13 +23,6 @@ def rss_mib(pid: int) -> float:
     raise RuntimeError(f"process {pid} has no VmRSS: it has ended")
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 class Child:
     """A child process that ends with the block; its output is kept for the error message."""
 
