@@ -197,20 +197,28 @@ class Publisher:
         async for message in self.link.messages():
             message.done()
             try:
-                self._take_ack(message)
+                is_stranger = self._take_ack(message)
             except WireError as exc:
                 self.acks_rejected[exc.reason] += 1
                 if self.acks_rejected[exc.reason] == 1:  # one line a reason: whoever sends these sends many
                     log.warning("ack ignored", extra=fields(reason=exc.reason, detail=exc.detail))
+                continue
+            if is_stranger:
+                # Its configuration may have learned of us after it had refused what we said at the connect.
+                try:
+                    await self.announce()
+                except (NotConnected, PublishRefused):
+                    pass  # the next connect announces us
 
-    def _take_ack(self, message: Inbound) -> None:
+    def _take_ack(self, message: Inbound) -> bool:
+        """True for the first ack of a collector."""
         if message.topic != topic(self._agent, Kind.ACK) or message.retain:
             raise WireError("topic", "not an ack for us, or one that was kept for us")
         ack = codec.decode(message.payload, message.content_type, Ack)
         if ack.agent != self._agent:
             raise WireError("foreign", f"for {ack.agent}")
         self.outbox.acked(ack.marks)
-        self._note_collector(ack.collector)
+        is_stranger = self._note_collector(ack.collector)
         if ack.heartbeat is not None and ack.heartbeat.sent_us in self._beats:
             self._beats.remove(ack.heartbeat.sent_us)
             self.clock.add(
@@ -223,12 +231,13 @@ class Publisher:
             )
         self._wake.set()
         self._progress.set()
+        return is_stranger
 
-    def _note_collector(self, collector: str) -> None:
+    def _note_collector(self, collector: str) -> bool:
         """A collector that was not there before may never have seen what is waiting for its ack."""
         if collector in self._collectors:
             self._collectors.move_to_end(collector)
-            return
+            return False
         self._collectors[collector] = None
         if len(self._collectors) > _COLLECTORS:
             self._collectors.popitem(last=False)
@@ -236,6 +245,7 @@ class Publisher:
         if now - self._repeated_at >= ACK_SECONDS:
             self._repeated_at = now
             self.outbox.forgotten(now)
+        return True
 
     def _presence(self, state: str, reason: str | None = None) -> Presence:
         return Presence(

@@ -193,6 +193,26 @@ def test_a_new_collector_gets_at_once_what_nobody_acknowledged(tmp_path: Path) -
     run(test)
 
 
+def test_a_collector_that_comes_to_know_an_agent_hears_who_it_is(tmp_path: Path) -> None:
+    """It may start before the collector has read of it: what it said at its connect was refused then."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                TinyCollector(broker.url).running() as collector,
+                agent(configuration(tmp_path, target.port), broker.url),
+            ):
+                collector.is_acking = False
+                await collector.until(lambda: len(collector.results) >= 1)
+                assert [each.state for each in collector.presences] == ["online"]
+                collector.is_acking = True
+                await collector.until(lambda: len(collector.presences) == 2)
+                assert collector.presences[0] == collector.presences[1]
+
+    run(test)
+
+
 def test_results_that_the_broker_refuses_stop_nothing(tmp_path: Path) -> None:
     """Without the right to write results, the agent says so once, goes on, and stops as cleanly as ever."""
     acl = "".join(f"topic readwrite vedette/v1/+/+/{kind}\n" for kind in ("presence", "heartbeat", "ack"))
