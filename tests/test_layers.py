@@ -22,6 +22,11 @@ PURE = [
     "vedette.checks.selection",
     "vedette.checks.probes",
     "vedette.checks.compile",
+    "vedette.clock",
+    "vedette.mqtt.counters",
+    "vedette.mqtt.messages",
+    "vedette.up.backoff",
+    "vedette.up.world.zone",
     "vedette_agent.schedule",
     "vedette_agent.outbox",
     "vedette_agent.outcome",
@@ -37,6 +42,7 @@ PURE = [
     "vedette_collector.condition",
     "vedette_collector.salvage",
     "vedette_collector.exposition.*",
+    "vedette_collector.web.view",
 ]
 ACTING = {
     "asyncio",
