@@ -1,9 +1,12 @@
 """Starts what is due on the engine's tick and hands over what comes of it."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 
 from vedette.checks.model import Check
+from vedette.log import fields
+from vedette.wire.failure import NotRun
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import Record
@@ -11,6 +14,8 @@ from vedette_agent.engine.run import AgentStopped, Engine, Prober, Run
 from vedette_agent.outcome import result
 from vedette_agent.probers.run import prepare, probing
 from vedette_agent.schedule import Schedule
+
+log = logging.getLogger("vedette.runner")
 
 MAX_RUNNING = 2000  # probes in flight; a slot beyond that is skipped and counted
 
@@ -35,10 +40,12 @@ class Runner:
         self._deliver = deliver
         self._on_tick = on_tick
         self._checks: dict[str, tuple[Check, Callable[[Record], Prober]]] = {}
+        self._told: set[tuple[str, type[BaseException]]] = set()
 
     def assign(self, checks: Iterable[Check]) -> None:
         """Run these from now on. A probe in flight ends under the check that it started with."""
         checks = tuple(checks)
+        self._told.clear()
         prepare(checks)
         self._checks = {check.name: (check, probing(check, self._io)) for check in checks}
         self.schedule.assign({check.name: check.interval for check in checks}, self._engine.now())
@@ -60,16 +67,23 @@ class Runner:
             self.schedule.ended(check.name)
             if not isinstance(error, AgentStopped):
                 elapsed = self._engine.now() - run.started
-                self._deliver(
-                    result(
-                        check,
-                        run.record,
-                        error,
-                        started_us=started_us,
-                        elapsed=elapsed,
-                        stalled=run.stalled,
-                    )
+                said = result(
+                    check,
+                    run.record,
+                    error,
+                    started_us=started_us,
+                    elapsed=elapsed,
+                    stalled=run.stalled,
                 )
+                if said.reason == NotRun.INTERNAL and error is not None:
+                    self._confess(check, error)
+                self._deliver(said)
 
         record = Record()
         self._engine.start(probe(record), record, check.timeout, done)
+
+    def _confess(self, check: Check, error: BaseException) -> None:
+        """A bug of ours: its traceback once for each check and kind of error, not once an interval."""
+        if (check.name, type(error)) not in self._told:
+            self._told.add((check.name, type(error)))
+            log.error("probe spoiled by a bug of ours", exc_info=error, extra=fields(check=check.name))
