@@ -20,7 +20,9 @@ from vedette_collector.bucket import Bucket
 from vedette_collector.cell import Moment
 from vedette_collector.dedupe import Dedupe
 
-BYTES_PER_TOKEN: Final = 1024  # what cannot be read is charged by its size
+BYTES_PER_TOKEN: Final = (
+    1024  # reading is charged by size, applying by the number of results: the larger counts
+)
 
 
 class Rejection(StrEnum):
@@ -98,9 +100,9 @@ class Ingest:
         *,
         late: bool,
     ) -> None:
-        _admit(bucket, payload, retained, now)
-        batch = salvage.read(payload, content_type)
-        bucket.charge(len(batch.results))
+        raw = _admitted(bucket, payload, content_type, retained, now)
+        batch = salvage.read(raw)
+        bucket.charge(max(len(batch.results) - _tokens(raw), 0.0))
         _same(batch.agent, agent)
         agent.hear(now)
         fresh = self._dedupe.take(agent.name, batch.epoch, batch.first_seq, len(batch.results), batch.acked)
@@ -135,16 +137,14 @@ class Ingest:
     def _presence(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
     ) -> None:
-        _admit(agent.talk, payload, False, now)
-        presence = codec.decode(payload, content_type, Presence)
+        presence = codec.parsed(_admitted(agent.talk, payload, content_type, False, now), Presence)
         _same(presence.agent, agent)
         self._board.appear(agent, presence, now, retained=retained)
 
     def _heartbeat(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
     ) -> None:
-        _admit(agent.talk, payload, retained, now)
-        heartbeat = codec.decode(payload, content_type, Heartbeat)
+        heartbeat = codec.parsed(_admitted(agent.talk, payload, content_type, retained, now), Heartbeat)
         _same(heartbeat.agent, agent)
         agent.hear(now)
         agent.heartbeat = heartbeat
@@ -155,13 +155,23 @@ class Ingest:
         self._acks.echo(agent.name, HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=received_us))
 
 
-def _admit(bucket: Bucket, payload: bytes, retained: bool, now: Moment) -> None:
-    """Refuse before any work is done, and charge for the work of reading."""
+def _admitted(bucket: Bucket, payload: bytes, content_type: str | None, retained: bool, now: Moment) -> bytes:
+    """The JSON text of *payload*. Refuses before any work is done, and charges for the work of reading.
+
+    That work goes by the text and not by what came: 200 bytes can be a megabyte of text.
+    """
     if retained:
         raise WireError("retained", "an old message from the broker's memory")
     if not bucket.admits(now.mono):
         raise WireError("rate", "more than this agent is allowed")
-    bucket.charge(1 + len(payload) / BYTES_PER_TOKEN)
+    bucket.charge(1 + _tokens(payload))
+    raw = codec.decompressed(payload, content_type)
+    bucket.charge(_tokens(raw) - _tokens(payload))
+    return raw
+
+
+def _tokens(text: bytes) -> float:
+    return len(text) / BYTES_PER_TOKEN
 
 
 def _same(named: str, agent: AgentState) -> None:

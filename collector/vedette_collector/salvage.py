@@ -13,6 +13,10 @@ from vedette.errors import WireError
 from vedette.wire import codec, limits
 from vedette.wire.messages import AgentName, Batch, Epoch, Result, Seq
 
+# A sender closes its batches at half of this. The pieces of a list are counted after all of them were made:
+# half a million zeros would be 36 MiB and take 70 ms.
+MAX_BYTES: Final = 2 * limits.BATCH_BYTES
+
 
 class _Envelope(msgspec.Struct):
     v: int
@@ -37,26 +41,26 @@ class Read(msgspec.Struct, frozen=True):
     results: list[Result | None]
 
 
-def read(payload: bytes, content_type: str | None) -> Read:
-    """The batch in *payload*, as whole as possible.
+def read(raw: bytes) -> Read:
+    """The batch in its JSON text *raw*, as whole as possible.
 
-    Raises WireError where not even the envelope can be read, with the reasons of `codec.decode`.
+    Raises WireError where not even the envelope can be read, with the reasons of `codec.parsed`.
     """
     try:
-        batch = codec.decode(payload, content_type, Batch)
+        batch = codec.parsed(raw, Batch)
     except WireError as exc:
-        if exc.reason != "schema":
+        if exc.reason != "schema" or len(raw) > MAX_BYTES:
             raise
-        return _pieces(payload, content_type, exc)
+        return _pieces(raw, exc)
     return Read(batch.agent, batch.epoch, batch.first_seq, batch.acked, list(batch.results))
 
 
-def _pieces(payload: bytes, content_type: str | None, cause: WireError) -> Read:
+def _pieces(raw: bytes, cause: WireError) -> Read:
     try:
-        envelope = _envelope.decode(codec.decompressed(payload, content_type))
+        envelope = _envelope.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise cause from None
-    results = [_piece(raw) for raw in envelope.results]
+    results = [_piece(each) for each in envelope.results]
     return Read(envelope.agent, envelope.epoch, envelope.first_seq, envelope.acked, results)
 
 

@@ -207,6 +207,25 @@ def test_garbage_costs_its_sender_too() -> None:
     assert core.rejected["rate"] > 30
 
 
+@pytest.mark.parametrize("kind", ["live", "presence"])
+def test_garbage_that_packs_well_costs_what_it_unpacks_to(kind: str) -> None:
+    """A megabyte of zeros is 100 bytes on the wire, and the same work to read."""
+    core = Core()
+    packed = zstandard.ZstdCompressor().compress(b"[" + b"0," * (limits.MAX_DECODED_BYTES // 2 - 10))
+    for _ in range(100):
+        core.ingest.message(topic("par-01", Kind(kind)), packed, codec.ZSTD, False, NOW)
+    assert core.rejected["rate"] > 90
+
+
+def test_no_more_than_an_honest_batch_is_searched_for_readable_results() -> None:
+    """The pieces of a list are counted after they were made: a megabyte of zeros would be 36 MiB of pieces."""
+    core = Core()
+    core.ingest.message(LIVE, encoded(results=[0] * 1000), codec.JSON, False, NOW)
+    assert core.rejected == {"schema": 1000}
+    core.ingest.message(LIVE, encoded(results=[0, "x" * (2 * limits.BATCH_BYTES)]), codec.JSON, False, NOW)
+    assert core.rejected == {"schema": 1001}
+
+
 def test_heartbeats_have_a_rate_as_well() -> None:
     core = Core()
     for _ in range(100):

@@ -53,7 +53,11 @@ def decode(payload: bytes, content_type: str | None, kind: type[M]) -> M:
 
     Raises WireError with reason `too_large`, `content_type`, `compression`, `version` or `schema`.
     """
-    raw = decompressed(payload, content_type)
+    return parsed(decompressed(payload, content_type), kind)
+
+
+def parsed(raw: bytes, kind: type[M]) -> M:
+    """The message in its JSON text. Raises WireError with reason `version` or `schema`."""
     try:
         message: M = _decoders[kind].decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
