@@ -9,6 +9,7 @@ from vedette_agent.dns.query import Query
 from vedette_agent.engine import resolve
 from vedette_agent.engine.hostfiles import HostFiles
 from vedette_agent.engine.icmp import Echo, Pinger
+from vedette_agent.engine.poller import Poller
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
 from vedette_agent.engine.udp import Exchange, UdpPool
@@ -17,7 +18,7 @@ from vedette_agent.engine.udp import Exchange, UdpPool
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "files", "icmp", "loop", "source", "udp")
+    __slots__ = ("engine", "files", "icmp", "loop", "poller", "source", "udp")
 
     def __init__(
         self, engine: Engine, source: Mapping[Family, str] | None = None, files: HostFiles | None = None
@@ -26,6 +27,7 @@ class Io:
         self.loop: asyncio.AbstractEventLoop = engine.loop
         self.source: Mapping[Family, str] = source or {}  # local address to bind, by family; may be empty
         self.files = files or HostFiles()
+        self.poller = Poller(self.loop)
         self.udp = UdpPool(self.loop, self.source)
         self.icmp = Pinger(self.loop, self.source)
 
@@ -33,6 +35,7 @@ class Io:
         """Close what is open. Probes in flight must have ended: stop the engine first."""
         self.udp.close()
         self.icmp.close()
+        self.poller.close()
 
     async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.

@@ -23,6 +23,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from vedette_agent.engine import poller
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
 
@@ -46,21 +47,31 @@ IN_ORDER: Final = (ProbeFailed, ssl.SSLError)
 
 
 class Stream:
-    """A connected socket. Leave it as a context manager: closed after success or a verdict, else reset.
+    """What `connect` gives. Leave it as a context manager: closed after success or a verdict, else reset.
 
     One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
     """
 
-    __slots__ = ("_begun", "_fd", "_is_watched", "_loop", "_sock", "_stamp", "_waiting")
+    __slots__ = ("_begun", "_fd", "_loop", "_poller", "_sock", "_stamp")
 
-    def __init__(self, io: "Io", sock: socket.socket, begun: float) -> None:
+    def __init__(self, io: "Io", sock: socket.socket) -> None:
         self._loop = io.loop
-        self._begun = begun
+        self._poller = io.poller
+        self._begun = 0.0  # when the connection attempt began
         self._sock = sock
         self._fd = sock.fileno()
-        self._waiting: Run | None = None
-        self._is_watched = False
         self._stamp = 0  # nanoseconds of CLOCK_REALTIME; 0: the kernel gave none
+
+    async def connect(self, address: tuple[str, int]) -> None:
+        """Raises PathError, and OSError on our own kernel's word."""
+        self._begun = self._loop.time()
+        try:
+            self._sock.connect(address)
+        except BlockingIOError:
+            await suspend(self._until_writable)
+            error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:
+                raise PathError(error, os.strerror(error)) from None
 
     async def send(self, data: bytes) -> None:
         """Give all of *data* to the kernel."""
@@ -103,6 +114,10 @@ class Stream:
     def now(self) -> float:
         return self._loop.time()
 
+    def age(self) -> float:
+        """Seconds since the connection attempt began."""
+        return self._loop.time() - self._begun
+
     def arrived(self, since: float) -> tuple[float, bool]:
         """When the bytes of the last `recv` came in, by the loop's clock, and whether the kernel says so.
 
@@ -118,8 +133,7 @@ class Stream:
     def close(self) -> None:
         """Close in order (FIN). Closing twice is allowed."""
         if self._fd >= 0:
-            if self._is_watched:
-                self._loop.remove_reader(self._fd)
+            self._poller.forget(self._fd)
             self._fd = -1
             self._sock.close()
 
@@ -144,30 +158,17 @@ class Stream:
             self.abort()
 
     def _until_writable(self, run: Run) -> Disarm:
-        self._loop.add_writer(self._fd, run.resume)
-        return self._unwatch_writes
-
-    def _unwatch_writes(self) -> None:
-        self._loop.remove_writer(self._fd)
+        return self._until(poller.WRITE, run)
 
     def _until_readable(self, run: Run) -> Disarm:
-        """The reader stays registered between two waits: that saves two system calls for each."""
-        self._waiting = run
-        if not self._is_watched:
-            self._loop.add_reader(self._fd, self._readable)
-            self._is_watched = True
+        return self._until(poller.READ, run)
+
+    def _until(self, events: int, run: Run) -> Disarm:
+        self._poller.until(self._fd, events, run)
         return self._rest
 
     def _rest(self) -> None:
-        self._waiting = None
-
-    def _readable(self) -> None:
-        run = self._waiting
-        if run is not None:
-            run.resume()
-        else:  # nobody reads now: a level-triggered event would come back at once, for ever
-            self._loop.remove_reader(self._fd)
-            self._is_watched = False
+        self._poller.rest(self._fd)
 
 
 async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
@@ -182,6 +183,7 @@ async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
     sock = socket.socket(
         socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
     )
+    stream = Stream(io, sock)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_RECEIVED)
@@ -189,38 +191,14 @@ async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
         if source is not None:
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             sock.bind((source, 0))
-        started = io.loop.time()
-        try:
-            sock.connect((address, port))
-        except BlockingIOError:
-            await suspend(_Connecting(io, sock.fileno()))
-            error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:
-                raise PathError(error, os.strerror(error)) from None
+        await stream.connect((address, port))
+        seconds = _handshake_seconds(sock)
     except BaseException:
-        sock.close()
+        stream.close()
         raise
-    seconds = _handshake_seconds(sock)
     record.clock = "monotonic" if seconds is None else "kernel"
-    record.add_phase("connect", io.loop.time() - started if seconds is None else seconds)
-    return Stream(io, sock, started)
-
-
-class _Connecting:
-    """Arms a run for the end of a connection attempt."""
-
-    __slots__ = ("_fd", "_loop")
-
-    def __init__(self, io: "Io", fd: int) -> None:
-        self._loop = io.loop
-        self._fd = fd
-
-    def __call__(self, run: Run) -> Disarm:
-        self._loop.add_writer(self._fd, run.resume)
-        return self._disarm
-
-    def _disarm(self) -> None:
-        self._loop.remove_writer(self._fd)
+    record.add_phase("connect", stream.age() if seconds is None else seconds)
+    return stream
 
 
 def _handshake_seconds(sock: socket.socket) -> float | None:
