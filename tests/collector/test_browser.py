@@ -68,6 +68,26 @@ def test_a_phone_of_320_pixels_needs_no_sideways_scrolling(path: str, dark: bool
     asyncio.run(story())
 
 
+SCROLLED = """
+(() => {
+  const scroll = document.querySelector('.scroll'), row = document.querySelector('#matrix tbody tr');
+  row.lastElementChild.style.minWidth = '2000px';
+  scroll.scrollLeft = 1000;
+  return row.firstElementChild.getBoundingClientRect().left - scroll.getBoundingClientRect().left;
+})()
+"""
+
+
+def test_a_wide_table_keeps_the_names_of_its_rows_in_sight() -> None:
+    async def story() -> None:
+        async with site(fresh()) as it, chromium() as tab:
+            await tab.open(it.base + "/", width=800)
+            left = await tab.value(SCROLLED)
+            assert 0 <= left <= 2
+
+    asyncio.run(story())
+
+
 CONTRAST = """
 (() => {
   const light = (rgb) => {

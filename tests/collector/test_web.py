@@ -344,6 +344,24 @@ def test_the_summary_says_whether_it_is_everywhere() -> None:
     assert len(summary.problems) == 3
 
 
+def test_what_fails_everywhere_stands_above_what_fails_somewhere() -> None:
+    """Also when the configuration has them the other way round."""
+    core = Core()
+    core.send(batch(failed(), failed("web", "tls.expired")))
+    core.send(batch(ok(), failed("web", "tls.expired"), agent="fra-01"))
+    assert [row.check.name for row in view.rows(core.board, NOW.mono)][:2] == ["web", "api-dns"]
+
+
+def test_the_summary_counts_what_it_does_not_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = Core()
+    core.send(batch(failed(), failed("web", "tls.expired")))
+    rows = view.rows(core.board, NOW.mono)
+    monkeypatch.setattr(view, "MAX_TROUBLES", 1)
+    summary = view.summary(rows, view.agents(core.board, rows, NOW.mono), Condition(NOW.wall))
+    assert (len(summary.troubles), summary.untold) == (1, 1)
+    assert b"and 1 more" in Pages(core.board, Condition(NOW.wall)).status(NOW)
+
+
 @pytest.mark.parametrize(
     ("us", "text"),
     [

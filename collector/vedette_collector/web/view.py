@@ -100,6 +100,7 @@ class Summary(NamedTuple):
     state: State
     sentence: str
     troubles: list[Trouble]
+    untold: int  # failing checks beyond those
     problems: list[str]  # of the collector itself
 
 
@@ -122,9 +123,9 @@ def row(board: Board, check: Check, mono: float) -> Row:
 
 
 def rows(board: Board, mono: float) -> list[Row]:
-    """Every check, the troubled ones first, otherwise in the order of the configuration."""
+    """Every check: what fails comes first, from most vantages before from few; then as the file has them."""
     found = [row(board, check, mono) for check in board.checks.values()]
-    return sorted(found, key=lambda each: _SEVERITY[each.state])
+    return sorted(found, key=lambda each: (_SEVERITY[each.state], -each.failing / max(len(each.cells), 1)))
 
 
 def troubled_first(one: Row) -> list[CellView]:
@@ -190,7 +191,7 @@ def summary(all_rows: list[Row], all_agents: list[AgentView], condition: Conditi
             f"the configuration was not reloaded, the one before still runs: {condition.reload_error}"
         )
     troubles = [_trouble(each) for each in all_rows[:MAX_TROUBLES] if each.state == "fail"]
-    return Summary(state, sentence, troubles, problems)
+    return Summary(state, sentence, troubles, failing - len(troubles), problems)
 
 
 def _trouble(row: Row) -> Trouble:
