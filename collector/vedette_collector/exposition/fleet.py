@@ -1,7 +1,8 @@
-"""Writes the series of checks, agents and the collector itself: few enough to be written anew every time."""
+"""Writes the series of checks, agents and the collector itself, anew every time."""
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Final
 
 import vedette
 from vedette.checks.model import Check
@@ -9,20 +10,23 @@ from vedette.mqtt.counters import LinkCounters
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AgentState, Board
 from vedette_collector.condition import Condition
-from vedette_collector.exposition.cells import Blocks
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
+
+SAMPLES: Final = 250  # at about 2 µs each
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 
 
-def fleet(board: Board, condition: Condition, mono: float) -> Blocks:
-    """All lines by family name."""
+def fleet(board: Board, condition: Condition, mono: float) -> Generator[str, None, dict[str, list[str]]]:
+    """All lines by family name. The empty pieces on the way only say that some work was done."""
     out: dict[str, list[str]] = {}
-    for name, pairs, value in _samples(board, condition, mono):
+    for number, (name, pairs, value) in enumerate(_samples(board, condition, mono), 1):
         inner = f"{{{labels(pairs)}}}" if pairs else ""
         out.setdefault(name, []).append(f"{name}{inner} {value!r}\n")
-    return {name: "".join(lines) for name, lines in out.items()}
+        if number % SAMPLES == 0:
+            yield ""
+    return out
 
 
 def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample]:
@@ -58,7 +62,7 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
 def _link(link: str, counters: LinkCounters) -> Iterator[Sample]:
     own = (("link", link),)
     yield "vedette_collector_broker_connects_total", own, counters.connects
-    for fault, count in counters.connect_failures.items():
+    for fault, count in list(counters.connect_failures.items()):  # it may grow between two pieces
         yield "vedette_collector_broker_connect_failures_total", (*own, ("reason", fault)), count
     yield "vedette_collector_broker_subscriptions_refused_total", own, counters.subscriptions_refused
     yield "vedette_collector_broker_messages_dropped_total", own, counters.dropped_unacknowledged

@@ -5,7 +5,7 @@ first piece is asked for, and every cell's lines stem from one moment, because i
 whole; all samples of a family stand together, as the format demands.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from vedette_collector.board import Board
@@ -16,7 +16,7 @@ from vedette_collector.exposition.fleet import fleet
 from vedette_collector.exposition.own import own_metrics
 
 RENDER_CELLS: Final = 32  # at about 25 µs each
-JOIN_CELLS: Final = 1500
+JOIN_TEXTS: Final = 1500
 PIECE_CHARS: Final = 128 * 1024
 
 
@@ -29,25 +29,25 @@ def pieces(board: Board, condition: Condition, mono: float) -> Iterator[str]:
         if index % RENDER_CELLS == 0:
             yield ""
     for family in CELL_FAMILIES:
-        yield from _family(family.name, family.head, rendered)
-    rest = fleet(board, condition, mono)
-    yield "".join(family.head + rest[family.name] for family in FLEET_FAMILIES if family.name in rest)
+        yield from _family(family.head, (cell.get(family.name) for cell in rendered))
+    rest = yield from fleet(board, condition, mono)
+    for family in FLEET_FAMILIES:
+        yield from _family(family.head, rest.get(family.name, ()))
     yield own_metrics()
 
 
-def _family(name: str, head: str, rendered: list[Blocks]) -> Iterator[str]:
+def _family(head: str, texts: Iterable[str | None]) -> Iterator[str]:
     """Head and samples; nothing at all of a family without samples."""
     lines: list[str] = []
     size = 0
-    for index, cell in enumerate(rendered, 1):
-        text = cell.get(name)
+    for index, text in enumerate(texts, 1):
         if text is not None:
             if head:
                 lines.append(head)
                 head = ""
             lines.append(text)
             size += len(text)
-        if size >= PIECE_CHARS or index % JOIN_CELLS == 0:
+        if size >= PIECE_CHARS or index % JOIN_TEXTS == 0:
             yield "".join(lines)
             lines, size = [], 0
     yield "".join(lines)
