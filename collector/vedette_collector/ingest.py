@@ -20,9 +20,8 @@ from vedette_collector.bucket import Bucket
 from vedette_collector.cell import Moment
 from vedette_collector.dedupe import Dedupe
 
-BYTES_PER_TOKEN: Final = (
-    1024  # reading is charged by size, applying by the number of results: the larger counts
-)
+# Reading costs its sender by size, applying by the number of results: the larger of the two counts.
+BYTES_PER_TOKEN: Final = 1024
 
 
 class Rejection(StrEnum):

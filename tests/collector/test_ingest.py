@@ -218,7 +218,7 @@ def test_garbage_that_packs_well_costs_what_it_unpacks_to(kind: str) -> None:
 
 
 def test_no_more_than_an_honest_batch_is_searched_for_readable_results() -> None:
-    """The pieces of a list are counted after they were made: a megabyte of zeros would be 36 MiB of pieces."""
+    """The pieces of a list are counted after they were made: a megabyte of zeros makes 36 MiB of them."""
     core = Core()
     core.ingest.message(LIVE, encoded(results=[0] * 1000), codec.JSON, False, NOW)
     assert core.rejected == {"schema": 1000}

@@ -50,7 +50,7 @@ def _listing(
     request: web.Request, key: str, found: list[T], told: Callable[[T], dict[str, Any]]
 ) -> web.Response:
     text = request.query.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT):
         return problem(400, f"limit must be a number from 1 to {MAX_LIMIT}")
     listed = [told(each) for each in found[: int(text)]]
     body = _encoder.encode({key: listed, "total": len(found)})

@@ -39,6 +39,7 @@ class Pages:
             loader=PackageLoader("vedette_collector.web"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_printable,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -96,6 +97,13 @@ class Pages:
         return self._env.get_template("check.html.j2").render(
             now=now.wall, ago=_ago(now.wall), row=row, cells=view.troubled_first(row)
         )
+
+
+def _printable(value: object) -> object:
+    """Agents choose texts: what could turn a line around, or move a cursor, is shown as its code."""
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in value)
 
 
 def clock(at: float) -> str:

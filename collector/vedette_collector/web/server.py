@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from vedette.errors import ConfigError, VedetteError
 from vedette_collector.board import Board
@@ -18,13 +19,16 @@ from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.web import api
 from vedette_collector.web.caching import tagged
+from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
 from vedette_collector.web.pages import Pages
 from vedette_collector.web.scrape import metrics
 
 log = logging.getLogger("vedette.collector.web")
+_requests = logging.getLogger("vedette.collector.web.requests")
 
 MAX_BODY_BYTES: Final = 1024  # nobody has to send us anything
+MAX_SCRAPES: Final = 16  # at once; each holds its page until its reader has it
 SHUTDOWN_SECONDS: Final = 2.0
 
 # Nothing from elsewhere, nothing inline: text of a target that slipped through would stay text.
@@ -41,6 +45,14 @@ _STATIC: Final = {
     "vedette.js": "text/javascript",
     "vedette.svg": "image/svg+xml",
 }
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """What is wrong with a request is told to who sent it: anybody could fill the log with it."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
+
+
+_requests.addFilter(_is_ours)
 
 
 class Listen(NamedTuple):
@@ -74,6 +86,7 @@ class Routes:
         self._condition = condition
         self._hub = hub
         self._reload = reload
+        self._scrapes = 0  # in progress
         self._pages = Pages(board, condition)
         self._static = {
             name: files("vedette_collector.web").joinpath("static", name).read_bytes() for name in _STATIC
@@ -111,7 +124,13 @@ class Routes:
         return tagged(request, body, _STATIC[request.match_info["name"]])
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
-        return await metrics(request, self._board, self._condition)
+        if self._scrapes >= MAX_SCRAPES:
+            return web.Response(status=503, text="too many scrapes at once\n", headers={"Retry-After": "5"})
+        self._scrapes += 1
+        try:
+            return await metrics(request, self._board, self._condition)
+        finally:
+            self._scrapes -= 1
 
     async def _healthy(self, request: web.Request) -> web.Response:
         return web.Response(text="healthy\n")
@@ -124,7 +143,7 @@ class Routes:
 
     async def _reloaded(self, request: web.Request) -> web.Response:
         if _is_foreign(request):
-            return web.Response(status=403, text="not from another site\n")
+            return web.Response(status=403, text="not from a browser\n")
         try:
             await self._reload()
         except ConfigError as exc:
@@ -144,16 +163,28 @@ class Routes:
 @asynccontextmanager
 async def serving(app: web.Application, where: Listen) -> AsyncIterator[Listen]:
     """Serve while the block runs; yields the address with the real port. Raises VedetteError."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS, logger=_requests
+    )
+    door = Door(lambda: _protocol(runner), MAX_CONNECTIONS, ASK_SECONDS)
+    app.middlewares.append(door.middleware)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, where.host, where.port).start()
+            server = await asyncio.get_running_loop().create_server(door, where.host, where.port, backlog=128)
         except OSError as exc:
             raise VedetteError(_cannot_listen(where, exc)) from exc
-        yield Listen(where.host, runner.addresses[0][1])
+        try:
+            yield Listen(where.host, server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+def _protocol(runner: web.AppRunner) -> asyncio.Protocol:
+    assert runner.server is not None  # it is set up
+    return runner.server()
 
 
 def _cannot_listen(where: Listen, exc: OSError) -> str:
@@ -171,9 +202,11 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 def _is_foreign(request: web.Request) -> bool:
-    """Whether a browser sent this on behalf of another site. Programs send no Origin."""
-    origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.host
+    """Whether a browser sent this: no page of ours does, and programs send neither header.
+
+    That Origin and Host agree proves nothing: a site whose name is made to point here is its own origin.
+    """
+    return "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
 
 
 def _now() -> Moment:
