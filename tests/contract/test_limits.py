@@ -1,11 +1,12 @@
 """Every number in `vedette.wire.limits`: what stands at the limit is read, one beyond is refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
 import zstandard
+from msgspec import inspect as kinds
 
 from vedette.errors import WireError
 from vedette.wire import codec, limits
@@ -107,6 +108,64 @@ def test_pattern(name: str) -> None:
     allowed, wrong, document = PATTERNS[name]
     assert [text for text in allowed if refused(document(text)) is not None] == []
     assert [text for text in wrong if refused(document(text)) != "schema"] == []
+
+
+def unbounded(info: kinds.Type, path: str) -> Iterator[str]:
+    """Where a number, a text or a collection without an upper bound stands."""
+    match info:
+        case kinds.StructType():
+            for field in info.fields:
+                yield from unbounded(field.type, f"{path}.{field.name}")
+        case kinds.UnionType():
+            for one in info.types:
+                yield from unbounded(one, path)
+        case kinds.Metadata():
+            yield from unbounded(info.type, path)
+        case kinds.ListType():
+            yield from unbounded(info.item_type, f"{path}[]")
+            if info.max_length is None:
+                yield path
+        case kinds.DictType():
+            yield from unbounded(info.key_type, f"{path} key")
+            yield from unbounded(info.value_type, f"{path}[]")
+            if info.max_length is None and not isinstance(info.key_type, kinds.LiteralType):
+                yield path
+        case kinds.IntType():
+            if info.ge is None or info.le is None:
+                yield path
+        case kinds.StrType():
+            if info.max_length is None and (info.pattern is None or not info.pattern.endswith(r"\Z")):
+                yield path
+        case kinds.LiteralType() | kinds.BoolType() | kinds.NoneType():
+            pass
+        case _:
+            raise AssertionError(f"{path}: {info}")
+
+
+@pytest.mark.parametrize("message", [codec.Batch, codec.Presence, codec.Heartbeat, codec.Ack])
+def test_no_field_is_without_a_bound(message: type) -> None:
+    """A number of 400 digits is no float: one such field of one agent would end every scrape of all."""
+    name = message.__name__
+    assert list(unbounded(msgspec.inspect.type_info(message), name)) == [f"{name}.v"]  # compared at once
+
+
+def test_offset_may_be_negative_and_not_endless() -> None:
+    heartbeat = {
+        **NAMES, "sent_us": 1, "next_seq": 1, "acked": 0, "pending": 1, "lost": {}, "skipped_slots": 0,
+        "overlapping_slots": 0, "running": 0, "loop_lag_us": 0, "publish_refused": 0,
+    }  # fmt: skip
+    for offset, reason in (
+        (-limits.MAX_TIME_US, None),
+        (limits.MAX_TIME_US + 1, "schema"),
+        (-(10**400), "schema"),
+    ):
+        raw = msgspec.json.encode({**heartbeat, "clock_offset_us": None})
+        raw = raw.replace(b'"clock_offset_us":null', b'"clock_offset_us":%d' % offset)
+        if reason is None:
+            assert codec.decode(raw, codec.JSON, codec.Heartbeat).clock_offset_us == offset
+        else:
+            with pytest.raises(WireError, match=reason):
+                codec.decode(raw, codec.JSON, codec.Heartbeat)
 
 
 def test_batch_without_results_is_refused() -> None:

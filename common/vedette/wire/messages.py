@@ -16,6 +16,7 @@ Epoch = Annotated[str, Meta(pattern=limits.EPOCH, max_length=32)]
 Seq = Annotated[int, Meta(ge=0, le=limits.MAX_SEQ)]
 TimeUs = Annotated[int, Meta(ge=0, le=limits.MAX_TIME_US)]
 DurationUs = Annotated[int, Meta(ge=0, le=limits.MAX_DURATION_US)]
+OffsetUs = Annotated[int, Meta(ge=-limits.MAX_TIME_US, le=limits.MAX_TIME_US)]
 Text = Annotated[str, Meta(max_length=limits.MAX_TEXT)]
 AnswerText = Annotated[str, Meta(max_length=limits.MAX_ANSWER_TEXT)]
 Code = Annotated[str, Meta(max_length=40, pattern=r"^[a-z_]+(\.[a-z_]+)?\Z")]
@@ -57,7 +58,7 @@ class HttpFacts(_Message, frozen=True, kw_only=True, omit_defaults=True):
     status: Annotated[int, Meta(ge=0, le=999)] = 0  # 0: no response came
     version: Text | None = None  # "1.0", "1.1", "2"
     redirects: Count = 0
-    content_length: int | None = None  # as the header says
+    content_length: Count | None = None  # as the header says
     body_bytes: Count = 0  # as received, decoded
     last_modified_us: TimeUs | None = None
 
@@ -150,7 +151,7 @@ class Heartbeat(_Message, frozen=True, kw_only=True, omit_defaults=True):
     running: Count  # probes in flight
     loop_lag_us: DurationUs  # worst since the last heartbeat
     publish_refused: Count  # PUBACKs with a failure code
-    clock_offset_us: int | None = None  # collector minus agent, by the last exchange
+    clock_offset_us: OffsetUs | None = None  # collector minus agent, by the last exchange
     clock_rtt_us: DurationUs | None = None
 
 
