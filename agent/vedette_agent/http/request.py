@@ -1,7 +1,8 @@
 """Where a request goes and what its bytes are, for the first hop and for redirects.
 
-A redirect's target is chosen by the peer: it is parsed strictly, may only be http or https, and never carries
-credentials to another origin (RFC 9110 15.4).
+A redirect's target is chosen by the peer: it is parsed strictly, may only be http or https, and neither
+headers in which an operator may keep a secret nor a body are carried to where the peer wants them
+(RFC 9110 15.4).
 """
 
 import re
@@ -17,8 +18,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 _HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|[0-9a-fA-F:.]{2,45}")
 # Kept as the peer wrote it: RFC 3986 reserved and unreserved characters and existing escapes.
 _KEPT: Final = "%/:?#[]@!$&'()*+,;=-._~"
-# What belongs to one origin only. Host is ours to write unless the operator set it for the first origin.
-_OF_ONE_ORIGIN: Final = frozenset({"authorization", "cookie", "proxy-authorization", "host"})
+# All that goes on to another origin: keys and tokens have many names, and Host is of the first origin.
+_OF_ANY_ORIGIN: Final = frozenset(
+    {"accept", "accept-encoding", "accept-language", "cache-control", "content-type", "pragma", "user-agent"}
+)
 _OF_THE_BODY: Final = frozenset({"content-length", "content-type", "content-encoding", "transfer-encoding"})
 
 
@@ -75,10 +78,11 @@ def following(hop: Hop, status: int, location: str) -> Hop:
         method, body = "GET", None
         headers = tuple(h for h in headers if h[0].lower() not in _OF_THE_BODY)
     found = Hop(scheme, host, port, path, method, headers, body)
-    if found.origin != hop.origin:
-        headers = tuple(h for h in headers if h[0].lower() not in _OF_ONE_ORIGIN)
-        found = found._replace(headers=headers)
-    return found
+    if found.origin == hop.origin:
+        return found
+    if body is not None and (found.host.lower() != hop.host.lower() or hop.scheme == "https" != scheme):
+        raise BadTarget(f"the body of the request is not sent on to {scheme}://{found.authority}")
+    return found._replace(headers=tuple(h for h in headers if h[0].lower() in _OF_ANY_ORIGIN))
 
 
 def encoded(hop: Hop) -> bytes:
