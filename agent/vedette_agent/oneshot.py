@@ -154,7 +154,13 @@ def _parser() -> argparse.ArgumentParser:
     def kind(name: str, about: str, metavar: str, read: Callable[[str], object]) -> argparse.ArgumentParser:
         made = kinds.add_parser(name, help=about, description=about, allow_abbrev=False)
         made.add_argument("target", metavar=metavar, type=_typed(read))
-        made.add_argument("--timeout", type=_typed(_timeout), default=TIMEOUT, metavar="SECONDS")
+        made.add_argument(
+            "--timeout",
+            type=_typed(_timeout),
+            default=TIMEOUT,
+            metavar="SECONDS",
+            help=f"for all of it; default {TIMEOUT:g}",
+        )
         made.add_argument("--json", action="store_true", help="one JSON object, with stable keys")
         family = made.add_mutually_exclusive_group()
         family.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4")
@@ -221,9 +227,13 @@ def _record_type(text: str) -> str:
 
 
 def _statuses(text: str) -> tuple[tuple[int, int], ...]:
-    return tuple(
-        formats.statuses(one if "-" in one else f"{one}-{one}") for one in text.replace(" ", "").split(",")
-    )
+    ranges = [one if "-" in one else f"{one}-{one}" for one in text.replace(" ", "").split(",")]
+    try:
+        return tuple(formats.statuses(one) for one in ranges)
+    except ValueError as exc:
+        raise ValueError(
+            f"{text!r} are no status codes; write codes and ranges from 100 to 599, such as 200-299,304"
+        ) from exc
 
 
 def _family(words: argparse.Namespace, host: str | None) -> Family:

@@ -73,7 +73,8 @@ def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:
 def _tls(facts: TlsFacts) -> Iterator[tuple[str, str]]:
     if facts.version is not None or facts.cipher is not None:
         verified = "verified" if facts.verified else "not verified"
-        yield "tls", f"{facts.version or 'no version'}, {facts.cipher}, {verified}"
+        # The version is not known of a handshake that ended at the certificate.
+        yield "tls", ", ".join(word for word in (facts.version, facts.cipher, verified) if word)
     if facts.fingerprint_sha256 is not None:
         names = ", ".join(facts.alternative_names[:_SHOWN])
         if len(facts.alternative_names) > _SHOWN:

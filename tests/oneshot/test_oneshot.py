@@ -66,6 +66,7 @@ def test_a_bad_certificate_is_shown(tmp_path: Path) -> None:
     assert (refused.returncode, accepted.returncode) == (1, 0)
     assert refused.stdout.startswith(f"fail tls.hostname  tls {target}")
     assert "asked for localhost; presented: for shop.example" in refused.stdout
+    assert "  tls         TLS_" in refused.stdout, "the version is not known and not named"
     for shown in (refused.stdout, accepted.stdout):
         assert "for shop.example" in shown
         assert "expired 10 days ago" in shown
@@ -137,12 +138,13 @@ def test_a_literal_address_decides_the_family() -> None:
         (["http", "https://u:p@example.com/"], "send them in an Authorization header"),
         (["dns", "example.com", "--type", "AAA"], "did you mean AAAA?"),
         (["dns", "example.com", "--type", "AXFR"], "'AXFR' is no type of a record"),
+        (["http", "http://example.com/", "--expect-status", "abc"], "'abc' are no status codes; write codes"),
         (["dns", "a..b"], "empty label"),
         (["dns", "example.com", "--server", "ns.example.com"], "write a literal address"),
         (["icmp", "a b"], "not a DNS label"),
         (["icmp", "127.0.0.1", "--timeout", "soon"], "'soon' is not a timeout"),
         (["icmp", "127.0.0.1", "--timeout", "0"], "more than 0"),
-        (["http", "http://a/", "--expect-status", "20"], "is not a range of status codes"),
+        (["http", "http://a/", "--expect-status", "20"], "are no status codes; write codes and ranges"),
         (["dns", "example.com", "-4", "-6"], "not allowed with"),
         (["tcp", "[::1]:1", "-4"], "::1 is an IPv6 address; remove -4"),
         (["gopher", "example.com"], "invalid choice"),
