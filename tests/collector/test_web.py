@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from jinja2 import Environment, PackageLoader
 
 from collector.collector_helpers import NOW, Core, batch, failed, heartbeat, ok, presence, spoiled
 from collector.test_exposition import full
@@ -328,6 +329,19 @@ def test_a_page_is_rendered_twice_a_second_at_most() -> None:
     core.send(batch(failed()))
     assert pages.status(Moment(NOW.wall + 0.4, NOW.mono + 0.4)) is first
     assert b"dns.nodata" in pages.status(Moment(NOW.wall + 0.6, NOW.mono + 0.6))
+
+
+def test_an_upgrade_on_disk_does_not_reach_pages_that_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Templates are read once: those of the next version do not fit the code of this one."""
+    core = Core()
+    pages = Pages(core.board, Condition(NOW.wall))
+
+    def replaced(loader: PackageLoader, environment: Environment, template: str) -> None:
+        raise AssertionError(f"{template} was read again")
+
+    monkeypatch.setattr(PackageLoader, "get_source", replaced)
+    assert b"Checks by vantage" in pages.status(NOW)
+    assert pages.check("web", NOW)
 
 
 def test_the_summary_says_whether_it_is_everywhere() -> None:

@@ -42,6 +42,7 @@ class Pages:
             finalize=_printable,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._env.filters |= {
             "clock": clock,
@@ -58,6 +59,9 @@ class Pages:
             "bars_shown": BARS,
             "bar_height": BAR_HEIGHT,
         }
+        # All of them now: an upgrade on disk must not mix its templates with the code that runs.
+        for name in self._env.list_templates(extensions=["j2"]):
+            self._env.get_template(name)
 
     def status(self, now: Moment) -> bytes:
         return self._fresh("/", now, lambda: self._status(now))
