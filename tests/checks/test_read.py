@@ -313,3 +313,9 @@ class TestCaps:
 def test_every_check_is_a_member_of_the_model() -> None:
     every = Path(__file__).parent / "good" / "every_kind.yaml"
     assert {type(one) for one in read.load(every).checks} == set(Check.__args__)
+
+
+def test_a_header_in_the_wrong_place_is_not_repeated() -> None:
+    """The message stands in logs and on the status page, and the header may be a key."""
+    said = told('  - {name: it, http: {url: "https://a.example/", headers: "Authorization: s3cret"}}\n')
+    assert said == ["expected a mapping, found text; write `key: value` lines under it"]

@@ -1,5 +1,6 @@
 """A running `vedette up` is found, a dead one is not, and nobody else's directory is trusted."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -99,6 +100,30 @@ def test_the_temporary_directory_goes_and_the_chosen_one_stays(tmp_path: Path) -
     with data_directory(tmp_path / "mine") as mine:
         (mine / "file").write_text("x")
     assert (mine / "file").exists()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_directory_that_others_write_in_is_refused(tmp_path: Path, mode: int) -> None:
+    """A link that waits there under the name of one of our files would be followed."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (shared / "lock").symlink_to(precious)
+    shared.chmod(mode)
+    with pytest.raises(VedetteError, match="nobody else may write in it"), data_directory(shared):
+        pass
+    assert precious.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir(mode=0o700)
+    os.chown(foreign, 65534, 65534)
+    with pytest.raises(VedetteError, match="must be yours"), data_directory(foreign):
+        pass
+    assert list(foreign.iterdir()) == []
 
 
 def test_one_directory_serves_one_at_a_time(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def data_directory(chosen: Path | None) -> Iterator[Path]:
         return
     try:
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_shared(chosen)
         lock = (chosen / "lock").open("w")
     except OSError as exc:
         raise VedetteError(f"--data {chosen}: {exc.strerror}") from exc
@@ -74,6 +75,16 @@ def data_directory(chosen: Path | None) -> Iterator[Path]:
                 f"--data {chosen}: another `vedette up` uses it; stop it or choose another directory"
             )
         yield chosen.resolve()
+
+
+def _refuse_shared(directory: Path) -> None:
+    """Raises VedetteError where others may put a link, which we would follow, or take our files away."""
+    seen = directory.stat()
+    of_others = seen.st_mode & 0o002 or (seen.st_mode & 0o020 and seen.st_gid != os.getegid())
+    if seen.st_uid != os.geteuid() or of_others:
+        raise VedetteError(
+            f"--data {directory}: must be yours, and nobody else may write in it; choose another directory"
+        )
 
 
 @contextlib.contextmanager
