@@ -1,5 +1,7 @@
 """The shipped rules and routes page somebody: through a real Prometheus and Alertmanager to a webhook."""
 
+import re
+
 import pytest
 
 from servers.webhook import Notification
@@ -33,7 +35,9 @@ def test_fault_pages_with_the_check_and_the_agents_and_resolves(world: World) ->
     assert page.labels["alertname"] == "VedetteCheckFailing"
     assert page.labels["target"] == f"127.0.0.1:{mail.port}"
     assert page.annotations["summary"] == "mail fails from most vantages"
-    assert "fra-01 (tcp.refused), par-01 (tcp.refused)" in page.annotations["description"]
+    # A probe that was under way when the listener closed was reset; those after it are refused.
+    said = page.annotations["description"]
+    assert re.search(r"fra-01 \(tcp\.re(fused|set)\), par-01 \(tcp\.re(fused|set)\)", said), said
 
     await_page("resolved")
     assert {one.labels.get("check") for one in sent("firing")} == {"mail"}

@@ -184,22 +184,28 @@ def test_an_idle_link_stays_up_by_pings() -> None:
 
 
 def test_the_wait_grows_with_full_jitter_and_never_falls_below_its_floor() -> None:
-    """Every wait is drawn from [1, min(60, 2^n)] times the base: at most one CONNECT in a base."""
-    drawn: list[tuple[float, float]] = []
-
-    def uniform(low: float, high: float) -> float:
-        drawn.append((low, high))
-        return low
+    """Drawn from 1 to what the outage has lasted, but at least 4 and at most 60 times the base."""
+    base = 0.01
+    drawn: list[tuple[float, float, float]] = []
 
     async def test() -> None:
-        async with link(f"mqtt://127.0.0.1:{free_port()}", backoff=0.01, uniform=uniform).running():
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+
+        def uniform(low: float, high: float) -> float:
+            drawn.append((low, high, loop.time() - began))
+            return high
+
+        async with link(f"mqtt://127.0.0.1:{free_port()}", backoff=base, uniform=uniform).running():
             await until(lambda: len(drawn) >= 9)
 
     run(test)
-    assert {low for low, _ in drawn} == {0.01}
-    highs = [round(high / 0.01) for _, high in drawn]
-    assert highs[:9] == [4, 8, 16, 32, 60, 60, 60, 60, 60]
-    assert BACKOFF_CAP == 60.0
+    assert {low for low, _, _ in drawn} == {base}
+    for _, high, lasted in drawn:
+        assert high == pytest.approx(min(max(4 * base, lasted), 60 * base), rel=0.1, abs=base / 2)
+    highs = [round(high / base) for _, high, _ in drawn]
+    assert highs[0] == 4
+    assert highs[-1] == BACKOFF_CAP == 60
 
 
 def test_a_connection_that_lasts_starts_the_backoff_afresh_and_one_that_flaps_does_not() -> None:
@@ -212,7 +218,7 @@ def test_a_connection_that_lasts_starts_the_backoff_afresh_and_one_that_flaps_do
     async def test() -> None:
         with Mosquitto() as broker:
             async with Proxy(broker.port) as proxy, link(proxy.url, uniform=uniform).running() as agent:
-                for _ in range(3):  # as soon as it is up it is cut
+                for _ in range(8):  # as soon as it is up it is cut
                     await agent.until(True)
                     await proxy.cut()
                     await agent.until(False)

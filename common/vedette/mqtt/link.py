@@ -21,6 +21,7 @@ log = logging.getLogger("vedette.mqtt")
 KEEPALIVE = 20  # seconds; a black hole is noticed within 1.4 times this
 OPEN_TIMEOUT = 10.0  # seconds for socket and handshake, and again for CONNACK and SUBACK
 BACKOFF = 1.0  # seconds; also the shortest time between two attempts
+BACKOFF_FIRST = 4.0  # the longest first wait: it spreads a fleet that lost its broker at one moment
 BACKOFF_CAP = 60.0
 STABLE = 3.0  # a connection that lived this long starts the backoff afresh
 
@@ -78,8 +79,7 @@ class Link:
     async def run(self) -> None:
         """Connect for ever. Cancelled, it disconnects cleanly: the broker keeps the will to itself."""
         loop = asyncio.get_running_loop()
-        self.since = loop.time()
-        failures = 0
+        self.since = steady = loop.time()  # steady: when a connection last held
         while True:
             began = loop.time()
             try:
@@ -88,11 +88,12 @@ class Link:
                 self.counters.connect_failures[exc.fault] += 1
                 self.reason = str(exc)
                 self._complain("cannot connect", reason=exc.fault, detail=exc.detail)
-            if self.since > began and loop.time() - began > STABLE * self._backoff:
-                failures = 0
-            failures += 1
-            # Full jitter, but never sooner than the floor: a broker that comes back is not stormed.
-            cap = min(BACKOFF_CAP * self._backoff, self._backoff * 2 ** min(failures + 1, 10))
+            now = loop.time()
+            if self.since > began and now - began > STABLE * self._backoff:
+                steady = now
+            # Full jitter, but never sooner than the floor: a broker that comes back is not stormed. And the
+            # wait is never longer than the trouble has lasted: a restart of seconds must not cost a minute.
+            cap = min(BACKOFF_CAP * self._backoff, max(BACKOFF_FIRST * self._backoff, now - steady))
             await asyncio.sleep(self._uniform(self._backoff, cap))
 
     async def publish(
