@@ -8,6 +8,7 @@ their interval, and so are the agents over a target that they share.
 import heapq
 from collections.abc import Mapping
 from hashlib import blake2b
+from math import inf
 
 
 def phase(agent: str, check: str) -> float:
@@ -35,6 +36,11 @@ class Schedule:
         self._queue = kept + fresh
         heapq.heapify(self._queue)
         self._interval = dict(intervals)
+
+    @property
+    def next_due(self) -> float:
+        """When `take` has something; infinity without checks."""
+        return self._queue[0][0] if self._queue else inf
 
     def take(self, now: float, room: int) -> list[str]:
         """The checks to start at *now*, at most *room*; each counts as running until `ended`."""

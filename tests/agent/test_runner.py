@@ -1,53 +1,80 @@
-"""What the runner does with a probe that fails by our own fault."""
+"""When probes leave: together, on time, and without waking an idle host."""
 
 import asyncio
-import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-import pytest
-
-from vedette.checks.model import TcpCheck
+from servers import virtual_time
+from vedette.checks.model import Check, TcpCheck
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
-from vedette_agent.engine.record import Record
-from vedette_agent.engine.run import Engine
-from vedette_agent.runner import Runner
-
-CHECK = TcpCheck(name="x", target="x", interval=0.05, timeout=0.05, host="127.0.0.1", port=1)
+from vedette_agent.engine.run import TICK, Engine
+from vedette_agent.runner import MAX_SILENCE, MAX_WAIT, TOGETHER, Runner
 
 
-async def broken(record: Record) -> None:
-    raise LookupError("no such thing")
+def at_once(name: str, interval: float) -> Check:
+    """A check whose probe ends where it starts: its host is an address of the other family."""
+    return TcpCheck(name=name, target=name, interval=interval, timeout=1.0, host="::1", port=1, family=4)
 
 
-def test_bug_of_ours_is_logged_with_its_traceback_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Every run is reported as not run; the log has one line for the check, not one for each interval."""
+@dataclass
+class Seen:
+    ticks: list[float] = field(default_factory=list)
+    results: list[tuple[float, str]] = field(default_factory=list)
 
-    async def test() -> list[Result]:
-        engine = Engine(asyncio.get_running_loop())
-        io = Io(engine, {})
-        came: list[Result] = []
-        enough = asyncio.Event()
+    def of(self, name: str) -> list[float]:
+        return [at for at, check in self.results if check == name]
 
-        def deliver(result: Result) -> None:
-            came.append(result)
-            if len(came) == 3:
-                enough.set()
 
-        runner = Runner("par-01", engine, io, deliver, lambda _: None)
-        runner.assign([CHECK])
-        runner._checks["x"] = (CHECK, broken)
-        runner.start()
-        try:
-            async with asyncio.timeout(5):
-                await enough.wait()
-        finally:
-            engine.stop()
-            io.close()
-        return came
+async def _run(checks: Sequence[Check], seconds: float, later: Sequence[Check] | None = None) -> Seen:
+    """What happens in *seconds*, and again in as many after a change to *later*."""
+    engine = Engine(asyncio.get_running_loop(), lambda: 0.0)
+    io = Io(engine)
+    seen = Seen()
 
-    with caplog.at_level(logging.ERROR):
-        came = asyncio.run(test())
-    assert {(one.outcome, one.reason) for one in came} == {("not_run", "internal")}
-    (record,) = caplog.records
-    assert record.exc_info is not None
-    assert isinstance(record.exc_info[1], LookupError)
+    def deliver(result: Result) -> None:
+        seen.results.append((engine.now(), result.check))
+
+    runner = Runner("par-01", engine, io, deliver, seen.ticks.append)
+    runner.assign(checks)
+    runner.start()
+    await asyncio.sleep(seconds)
+    if later is not None:
+        runner.assign(later)
+        await asyncio.sleep(seconds)
+    assert runner.schedule.skipped == 0
+    engine.stop()
+    io.close()
+    return seen
+
+
+def _gaps(times: Sequence[float]) -> list[float]:
+    return [after - before for before, after in pairwise(times)]
+
+
+def test_probes_leave_together_and_no_slot_is_lost() -> None:
+    """200 probes a second: eight at a time on average, so every 40 ms, for 4 s."""
+    checks = [at_once(f"c{number}", 2.0) for number in range(400)]
+    seen = virtual_time.run(_run(checks, 4.0))
+    departures = sorted({at for at, _ in seen.results})
+    assert min(_gaps(departures)) >= TOGETHER / 200 - 1e-6
+    assert len(seen.results) >= 2 * len(checks) - 2 * TOGETHER
+    assert max(_gaps(seen.of("c0"))) <= 2.0 + MAX_WAIT + TICK
+
+
+def test_an_agent_with_little_to_do_sleeps_and_still_shows_that_it_moves() -> None:
+    seen = virtual_time.run(_run([at_once("rare", 30.0)], 60.0))
+    assert len(seen.of("rare")) == 2
+    assert len(seen.ticks) < 70
+    assert max(_gaps(seen.ticks)) <= MAX_SILENCE + 2 * TICK
+
+
+def test_a_new_check_does_not_wait_for_the_slot_of_an_old_one() -> None:
+    seen = virtual_time.run(_run([at_once("rare", 3600.0)], 4.5, [at_once("often", 0.25)]))
+    assert len(seen.of("often")) >= 17
+
+
+def test_without_checks_it_still_shows_that_it_moves() -> None:
+    seen = virtual_time.run(_run([], 5.0))
+    assert len(seen.ticks) >= 4

@@ -212,12 +212,26 @@ def test_a_sleep_while_nothing_ran_blames_nobody() -> None:
     virtual_time.run(main())
 
 
+def test_sleep_before_a_run_is_not_its_own_though_a_tick_was_wanted() -> None:
+    async def main() -> None:
+        slept = [0.0]
+        trial = Trial(lambda: slept[0])
+        trial.engine.want(trial.engine.now() + 10.0)
+        slept[0] = 30.0
+        trial.start(waiting(Wait()), 0.2)
+        await asyncio.sleep(0.5)
+        assert [type(error) for _, error in trial.ended] == [DeadlineExceeded]
+        trial.engine.stop()
+
+    virtual_time.run(main())
+
+
 def test_stop_ends_everything_and_the_ticking() -> None:
     async def main() -> None:
         trial = Trial()
-        trial.engine.tick_always = True
         ticks: list[float] = []
         trial.engine.on_tick = ticks.append
+        trial.engine.want(3.0)
         waits = [Wait() for _ in range(5)]
         for wait in waits:
             trial.start(waiting(wait), 5.0)
@@ -242,10 +256,78 @@ def test_an_idle_engine_does_not_tick_unless_asked_to() -> None:
         await asyncio.sleep(1.0)
         count = len(ticks)
         assert 5 <= count <= 7
-        trial.engine.tick_always = True
-        trial.engine.wake()
+        wanted = trial.engine.now() + 0.5
+        trial.engine.want(wanted)
         await asyncio.sleep(1.0)
-        assert len(ticks) - count == pytest.approx(50, abs=1)
+        assert len(ticks) == count + 1
+        assert wanted <= ticks[-1] <= wanted + TICK
+
+    virtual_time.run(main())
+
+
+def test_a_run_is_ticked_for_though_the_wanted_tick_is_far() -> None:
+    """Its deadline holds; once it has ended, only the wanted tick is left."""
+
+    async def main() -> None:
+        trial = Trial()
+        ticks: list[float] = []
+        trial.engine.on_tick = ticks.append
+        began = trial.engine.now()
+        trial.engine.want(began + 2.0)
+        await asyncio.sleep(0.5)
+        assert ticks == []
+        trial.start(waiting(Wait()), 0.1)
+        run = trial.start(waiting(Wait()), 1.0)
+        await asyncio.sleep(0.2)
+        assert [type(error) for _, error in trial.ended] == [DeadlineExceeded]
+        run.resume()
+        count = len(ticks)
+        await asyncio.sleep(1.0)
+        assert len(ticks) == count
+        await asyncio.sleep(0.5)
+        assert len(ticks) == count + 1
+        trial.engine.stop()
+
+    virtual_time.run(main())
+
+
+def test_a_stall_that_the_last_run_ends_in_is_still_noticed() -> None:
+    """The socket is served before the overdue tick: the run knows of the stall, and so does the engine."""
+
+    async def main() -> None:
+        trial = Trial()
+        stalls: list[float] = []
+        run = trial.engine.start(waiting(Wait()), Record(), 5.0, lambda run, _: stalls.append(run.stalled))
+
+        def stall() -> None:
+            trial.loop.stand_still(0.5)
+            run.resume()
+
+        trial.loop.call_soon(stall)
+        await asyncio.sleep(1.0)
+        assert stalls == [pytest.approx(0.5, abs=TICK)]
+        assert trial.engine.worst_lag == pytest.approx(0.5, abs=TICK)
+
+    virtual_time.run(main())
+
+
+def test_a_tick_that_takes_long_is_a_stall() -> None:
+    """It starts two runs and is busy for 0.5 s in between: the next tick is that late."""
+
+    async def main() -> None:
+        trial = Trial()
+        wait = Wait()
+
+        def starts(now: float) -> None:
+            trial.engine.on_tick = None
+            trial.start(waiting(wait), 5.0)
+            trial.loop.stand_still(0.5)
+            trial.start(waiting(wait), 5.0)
+
+        trial.engine.on_tick = starts
+        trial.engine.want(0.0)
+        await asyncio.sleep(0.1)
+        assert trial.engine.stalled == pytest.approx(0.5 - TICK, abs=TICK)
         trial.engine.stop()
 
     virtual_time.run(main())

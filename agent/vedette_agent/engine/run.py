@@ -5,10 +5,12 @@ will call `run.resume(value)` or `run.throw(error)` later (never before `arm` re
 function that takes the callback away.
 
 Every deadline of every probe is held here and nowhere else: runs are kept in buckets of one tick, so a
-deadline costs no timer, and a run that has ended is let go of at once.
+deadline costs no timer, and a run that has ended is let go of at once. The engine ticks while a run is in
+flight, and otherwise only when asked to: an idle wake-up costs as much as a probe.
 """
 
 import asyncio
+import math
 import time
 import types
 from collections.abc import Callable, Coroutine, Generator
@@ -103,6 +105,7 @@ class Run:
         self._coro = None
         self._engine.forget(self)
         self._done(self, error)
+        self._engine.rest()
 
 
 def _seconds_suspended() -> float:
@@ -124,13 +127,14 @@ class Engine:
         self._count = 0
         self._buckets: dict[int, dict[Run, None]] = {}  # by deadline in ticks; in the order of their start
         self._timer: asyncio.TimerHandle | None = None
+        self._is_ticking = False
         self._expected = 0.0
         self._swept = int(loop.time() / TICK)
         self._seconds_asleep = asleep
         self._asleep = asleep()
         # Called with the time, before deadlines are swept.
         self.on_tick: Callable[[float], None] | None = None
-        self.tick_always = False  # True while somebody needs on_tick even with no probe in flight
+        self._wanted_at = math.inf
 
     def __len__(self) -> int:
         return self._count
@@ -140,9 +144,10 @@ class Engine:
 
         *done* may be called before `start` returns.
         """
-        if self._timer is None:  # idle till now: what the host slept meanwhile is nobody's
+        now = self.now()
+        if not self._count:  # idle till now: what the host slept meanwhile is nobody's
             self._asleep = self._seconds_asleep()
-        run = Run(self, coro, record, self.now(), timeout, done)
+        run = Run(self, coro, record, now, timeout, done)
         number = _bucket(run.deadline)
         bucket = self._buckets.get(number)
         if bucket is None:
@@ -151,7 +156,8 @@ class Engine:
             bucket[run] = None
         self._count += 1
         run.resume()
-        self.wake()
+        if self._timer is None or self._expected - now > TICK:
+            self._arm()
         return run
 
     def stalled_at(self, now: float) -> float:
@@ -167,20 +173,37 @@ class Engine:
 
     def stop(self) -> None:
         """End every probe in flight with AgentStopped and never tick again."""
-        self.tick_always = False
+        self._wanted_at = math.inf
         self._end_all(AgentStopped)
+        self._arm()
+
+    def want(self, at: float) -> None:
+        """Tick at the first whole TICK from *at* on (once), whether or not a probe is in flight then."""
+        self._wanted_at = at
+        if not self._count and not self._is_ticking:
+            self._arm()
+
+    def rest(self) -> None:
+        """With no probe in flight the wanted tick is left; but an overdue one has a stall to notice."""
+        if not self._count and not self._is_ticking and self.now() <= self._expected:
+            self._arm()
+
+    def _arm(self) -> None:
+        """Set the timer for the next tick that somebody needs, if any."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def wake(self) -> None:
-        """Keep ticking while there is something to tick for."""
-        if self._timer is None and (self._count or self.tick_always):
-            self._expected = (int(self.now() / TICK) + 1) * TICK
-            self._timer = self.loop.call_at(self._expected, self._tick)
+        number = int(self.now() / TICK) + 1
+        if not self._count:
+            if self._wanted_at == math.inf:
+                return
+            number = max(number, math.ceil(self._wanted_at / TICK))
+        self._expected = number * TICK
+        self._timer = self.loop.call_at(self._expected, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
+        self._is_ticking = True
         now = self.now()
         lag = now - self._expected
         if lag > LAG:
@@ -190,10 +213,16 @@ class Engine:
         if asleep - self._asleep > SUSPENDED:
             self._end_all(HostSuspended)
         self._asleep = asleep
+        if now >= self._wanted_at:
+            self._wanted_at = math.inf
         if self.on_tick is not None:
             self.on_tick(now)
         self._sweep(now)
-        self.wake()
+        self._is_ticking = False
+        if self._timer is None:
+            self._arm()
+        else:  # set by the first run that was started here: a tick that takes long makes that one late
+            self.rest()
 
     def _sweep(self, now: float) -> None:
         last = int(now / TICK)
