@@ -59,7 +59,6 @@ class NotRun(StrEnum):
     NO_ROUTE = "no_route"  # the host itself has no route for this family
     NO_RESOLVER = "no_resolver"  # no name server is configured on the host
     CONFIGURATION = "configuration"  # what the check refers to is not on this host: a CA file, a trust store
-    POLICY = "policy"  # refused by local policy
     SHUTDOWN = "shutdown"  # the agent stopped while the probe ran
     INTERNAL = "internal"  # a bug of ours; logged with its traceback
 
