@@ -29,6 +29,7 @@ SOCKETS = 4  # in turn, per family
 QUERIES = 64  # per socket; so this is also the most that can be pending on one
 AGE = 10.0  # seconds after which a socket takes no new query
 READS = 64  # datagrams, or notices, per callback: a flood must not hold the loop
+_ID_BYTES = 2  # at the start of a query
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
 
 _FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
@@ -229,10 +230,13 @@ class _Socket:
             if late is not None:
                 late.watch.tx = notice.stamp
         elif notice.origin in (stamps.ORIGIN_ICMP, stamps.ORIGIN_ICMP6):
-            # Old routers quote no more than the UDP header: then only a sole query to that server is meant.
-            meant = [each for each in self._pending.values() if each.is_quoted_by(notice)]
-            if meant and (len(meant) == 1 or len(notice.quote) > 2):
-                meant[0].run.throw(path_error(notice))
+            # A quote without the query's id proves no more than the port, which a stranger may find by trying
+            # all (RFC 5927 4.2). The few routers that quote no more turn a refusal into a timeout.
+            if len(notice.quote) < _ID_BYTES:
+                return
+            meant = next((each for each in self._pending.values() if each.is_quoted_by(notice)), None)
+            if meant is not None:
+                meant.run.throw(path_error(notice))
 
 
 class UdpPool:
