@@ -106,7 +106,7 @@ class Agent:
                 self.reload_failures += 1
                 log.error(
                     "configuration not applied, the old one stays",
-                    extra=fields(file=self._config, failures=self.reload_failures, problem=exc),
+                    extra=fields(file=self._config, reloads_refused=self.reload_failures, problem=exc),
                 )
                 continue
             _warn_about_icmp(checks)

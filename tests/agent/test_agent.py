@@ -329,7 +329,7 @@ def test_a_reload_applies_a_good_file_and_keeps_running_under_a_bad_one(tmp_path
                 first = collector.presences[-1].config_hash
                 (tmp_path / "vedette.yaml").write_text("agents: [\n")
                 child.signal(signal.SIGHUP)
-                assert "failures=1" in await child.says("not applied")
+                assert "reloads_refused=1" in await child.says("not applied")
                 count = len(collector.results)
                 await collector.until(lambda: len(collector.results) > count)
                 configuration(tmp_path, target.port, checks=2)
