@@ -121,9 +121,10 @@ def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
         return failure, _noted(said, error)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure.TLS_HANDSHAKE, "the peer closed the connection in the TLS handshake"
-    if error.reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):
+    reason = getattr(error, "reason", None)  # only OpenSSL's own have one
+    if reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):
         return Failure.TLS_HANDSHAKE, "what came is not TLS"
-    said = (error.reason or str(error)).replace("_", " ").lower()
+    said = (reason or str(error)).replace("_", " ").lower()
     return Failure.TLS_HANDSHAKE, said
 
 
