@@ -34,6 +34,7 @@ REPLAY_IN_FLIGHT = 2
 ACK_SECONDS = 10.0  # after PUBACK; doubled for every further attempt,
 ACK_SECONDS_MAX = 60.0  # up to this
 REFUSED_SECONDS = 30.0  # until a batch that the broker refused is tried again
+FIRST_SECONDS = 0.2  # age of the very first group: whoever starts an agent looks for its first results
 URGENT_GAP = 0.05  # seconds between two flushes for changes of state: a mass outage must not undo batching
 REPLAY_RATE = 500.0  # results a second, at first
 REPLAY_RATE_MAX = 3000.0
@@ -123,7 +124,7 @@ class Outbox:
             self._pack()
         if not self._open:
             self._open_since = now
-            self._flush_at = now + limits.BATCH_SECONDS
+            self._flush_at = now + (limits.BATCH_SECONDS if self.next_seq else FIRST_SECONDS)
         self._open.append(result)
         self._open_bytes += size
         self.next_seq += 1

@@ -40,12 +40,22 @@ def taken(outbox: Outbox, now: float) -> list[Parcel]:
 def test_a_group_leaves_after_a_second() -> None:
     outbox = box()
     outbox.add(result(), 0.0)
-    assert outbox.take(0.99) is None
-    assert outbox.next_due(0.99) == 1.0
-    parcel = outbox.take(1.0)
+    assert outbox.take(0.5) is not None
+    outbox.add(result(), 1.0)
+    assert outbox.take(1.99) is None
+    assert outbox.next_due(1.99) == 2.0
+    parcel = outbox.take(2.0)
     assert parcel is not None
-    assert unpack(parcel).first_seq == 0
-    assert outbox.expiry(parcel, 1.0) == 59
+    assert unpack(parcel).first_seq == 1
+    assert outbox.expiry(parcel, 2.0) == 59
+
+
+def test_the_very_first_group_leaves_sooner() -> None:
+    outbox = box()
+    outbox.add(result(), 0.0)
+    assert outbox.take(0.19) is None
+    assert outbox.next_due(0.19) == 0.2
+    assert outbox.take(0.2) is not None
 
 
 def test_a_group_leaves_at_a_hundred_results() -> None:
@@ -88,9 +98,11 @@ def test_a_change_of_the_reason_is_a_change_and_not_run_is_none() -> None:
 
 def test_a_start_does_not_flush_for_every_check() -> None:
     outbox = box()
+    sent = []
     for n in range(50):
         outbox.add(result(f"check-{n}", "fail", "tcp.refused"), n / 100)
-        assert outbox.take(n / 100) is None
+        sent += taken(outbox, n / 100)
+    assert len(sent) == 1  # the first group, after 0.2 s
 
 
 def test_a_mass_outage_is_still_batched() -> None:
