@@ -76,7 +76,7 @@ class TlsFacts(_Message, frozen=True, kw_only=True, omit_defaults=True):
     fingerprint_sha256: Text | None = None
     not_before_us: TimeUs | None = None
     not_after_us: TimeUs | None = None  # of the leaf
-    earliest_not_after_us: TimeUs | None = None  # over all presented certificates
+    earliest_not_after_us: TimeUs | None = None  # over the presented certificates, the first dozen at least
 
 
 class IcmpFacts(_Message, frozen=True, kw_only=True, omit_defaults=True):
