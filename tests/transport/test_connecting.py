@@ -272,6 +272,24 @@ def test_a_greeting_that_hangs_does_not_hide_the_loss() -> None:
     run(test)
 
 
+def test_a_refused_greeting_says_where_to_look(caplog: pytest.LogCaptureFixture) -> None:
+    """As with the certificate of another host: the connection stands, and our own topic is not ours."""
+
+    async def test() -> None:
+        with Mosquitto(acl="topic write another\n") as broker:
+
+            async def greet() -> None:
+                await ours.publish("own", b"x")
+
+            ours = link(broker.url, on_connect=greet)
+            async with ours.running():
+                await until(lambda: "greeting refused" in caplog.text)
+
+    run(test)
+    (record,) = [each for each in caplog.records if each.message == "greeting refused"]
+    assert "does the certificate (or user name) say par-01" in str(vars(record))
+
+
 def test_a_refused_subscription_is_said_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """The rest of the link works: results still leave, and the log says why nothing comes back."""
 

@@ -23,6 +23,7 @@ OPEN_TIMEOUT = 10.0  # seconds for socket and handshake, and again for CONNACK a
 BACKOFF = 1.0  # seconds; also the shortest time between two attempts
 BACKOFF_FIRST = 4.0  # the longest first wait: it spreads a fleet that lost its broker at one moment
 BACKOFF_CAP = 60.0
+_NOT_AUTHORIZED = 0x87
 STABLE = 3.0  # a connection that lived this long starts the backoff afresh
 
 
@@ -194,7 +195,11 @@ class Link:
         try:
             await on_connect()
         except PublishRefused as exc:
-            log.error("greeting refused", extra=fields(client=self.client_id, reason=exc))
+            # Accepted, and yet refused its own topic: mostly the certificate of another host, which the
+            # broker takes for that one.
+            where = f"does the certificate (or user name) say {self.client_id}, and the broker's ACL too?"
+            hint = {"hint": where} if exc.code == _NOT_AUTHORIZED else {}
+            log.error("greeting refused", extra=fields(client=self.client_id, reason=exc, **hint))
         except NotConnected:
             pass  # said by the link itself
 
