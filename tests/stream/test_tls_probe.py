@@ -156,6 +156,7 @@ def test_a_missing_or_broken_ca_file_is_our_own_fault(tmp_path: Path) -> None:
         )
     assert [(result.outcome, result.reason) for result in results] == [("not_run", "configuration")] * 2
     assert "missing.pem: No such file" in (results[0].detail or "")
+    assert results[1].detail == f"ca_file {broken}: no certificate in PEM form in it"
 
 
 ALERT = bytes.fromhex("15030300020228")  # fatal, handshake_failure

@@ -180,8 +180,10 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
     elif options.ca_file is not None:
         try:
             made.load_verify_locations(options.ca_file)
-        except OSError as exc:  # SSLError included: not PEM, or no certificate in it
-            said = f"ca_file {options.ca_file}: {exc.strerror or exc}"
+        except OSError as exc:
+            # OpenSSL's own words name a line of its caller in C.
+            fault = "no certificate in PEM form in it" if isinstance(exc, ssl.SSLError) else exc.strerror
+            said = f"ca_file {options.ca_file}: {fault}"
             raise ProbeSpoiled(NotRun.CONFIGURATION, said) from exc
     else:
         made.load_default_certs()
