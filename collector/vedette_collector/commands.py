@@ -31,7 +31,9 @@ def _parser() -> argparse.ArgumentParser:
         help="run the collector",
         description=_ABOUT,
         epilog="It connects three times, as collector-live, collector-replay and collector-control: "
-        "with --username '{identity}' --password-file 'secrets/{identity}' each has its own password.",
+        "with --username '{identity}' --password-file 'secrets/{identity}' each has its own password, with "
+        "--cert 'pki/{identity}.pem' --key 'pki/{identity}.key' its own certificate. Where the broker takes the "
+        "client id from the certificate, three with one certificate throw each other out.",
     )
     run.add_argument(
         "--config", required=True, type=Path, metavar="FILE", help="the checks and agents (YAML)"
