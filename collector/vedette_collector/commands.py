@@ -32,8 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         description=_ABOUT,
         epilog="It connects three times, as collector-live, collector-replay and collector-control: "
         "with --username '{identity}' --password-file 'secrets/{identity}' each has its own password, with "
-        "--cert 'pki/{identity}.pem' --key 'pki/{identity}.key' its own certificate. Where the broker takes the "
-        "client id from the certificate, three with one certificate throw each other out.",
+        "--cert 'pki/{identity}.pem' --key 'pki/{identity}.key' its own certificate. Where the broker takes "
+        "the client id from the certificate, three with one certificate throw each other out.",
     )
     run.add_argument(
         "--config", required=True, type=Path, metavar="FILE", help="the checks and agents (YAML)"
