@@ -20,7 +20,7 @@ log = logging.getLogger("vedette.runner")
 MAX_RUNNING = 2000  # probes in flight; a slot beyond that is skipped and counted
 # A few probes that leave in one go cost half of what they cost one by one, and more of them only crowd the
 # loop: they wait for each other, but not long.
-TOGETHER = 8
+TOGETHER = 12
 MAX_WAIT = 0.06  # seconds
 MAX_SILENCE = 1.0  # seconds without a tick
 

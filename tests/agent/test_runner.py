@@ -54,7 +54,7 @@ def _gaps(times: Sequence[float]) -> list[float]:
 
 
 def test_probes_leave_together_and_no_slot_is_lost() -> None:
-    """200 probes a second: eight at a time on average, so every 40 ms, for 4 s."""
+    """200 probes a second: twelve at a time on average, so every 60 ms, for 4 s."""
     checks = [at_once(f"c{number}", 2.0) for number in range(400)]
     seen = virtual_time.run(_run(checks, 4.0))
     departures = sorted({at for at, _ in seen.results})
