@@ -14,6 +14,7 @@ from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.expect import judge, wants_body
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, following, opening
 from vedette_agent.http.response import Response
+from vedette_agent.http.secrets import sent
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -32,6 +33,15 @@ _DATE_LENGTH: Final = 29
 
 async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
     """The last response of the redirect chain is as expected, and no certificate on the way ends too soon."""
+    try:
+        await _probe(check, io, record)
+    except ProbeFailed as exc:
+        # Whatever the peer says may repeat what we sent: its header lines, and where it wants us to go.
+        exc.detail = sent(check.headers, check.body).hide(exc.detail)
+        raise
+
+
+async def _probe(check: HttpCheck, io: "Io", record: Record) -> None:
     try:
         hop, request = opening(check.url, check.method, check.headers, check.body)
     except BadTarget as exc:
@@ -126,7 +136,8 @@ def _is_redirect(check: HttpCheck, response: Response) -> bool:
 def _next(check: HttpCheck, hop: Hop, response: Response, redirects: int) -> Hop:
     location = response.headers["location"]
     if redirects >= check.max_redirects:
-        said = f"more than {check.max_redirects} redirects; the next would lead to {location[:100]!r}"
+        shown = sent(check.headers, check.body).hide(location, end=100)
+        said = f"more than {check.max_redirects} redirects; the next would lead to {shown!r}"
         raise ProbeFailed(Failure.HTTP_REDIRECTS, said)
     try:
         return following(hop, response.status, location)
