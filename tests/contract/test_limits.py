@@ -92,8 +92,15 @@ PAYLOADS = {
     "COMPRESS_ABOVE_BYTES",
     "PARTS",
 }
-# When a sender flushes, and how often it speaks: habits, which no reader enforces.
-HABITS = {"BATCH_RESULTS", "BATCH_BYTES", "BATCH_SECONDS", "LIVE_EXPIRY_SECONDS", "HEARTBEAT_SECONDS"}
+# When a sender flushes, how often it speaks, what the broker lets through: no reader of a payload sees it.
+HABITS = {
+    "MAX_PACKET_BYTES",
+    "BATCH_RESULTS",
+    "BATCH_BYTES",
+    "BATCH_SECONDS",
+    "LIVE_EXPIRY_SECONDS",
+    "HEARTBEAT_SECONDS",
+}
 
 
 @pytest.mark.parametrize("name", COUNTED)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from servers.blunt_mqtt import NOT_AUTHORIZED, BluntClient, Closed, Message
+from servers.blunt_mqtt import NOT_AUTHORIZED, PACKET_TOO_LARGE, BluntClient, Closed, Message
 from servers.shipped_broker import Broker, Pki, make_certs, make_pki, shipped_broker
 from vedette.wire import topics
-from vedette.wire.limits import MAX_PAYLOAD_BYTES
+from vedette.wire.limits import MAX_PACKET_BYTES, MAX_PAYLOAD_BYTES
 from vedette.wire.topics import Kind
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
@@ -125,12 +125,14 @@ def test_a_certificate_of_another_authority_is_refused(broker: Broker, tmp_path:
 
 
 def test_a_payload_above_the_contracts_bound_ends_the_connection(broker: Broker) -> None:
-    """A full 256 KiB batch passes; 17 KiB more do not."""
+    """A full 256 KiB batch passes; one byte more does not, nor what no collector would take."""
     live = topics.topic("lon-02", Kind.LIVE)
     with connect(broker, "lon-02") as agent:
         assert agent.publish(live, bytes(MAX_PAYLOAD_BYTES)) != NOT_AUTHORIZED
         with pytest.raises(Closed):
-            agent.publish(live, bytes(MAX_PAYLOAD_BYTES + 17 * 1024))
+            agent.publish(live, bytes(MAX_PACKET_BYTES))
+    with connect(broker, "lon-02") as agent:
+        assert agent.publish(live, bytes(MAX_PAYLOAD_BYTES + 1)) == PACKET_TOO_LARGE
 
 
 def test_presence_survives_a_restart_of_the_broker(tmp_path: Path, pki: Pki) -> None:

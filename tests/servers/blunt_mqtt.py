@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 CONNACK, PUBLISH, PUBACK, SUBACK = 2, 3, 4, 9
 NOT_AUTHORIZED = 0x87
+PACKET_TOO_LARGE = 0x95
 
 
 class Closed(Exception):

@@ -53,7 +53,7 @@ def configuration(directory: Path, broker: Broker) -> str:
         ("/etc/mosquitto/vedette/acl", str(FILES / "acl")),
         ("/etc/mosquitto/vedette/", f"{broker.pki.directory}/"),
         ("/var/lib/mosquitto/", f"{directory}/"),
-        ("listener 8883 0.0.0.0", f"listener {broker.agents_port} 127.0.0.1"),
+        ("listener 8883\n", f"listener {broker.agents_port} 127.0.0.1\n"),
         ("listener 8884 127.0.0.1", f"listener {broker.collectors_port} 127.0.0.1"),
     ):
         text, count = re.subn(re.escape(shipped), here, text)

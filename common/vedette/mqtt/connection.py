@@ -36,7 +36,6 @@ from vedette.mqtt.messages import Inbound, Subscription, Will
 from vedette.mqtt.packet import Unreadable, read_publish
 from vedette.wire import limits
 
-MAX_PACKET_BYTES = limits.MAX_PAYLOAD_BYTES + 4096  # the payload, and room for topic and properties
 MAX_IN_FLIGHT = 100  # our own bound on publishes without PUBACK; the broker's may be smaller
 MAX_CONTROL_BYTES = 1024  # of a packet that is no PUBLISH: reason codes, perhaps with a sentence
 _PACKETS_A_TURN = 64  # read before the loop may do something else,
@@ -81,7 +80,7 @@ class Connection(aiomqtt.Client):
     ) -> None:
         connect = _properties(PacketTypes.CONNECT)
         connect.ReceiveMaximum = receive_maximum
-        connect.MaximumPacketSize = MAX_PACKET_BYTES
+        connect.MaximumPacketSize = limits.MAX_PACKET_BYTES
         super().__init__(
             host,
             port,
@@ -347,7 +346,7 @@ class Connection(aiomqtt.Client):
                 self._client.loop_read()
                 if self.lost.done() or self._client.socket() is None:
                     return
-                if self._client._in_packet["remaining_length"] > MAX_PACKET_BYTES:
+                if self._client._in_packet["remaining_length"] > limits.MAX_PACKET_BYTES:
                     self._end("the broker sent a packet larger than we announced")
                     return
                 if not self._wire.pending():

@@ -25,7 +25,6 @@ Kind = Literal["mosquitto", "iotcore"]
 
 # Debian installs Mosquitto where only root's PATH looks.
 _SYSTEM_DIRECTORIES: Final = ("/usr/sbin", "/usr/local/sbin")
-_PACKET_BYTES: Final = 2 * limits.MAX_PAYLOAD_BYTES  # with topic and properties to spare
 _IN_FLIGHT: Final = 200
 _QUEUED_BYTES: Final = 64 * 1024 * 1024  # for a subscriber that does not read
 _CONNECTIONS: Final = 1000
@@ -90,7 +89,7 @@ log_type error
 log_type warning
 log_type notice
 connection_messages false
-max_packet_size {_PACKET_BYTES}
+max_packet_size {limits.MAX_PACKET_BYTES}
 max_inflight_messages {_IN_FLIGHT}
 max_queued_messages 0
 max_queued_bytes {_QUEUED_BYTES}
@@ -127,7 +126,7 @@ next_connection_delay_ms = 1
 
 [v5.1.connections]
 connection_timeout_ms = 10000
-max_payload_size = {_PACKET_BYTES}
+max_payload_size = {limits.MAX_PACKET_BYTES}
 max_inflight_count = {_IN_FLIGHT}
 dynamic_filters = false
 

@@ -3,6 +3,7 @@
 VERSION = 1
 
 MAX_PAYLOAD_BYTES = 256 * 1024  # as published, compressed or not
+MAX_PACKET_BYTES = MAX_PAYLOAD_BYTES + 4096  # the payload, and room for topic and properties
 MAX_DECODED_BYTES = 1024 * 1024  # after decompression
 MAX_WINDOW_BYTES = 1024 * 1024  # zstd window a decoder may be asked to allocate
 MAX_BATCH_RESULTS = 1000
