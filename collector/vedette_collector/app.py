@@ -46,8 +46,8 @@ class Collector:
         ingest = Ingest(self.board, self._dedupe, acks)
         self._courier = Courier(options.broker, ingest, acks, self.board, self.condition)
         self._hub = Hub(self.board, self.condition)
-        self._reloading = asyncio.Lock()
-        self._hangup = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
+        self._reload_waiting: asyncio.Future[ConfigError | None] | None = None
         self.listening: asyncio.Future[Listen] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -69,7 +69,7 @@ class Collector:
                 tasks = [
                     group.create_task(self._courier.run(), name="courier"),
                     group.create_task(self._hub.run(), name="events"),
-                    group.create_task(self._hangups(), name="hangups"),
+                    group.create_task(self._reloads(), name="reloads"),
                     group.create_task(_watchdog(), name="watchdog"),
                 ]
                 notify("READY=1")
@@ -82,36 +82,57 @@ class Collector:
 
     def hang_up(self) -> None:
         """Ask for a reload from a signal handler."""
-        self._hangup.set()
+        self._reload_wanted.set()
 
     async def reload(self) -> None:
-        """Read the configuration again. Raises ConfigError, and then the one before still runs."""
-        async with self._reloading:
-            try:
-                # In a thread: a large file takes longer than a scrape should wait.
-                assignment = await asyncio.to_thread(read.load, self._options.config)
-            except ConfigError as exc:
-                self.condition.reload_error = str(exc)
-                self.board.version += 1
-                log.error("configuration not reloaded, the one before still runs", extra=fields(reason=exc))
-                raise
-            self.board.configure(assignment)
-            self._dedupe.retain(set(self.board.agents))
-            self.condition.reload_error = None
-            self.condition.reloaded_at = time.time()
-            log.info(
-                "configuration reloaded",
-                extra=fields(checks=len(self.board.checks), agents=len(self.board.agents)),
-            )
+        """Read the configuration again. Raises ConfigError, and then the one before still runs.
 
-    async def _hangups(self) -> None:
-        while True:
-            await self._hangup.wait()
-            self._hangup.clear()
-            try:
-                await self.reload()
-            except ConfigError:
-                pass  # logged, and a metric says it
+        All who ask before it begins share one reading, which therefore sees what any of them had written.
+        """
+        if self._reload_waiting is None:
+            self._reload_waiting = asyncio.get_running_loop().create_future()
+            self._reload_wanted.set()
+        error = await asyncio.shield(self._reload_waiting)
+        if error is not None:
+            raise error
+
+    async def _reloads(self) -> None:
+        """One after another, and never more than half of the time: anybody may ask, in a loop."""
+        loop = asyncio.get_running_loop()
+        waiting = None
+        try:
+            while True:
+                await self._reload_wanted.wait()
+                self._reload_wanted.clear()
+                waiting, self._reload_waiting = self._reload_waiting, None
+                began = loop.time()
+                error = await self._reload()
+                if waiting is not None:
+                    waiting.set_result(error)
+                await asyncio.sleep(loop.time() - began)
+        finally:
+            for each in (waiting, self._reload_waiting):
+                if each is not None:
+                    each.cancel()
+
+    async def _reload(self) -> ConfigError | None:
+        try:
+            # In a thread: a large file takes longer than a scrape should wait.
+            assignment = await asyncio.to_thread(read.load, self._options.config)
+        except ConfigError as exc:
+            self.condition.reload_error = str(exc)
+            self.board.version += 1
+            log.error("configuration not reloaded, the one before still runs", extra=fields(reason=exc))
+            return exc
+        self.board.configure(assignment)
+        self._dedupe.retain(set(self.board.agents))
+        self.condition.reload_error = None
+        self.condition.reloaded_at = time.time()
+        log.info(
+            "configuration reloaded",
+            extra=fields(checks=len(self.board.checks), agents=len(self.board.agents)),
+        )
+        return None
 
 
 async def _watchdog() -> None:

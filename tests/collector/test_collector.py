@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,8 @@ from collector.running_helpers import CONFIG, Running, collecting, speaking, unt
 from collector.test_exposition import value
 from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.rude_broker import rude_broker
+from vedette.checks import read
+from vedette.checks.model import Assignment
 from vedette.wire import codec, limits
 from vedette.wire.topics import Kind, topic
 from vedette_collector.web.server import SHUTDOWN_SECONDS
@@ -220,6 +223,49 @@ def test_a_reload_applies_a_good_file_and_survives_a_bad_one(config: Path) -> No
                 assert running.collector.condition.reload_error is None
 
     asyncio.run(story())
+
+
+def test_reloads_that_are_asked_for_at_once_are_one(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of fifty that come while the file is read, the first finds that reading begun; 49 share the next."""
+    readings = 0
+    load = read.load
+
+    def counted(path: Path) -> Assignment:
+        nonlocal readings
+        readings += 1
+        return load(path)
+
+    async def story() -> None:
+        async with collecting("mqtt://127.0.0.1:9", config) as running:
+            monkeypatch.setattr(read, "load", counted)
+            answers = await asyncio.gather(*(running.post("/-/reload") for _ in range(50)))
+            assert answers == [(200, "reloaded\n")] * 50
+            assert readings <= 5
+            config.write_text("checks: 1")
+            answers = await asyncio.gather(*(running.post("/-/reload") for _ in range(50)))
+            assert {status for status, _ in answers} == {400}
+            assert readings <= 10
+
+    asyncio.run(story())
+
+
+def test_reloads_take_half_of_the_time_at_most(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten in a row that read for 20 ms each take ten times 40 ms, but for the pause after the last."""
+    load = read.load
+
+    def slow(path: Path) -> Assignment:
+        threading.Event().wait(0.02)
+        return load(path)
+
+    async def story() -> float:
+        async with collecting("mqtt://127.0.0.1:9", config) as running:
+            monkeypatch.setattr(read, "load", slow)
+            began = asyncio.get_running_loop().time()
+            for _ in range(10):
+                await running.post("/-/reload")
+            return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(story()) >= 0.38
 
 
 def test_a_browser_on_another_site_cannot_reload(config: Path) -> None:
