@@ -299,7 +299,7 @@ def test_a_reader_of_metrics_that_leaves_is_no_error(caplog: pytest.LogCaptureFi
         async with site(full()) as it:
             for _ in range(20):
                 _, writer = await asyncio.open_connection("127.0.0.1", int(it.base.rpartition(":")[2]))
-                writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 await writer.drain()
                 writer.transport.abort()
             async with it.http.get(f"{it.base}/-/healthy") as answer:

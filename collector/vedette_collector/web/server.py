@@ -21,6 +21,7 @@ from vedette_collector.web import api
 from vedette_collector.web.caching import tagged
 from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
+from vedette_collector.web.hosts import guards
 from vedette_collector.web.pages import Pages
 from vedette_collector.web.scrape import metrics
 
@@ -167,7 +168,7 @@ async def serving(app: web.Application, where: Listen) -> AsyncIterator[Listen]:
         app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS, logger=_requests
     )
     door = Door(lambda: _protocol(runner), MAX_CONNECTIONS, ASK_SECONDS)
-    app.middlewares.append(door.middleware)
+    app.middlewares.extend((door.middleware, *guards(where.host)))
     await runner.setup()
     try:
         try:
