@@ -60,3 +60,10 @@ def test_options_become_a_broker() -> None:
     add_broker_options(parser)
     broker = broker_from(parser.parse_args(["--broker", "mqtts://h:1", "--username", "u", "--ca", "ca.pem"]))
     assert (broker.host, broker.port, broker.username, broker.ca_file) == ("h", 1, "u", "ca.pem")
+
+
+def test_no_finite_field_group_of_the_brokers_choice_is_taken() -> None:
+    """OpenSSL would compute with up to 10,000 bits: a second and more in which no probe moves."""
+    context = Broker.parse("mqtts://broker.example").tls_context()
+    assert context is not None
+    assert {cipher["kea"] for cipher in context.get_ciphers()} == {"kx-any", "kx-ecdhe"}
