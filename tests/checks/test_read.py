@@ -239,6 +239,16 @@ class TestFile:
     def test_directory(self, tmp_path: Path) -> None:
         assert self.problem(tmp_path) == f"{tmp_path}: is a directory; name the file in it"
 
+    def test_pipe(self, tmp_path: Path) -> None:
+        """One that nobody writes to does not hold us up."""
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+        assert self.problem(path) == f"{path}: is a pipe or a device; save the configuration to a file"
+
+    def test_device(self) -> None:
+        said = "/dev/zero: is a pipe or a device; save the configuration to a file"
+        assert self.problem(Path("/dev/zero")) == said
+
     def test_path_through_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         path = tmp_path / "file" / "a.yaml"
@@ -266,9 +276,13 @@ class TestCaps:
         with pytest.raises(BadConfig, match="more than 4 MiB"):
             read.loads(filled + b" ", "x")
 
-    def test_endless_file_is_left_after_the_cap(self) -> None:
+    def test_vast_file_is_left_after_the_cap(self, tmp_path: Path) -> None:
+        """Of a TiB of holes no more than the cap is read."""
+        path = tmp_path / "vast.yaml"
+        path.touch()
+        os.truncate(path, 1 << 40)
         with pytest.raises(BadConfig, match="more than 4 MiB"):
-            read.load(Path("/dev/zero"))
+            read.load(path)
 
     def test_depth(self) -> None:
         deepest = "[" * nodes.MAX_DEPTH + "]" * nodes.MAX_DEPTH

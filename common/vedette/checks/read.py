@@ -1,6 +1,8 @@
 """The configuration file to an assignment, or to everything that is wrong with it at once."""
 
 import hashlib
+import os
+import stat
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +45,10 @@ def loads(raw: bytes, name: str) -> Assignment:
 def _bytes(path: Path) -> bytes:
     name = str(path)
     try:
-        with path.open("rb") as file:
+        # A pipe that nobody writes to would hold up the start, or a reload, for ever.
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BadConfig(name, [_whole("is a pipe or a device; save the configuration to a file")])
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as exc:
         raise BadConfig(name, [_whole("no such file; check the path")]) from exc
@@ -53,6 +58,10 @@ def _bytes(path: Path) -> bytes:
         raise BadConfig(name, [_whole("may not be read by this user; change its mode or owner")]) from exc
     except OSError as exc:
         raise BadConfig(name, [_whole(f"cannot be read ({exc.strerror}); check the path")]) from exc
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _text(raw: bytes, name: str) -> str:
