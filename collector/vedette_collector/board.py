@@ -46,8 +46,10 @@ class AgentState:
         if (allowed, burst) != (self.live.rate, self.live.burst):
             self.live = Bucket(allowed, burst)
 
-    def hear(self, now: Moment) -> None:
-        self.heard = now.mono
+    def hear(self, now: Moment, *, late: bool = False) -> None:
+        # What is sent again comes by another connection: it may be read after the goodbye that followed it.
+        if not late or self.heard is not None:
+            self.heard = now.mono
         self.seen_at = now.wall
 
     def is_connected(self, mono: float) -> bool:

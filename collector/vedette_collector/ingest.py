@@ -103,7 +103,7 @@ class Ingest:
         batch = salvage.read(raw)
         bucket.charge(max(len(batch.results) - _tokens(raw), 0.0))
         _same(batch.agent, agent)
-        agent.hear(now)
+        agent.hear(now, late=late)
         fresh = self._dedupe.take(agent.name, batch.epoch, batch.first_seq, len(batch.results), batch.acked)
         self._reject(Rejection.DUPLICATE, fresh.duplicates)
         self._reject(Rejection.TOO_MANY_GAPS, fresh.unsettled)

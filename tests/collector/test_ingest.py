@@ -247,6 +247,19 @@ def test_only_the_will_of_the_current_process_counts() -> None:
     assert agent.is_connected(NOW.mono)
 
 
+def test_results_sent_again_are_no_sign_of_life_after_a_goodbye() -> None:
+    """They come by another connection, and may be read seconds later."""
+    core = Core()
+    core.send(presence())
+    agent = core.board.agents["par-01"]
+    core.send(batch(ok()), kind=Kind.REPLAY, now=Moment(NOW.wall + 30, NOW.mono + 30))
+    assert agent.is_connected(NOW.mono + 60)
+    core.send(presence(state="gone", reason="stopped"))
+    core.send(batch(ok(), first=1), kind=Kind.REPLAY)
+    assert agent.applied == 2
+    assert not agent.is_connected(NOW.mono)
+
+
 def test_a_silent_agent_is_not_connected_after_35_seconds() -> None:
     core = Core()
     core.send(heartbeat())
