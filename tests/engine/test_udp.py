@@ -231,3 +231,47 @@ def test_a_forged_answer_needs_more_than_the_port_and_the_question() -> None:
     assert isinstance(probed.error, DeadlineExceeded)
     assert probed.record.dns is not None
     assert probed.record.dns.spoof_suspected == 100
+
+
+def test_the_late_answer_to_a_query_that_was_given_up_is_no_forgery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes while its socket waits for another answer of the same server. A forgery of it still counts."""
+    monkeypatch.setattr(udp, "SOCKETS", 1)
+    asked: list[server.Asked] = []
+
+    def slow(one: server.Asked) -> None:
+        asked.append(one)
+        if len(asked) == 2:
+            first = dns.message.from_wire(asked[0].response("@ 60 A 192.0.2.1")).to_wire()
+            asked[0].reply(first[:12] + first[12:].swapcase())  # a guess of the letter case
+            server.healthy(asked[0])
+            server.healthy(asked[1])
+
+    async def main() -> tuple[Probed, Probed]:
+        async with dns_server(slow) as at, bench() as on:
+            given_up = await on.run(probe_dns, check_of(at.endpoint), 0.1)
+            return given_up, await on.run(probe_dns, check_of(at.endpoint))
+
+    given_up, probed = asyncio.run(main())
+    assert isinstance(given_up.error, DeadlineExceeded)
+    assert asked[0].client == asked[1].client
+    assert probed.failure is None
+    assert probed.record.dns is not None
+    assert probed.record.dns.spoof_suspected == 1
+
+
+def test_an_id_that_was_given_up_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four queries without an answer and four with one, of eight possible ids: eight differ."""
+    monkeypatch.setattr(udp, "SOCKETS", 1)
+    query = FewIds("a.example", "A")
+
+    async def probe_few(endpoint: Endpoint, io: Io, record: Record) -> None:
+        await io.ask(endpoint, query, record)
+
+    async def main() -> set[int]:
+        async with dns_server(server.silent) as at, bench() as on:
+            await asyncio.gather(*(on.run(probe_few, at.endpoint, 0.1) for _ in range(4)))
+            at.behaviour = server.late(0.05)
+            await asyncio.gather(*(on.run(probe_few, at.endpoint, 1.0) for _ in range(4)))
+            return {asked.message.id for asked in at.asked}
+
+    assert len(asyncio.run(main())) == 8

@@ -113,6 +113,10 @@ class Exchange:
         end = self._query.end
         return address == self._address or wire[12:end].lower() == self.sent[12:end].lower()
 
+    @property
+    def question(self) -> tuple[Address, bytes, int]:
+        return self._address, self.sent, self._query.end
+
     def is_quoted_by(self, notice: stamps.Notice) -> bool:
         return notice.address[:2] == self._address[:2] and self.sent.startswith(
             notice.quote[: len(self.sent)]
@@ -122,13 +126,15 @@ class Exchange:
 class _Socket:
     """One local port, until its last pending query ends."""
 
-    __slots__ = ("_born", "_late", "_pending", "_sent", "loop", "sock")
+    __slots__ = ("_born", "_given_up", "_late", "_pending", "_sent", "loop", "sock")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
         self.loop = loop
         self._born = loop.time()
         self._pending: dict[bytes, Exchange] = {}
         self._late: dict[int, Exchange] = {}  # by the number of the datagram: whose transmit stamp is missing
+        # By id: where it went, its bytes and the end of its question. A socket has few queries in all.
+        self._given_up: dict[bytes, tuple[Address, bytes, int]] = {}
         self._sent = 0
         self.sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -147,7 +153,7 @@ class _Socket:
     def send(self, exchange: Exchange, address: Address, query: Query) -> None:
         pending = self._pending
         wire = query.draw()
-        while wire[:2] in pending:
+        while wire[:2] in pending or wire[:2] in self._given_up:
             wire = query.draw()
         exchange.sent = wire
         exchange.watch = stamps.Stopwatch()
@@ -173,7 +179,9 @@ class _Socket:
             self.loop.call_soon(self._take_notice, notice)
 
     def forget(self, exchange: Exchange) -> None:
-        self._pending.pop(exchange.sent[:2], None)
+        was_sent = self._pending.pop(exchange.sent[:2], None)
+        if was_sent is not None and not exchange.wire:
+            self._given_up[exchange.sent[:2]] = exchange.question
         if self._late:
             self._late = {key: late for key, late in self._late.items() if late is not exchange}
 
@@ -211,11 +219,18 @@ class _Socket:
         """Count a datagram that is no answer against the query that it pretends to answer, if any."""
         exchange = self._pending.get(wire[:2])
         if exchange is None:
+            if self._is_late_answer(wire, address):
+                return
             imitated = (each for each in self._pending.values() if each.is_imitated_by(wire, address))
             exchange = next(imitated, None)
         if exchange is not None:
             exchange.strangers += 1
             exchange.complaint = exchange.complaint_about(wire, address)
+
+    def _is_late_answer(self, wire: bytes, address: Address) -> bool:
+        """Whether *wire* answers a query that was given up: its server is slow, and nobody forges."""
+        where, sent, end = self._given_up.get(wire[:2], (None, b"", 0))
+        return address == where and is_answer(wire, sent, end)
 
     def _take_notices(self) -> None:
         for _ in range(READS):
