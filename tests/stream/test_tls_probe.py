@@ -228,6 +228,16 @@ def test_no_finite_field_group_of_the_servers_choice_is_taken() -> None:
     assert {cipher["kea"] for cipher in offered} == {"kx-any", "kx-ecdhe"}
 
 
+def test_two_hundred_ca_files_do_not_displace_each_other(ca: trustme.CA, tmp_path: Path) -> None:
+    """Each would otherwise be read at every probe: half a millisecond, of a trust store tens of them."""
+    options = [TlsOptions(ca_file=str(tmp_path / f"{number}.pem")) for number in range(200)]
+    for each in options:
+        assert each.ca_file is not None
+        ca.cert_pem.write_to_path(each.ca_file)
+    first = [engine_tls.context(each) for each in options]
+    assert all(engine_tls.context(each) is made for each, made in zip(options, first, strict=True))
+
+
 def test_memory_of_chains_is_bounded(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "REMEMBERED", 2)
     monkeypatch.setattr(certificates, "_memory", {})

@@ -19,7 +19,8 @@ from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import IN_ORDER, Stream
 
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
-MAX_CONTEXTS: Final = 64
+# One per CA file of the checks; were there fewer than files, each probe would build its own anew.
+MAX_CONTEXTS: Final = 1024
 READ_BYTES: Final = 16 * 1024 + 256  # one full record
 
 _contexts: dict[tuple[bool, str | None], tuple[int, ssl.SSLContext]] = {}
