@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final
 
 from vedette.checks.model import TlsOptions
+from vedette.ciphers import offer_no_finite_field
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import TlsFacts
 from vedette_agent.engine.certificates import Chain, presented
@@ -172,9 +173,7 @@ def context(options: TlsOptions) -> ssl.SSLContext:
 def _context(options: TlsOptions) -> ssl.SSLContext:
     # No ALPN: HTTP/1.1 is what a server speaks without, and one context serves every kind of check.
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The server chooses the group of a finite-field exchange: one of 10,000 bits holds the loop for a second.
-    # Browsers offer none either.
-    made.set_ciphers(":".join(each["name"] for each in made.get_ciphers() if each["kea"] != "kx-dhe"))
+    offer_no_finite_field(made)
     if not options.verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from vedette.ciphers import offer_no_finite_field
 from vedette.errors import ConfigError
 
 IDENTITY = "{identity}"  # stands for the identity in a user name and in file names
@@ -94,8 +95,7 @@ class Broker(Struct, frozen=True, kw_only=True):
         except (OSError, ssl.SSLError) as exc:
             raise ConfigError(f"{self.ca_file}: cannot read the CA certificates: {_why(exc)}") from exc
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        # The peer chooses the group of a finite-field exchange: one of 10,000 bits holds the loop for long.
-        context.set_ciphers(":".join(one["name"] for one in context.get_ciphers() if one["kea"] != "kx-dhe"))
+        offer_no_finite_field(context)
         if self.cert_file is not None and self.key_file is not None:
             for name in (self.cert_file, self.key_file):
                 try:
