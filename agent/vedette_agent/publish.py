@@ -76,8 +76,7 @@ class Publisher:
             self._wake.set()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.link.run(), name="link")
+        async with self.link.running(), asyncio.TaskGroup() as group:
             group.create_task(self._pump(group), name="pump")
             group.create_task(self._beat(), name="heartbeat")
             group.create_task(self._listen(), name="acks")

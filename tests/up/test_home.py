@@ -24,7 +24,7 @@ def _own_runtime_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def pointer(port: int, data: Path, *, is_temporary: bool = False) -> Pointer:
-    return Pointer(port=port, pid=1, data=str(data), is_temporary=is_temporary, has_world=True)
+    return Pointer(port=port, data=str(data), is_temporary=is_temporary, has_world=True)
 
 
 def test_two_at_once_are_both_found_and_leave_nothing(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ from pathlib import Path
 from vedette.up import home
 with home.data_directory(None) as data:
     (data / "file").write_text("x")
-    with home.announced(home.Pointer(port=9960, pid=1, data=str(data), is_temporary=True, has_world=True)):
+    with home.announced(home.Pointer(port=9960, data=str(data), is_temporary=True, has_world=True)):
         print(data, flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
 """

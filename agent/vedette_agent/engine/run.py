@@ -67,10 +67,6 @@ class Run:
         self.deadline = started + timeout
 
     @property
-    def is_over(self) -> bool:
-        return self._coro is None
-
-    @property
     def stalled(self) -> float:
         """Seconds of our own stalls that overlap this run."""
         return self._engine.stalled_at(self._engine.now()) - self._stalled_at_start

@@ -27,7 +27,6 @@ _LOCK_PAUSE_SECONDS = 0.02
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     port: int
-    pid: int
     data: str
     is_temporary: bool  # the data directory is removed at the end
     has_world: bool

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -89,7 +88,6 @@ async def _session(options: Options, say: Callable[[str], None]) -> None:
         await _start(supervisor, plan, kind, data, page_port, broker_port, say)
         pointer = home.Pointer(
             port=page_port,
-            pid=os.getpid(),
             data=str(data),
             is_temporary=options.data is None,
             has_world=plan.world is not None,
