@@ -14,10 +14,11 @@ from servers.probing import Bench, Probed, bench
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette_agent.dns.query import Query
 from vedette_agent.engine import udp
+from vedette_agent.engine.datagrams import READS
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded
-from vedette_agent.engine.udp import READS, SOCKETS
+from vedette_agent.engine.udp import SOCKETS
 from vedette_agent.probers.dns import probe_dns
 
 

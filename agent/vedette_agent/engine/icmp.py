@@ -15,9 +15,10 @@ from collections.abc import Iterable, Mapping
 from vedette.checks.model import Family
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine import stamps
+from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
-from vedette_agent.engine.udp import READS, Address, send_again, socket_address
+from vedette_agent.engine.udp import Address, send_again, socket_address
 
 TOKEN_BYTES = 8  # random, at the start of the payload; a shorter payload has a shorter token
 _MAX_REPLY = 2048  # a longer one arrives cut; id, sequence and token are at its start
@@ -73,16 +74,15 @@ class Echo:
         self.run.resume(self)
 
 
-class _Socket:
+class _Socket(StampedSocket):
     """All echoes of one family."""
 
-    __slots__ = ("_family", "_ident", "_is_raw", "_keys", "_late", "_loop", "_pending", "_sequence", "sock")
+    __slots__ = ("_family", "_ident", "_is_raw", "_keys", "_pending", "_sequence")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
-        self._loop = loop
+        super().__init__(loop)
         self._family: Family = family
         self._pending: dict[int, Echo] = {}  # by sequence number
-        self._late: dict[int, Echo] = {}  # by the number of the datagram: whose transmit stamp is missing
         self._keys = 0
         self._sequence = int.from_bytes(os.urandom(2), "big")
         self.sock, self._is_raw = _open(family)
@@ -133,13 +133,7 @@ class _Socket:
             send_again(self.sock, head + payload, echo.address)
         self._pending[sequence] = echo
         key, self._keys = self._keys, self._keys + 1 & 0xFFFFFFFF
-        notice = stamps.next_notice(self.sock)
-        if notice is not None and notice.origin == stamps.ORIGIN_STAMP and notice.key == key:
-            echo.watch.tx = notice.stamp
-            return
-        self._late[key] = echo
-        if notice is not None:  # settling it now could resume another run while this one arms
-            self._loop.call_soon(self._take_notice, notice)
+        self._time(echo, key)
 
     def _next_sequence(self) -> int:
         for _ in range(0x10000):
@@ -150,12 +144,7 @@ class _Socket:
 
     def forget(self, echo: Echo) -> None:
         self._pending.pop(echo.sequence, None)
-        if self._late:
-            self._late = {key: late for key, late in self._late.items() if late is not echo}
-
-    def close(self) -> None:
-        self._loop.remove_reader(self.sock)
-        self.sock.close()
+        self._forget_late(echo)
 
     def _readable(self) -> None:
         receive = self.sock.recvmsg
@@ -186,28 +175,18 @@ class _Socket:
         is_ours = address[0] == echo.address[0] and message[_HEADER.size :][:TOKEN_BYTES] == echo.token
         return echo if is_ours else None
 
-    def _take_notices(self) -> None:
-        for _ in range(READS):
-            notice = stamps.next_notice(self.sock)
-            if notice is None:
-                return
-            self._take_notice(notice)
-
-    def _take_notice(self, notice: stamps.Notice) -> None:
-        if notice.origin == stamps.ORIGIN_STAMP:
-            late = self._late.pop(notice.key, None)
-            if late is not None:
-                late.watch.tx = notice.stamp
-        elif notice.origin in (stamps.ORIGIN_ICMP, stamps.ORIGIN_ICMP6) and len(notice.quote) >= _HEADER.size:
-            # A quote that is cut before the token still has id and sequence (RFC 792: 64 bits at least).
-            kind, _, _, ident, sequence = _HEADER.unpack_from(notice.quote)
-            echo = self._pending.get(sequence)
-            if echo is None or kind != _REQUEST[self._family] or ident != self._ident:
-                return
-            quoted = notice.quote[_HEADER.size :][:TOKEN_BYTES]
-            if notice.address[0] == echo.address[0] and echo.token.startswith(quoted):
-                detail = f"{echo.address[0]} is not reached: {notice.text}"
-                echo.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
+    def _take_error(self, notice: stamps.Notice) -> None:
+        if len(notice.quote) < _HEADER.size:
+            return
+        # A quote that is cut before the token still has id and sequence (RFC 792: 64 bits at least).
+        kind, _, _, ident, sequence = _HEADER.unpack_from(notice.quote)
+        echo = self._pending.get(sequence)
+        if echo is None or kind != _REQUEST[self._family] or ident != self._ident:
+            return
+        quoted = notice.quote[_HEADER.size :][:TOKEN_BYTES]
+        if notice.address[0] == echo.address[0] and echo.token.startswith(quoted):
+            detail = f"{echo.address[0]} is not reached: {notice.text}"
+            echo.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
 
 
 class Pinger:

@@ -22,13 +22,13 @@ from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import is_answer
 from vedette_agent.engine import stamps
+from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import Disarm, Run
 
 SOCKETS = 4  # in turn, per family
 QUERIES = 64  # per socket; so this is also the most that can be pending on one
 AGE = 10.0  # seconds after which a socket takes no new query
-READS = 64  # datagrams, or notices, per callback: a flood must not hold the loop
 _ID_BYTES = 2  # at the start of a query
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
 
@@ -123,16 +123,15 @@ class Exchange:
         )
 
 
-class _Socket:
+class _Socket(StampedSocket):
     """One local port, until its last pending query ends."""
 
-    __slots__ = ("_born", "_given_up", "_late", "_pending", "_sent", "loop", "sock")
+    __slots__ = ("_born", "_given_up", "_pending", "_sent")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
-        self.loop = loop
+        super().__init__(loop)
         self._born = loop.time()
         self._pending: dict[bytes, Exchange] = {}
-        self._late: dict[int, Exchange] = {}  # by the number of the datagram: whose transmit stamp is missing
         # By id: where it went, its bytes and the end of its question. A socket has few queries in all.
         self._given_up: dict[bytes, tuple[Address, bytes, int]] = {}
         self._sent = 0
@@ -169,31 +168,19 @@ class _Socket:
             return
         pending[wire[:2]] = exchange
         key, self._sent = self._sent, self._sent + 1
-        # The stamp is there already, unless the interface queues.
-        notice = stamps.next_notice(self.sock)
-        if notice is not None and notice.origin == stamps.ORIGIN_STAMP and notice.key == key:
-            exchange.watch.tx = notice.stamp
-            return
-        self._late[key] = exchange
-        if notice is not None:  # settling it now could resume another run while this one arms
-            self.loop.call_soon(self._take_notice, notice)
+        self._time(exchange, key)
 
     def forget(self, exchange: Exchange) -> None:
         was_sent = self._pending.pop(exchange.sent[:2], None)
         if was_sent is not None and not exchange.wire:
             self._given_up[exchange.sent[:2]] = exchange.question
-        if self._late:
-            self._late = {key: late for key, late in self._late.items() if late is not exchange}
+        self._forget_late(exchange)
 
     def close_if_idle(self) -> bool:
         if self._pending:
             return False
         self.close()
         return True
-
-    def close(self) -> None:
-        self.loop.remove_reader(self.sock)
-        self.sock.close()
 
     def _readable(self) -> None:
         receive = self.sock.recvmsg
@@ -232,26 +219,14 @@ class _Socket:
         where, sent, end = self._given_up.get(wire[:2], (None, b"", 0))
         return address == where and is_answer(wire, sent, end)
 
-    def _take_notices(self) -> None:
-        for _ in range(READS):
-            notice = stamps.next_notice(self.sock)
-            if notice is None:
-                return
-            self._take_notice(notice)
-
-    def _take_notice(self, notice: stamps.Notice) -> None:
-        if notice.origin == stamps.ORIGIN_STAMP:
-            late = self._late.pop(notice.key, None)
-            if late is not None:
-                late.watch.tx = notice.stamp
-        elif notice.origin in (stamps.ORIGIN_ICMP, stamps.ORIGIN_ICMP6):
-            # A quote without the query's id proves no more than the port, which a stranger may find by trying
-            # all (RFC 5927 4.2). The few routers that quote no more turn a refusal into a timeout.
-            if len(notice.quote) < _ID_BYTES:
-                return
-            meant = next((each for each in self._pending.values() if each.is_quoted_by(notice)), None)
-            if meant is not None:
-                meant.run.throw(path_error(notice))
+    def _take_error(self, notice: stamps.Notice) -> None:
+        # A quote without the query's id proves no more than the port, which a stranger may find by trying
+        # all (RFC 5927 4.2). The few routers that quote no more turn a refusal into a timeout.
+        if len(notice.quote) < _ID_BYTES:
+            return
+        meant = next((each for each in self._pending.values() if each.is_quoted_by(notice)), None)
+        if meant is not None:
+            meant.run.throw(path_error(notice))
 
 
 class UdpPool:
