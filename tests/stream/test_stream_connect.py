@@ -15,7 +15,7 @@ import pytest
 from servers.tcp import TcpServer, black_hole, reset, says, silent
 from stream.probing_helpers import probe, tcp
 from vedette_agent.engine.run import Engine
-from vedette_agent.engine.stream import SO_TIMESTAMPING, STAMP_RECEIVED
+from vedette_agent.engine.stamps import RECEIVED, SO_TIMESTAMPING
 from vedette_agent.probers.tcp import MAX_BYTES
 
 
@@ -193,7 +193,7 @@ def test_large_requests_are_sent_whole() -> None:
 def stamps() -> Iterator[None]:
     """The kernel stamps what comes in from shortly after the first socket asks for it: this one has."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as keeper, TcpServer(says(b"hi")) as server:
-        keeper.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_RECEIVED)
+        keeper.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, RECEIVED)
         for _ in range(50):
             if probe(tcp(server.port, expect="hi"))[0].clock == "kernel":
                 break

@@ -16,7 +16,8 @@ from typing import NamedTuple
 # linux/net_tstamp.h, linux/errqueue.h; Python's socket module has none of them.
 SO_TIMESTAMPING = 37
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 11
-_FLAGS = _TX_SOFTWARE | _RX_SOFTWARE | _SOFTWARE | _OPT_ID | _OPT_TSONLY
+RECEIVED = _RX_SOFTWARE | _SOFTWARE  # what to ask for where nothing but arrivals is timed
+_FLAGS = _TX_SOFTWARE | RECEIVED | _OPT_ID | _OPT_TSONLY
 IP_RECVERR = 11
 IPV6_RECVERR = 25
 MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)

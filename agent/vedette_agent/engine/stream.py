@@ -20,18 +20,17 @@ import socket
 import ssl
 import struct
 import time
+from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from vedette_agent.engine import poller
+from vedette_agent.engine import poller, stamps
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-SO_TIMESTAMPING: Final = 37  # also the type of its control message (asm-generic/socket.h)
-STAMP_RECEIVED: Final = 1 << 3 | 1 << 4  # RX_SOFTWARE | SOFTWARE (linux/net_tstamp.h)
 ANCILLARY_BYTES: Final = socket.CMSG_SPACE(3 * 16)  # struct scm_timestamping: three timespecs
 IP_BIND_ADDRESS_NO_PORT: Final = 24  # pick the port at connect: it need be unique per destination only
 
@@ -39,15 +38,39 @@ _TCP_INFO_BYTES: Final = 104
 _RTT_AT: Final = 68  # struct tcp_info: tcpi_rtt, microseconds
 _RETRANSMITS_AT: Final = 100  # tcpi_total_retrans
 _RESET: Final = struct.pack("ii", 1, 0)
-_timespec = struct.Struct("qq")
 _u32 = struct.Struct("I")
 
 # Both sides know that it is over; a reset could overtake the TLS alert that says why.
 IN_ORDER: Final = (ProbeFailed, ssl.SSLError)
 
 
-class Stream:
-    """What `connect` gives. Leave it as a context manager: closed after success or a verdict, else reset.
+class Conversation(ABC):
+    """Leave it as a context manager: closed after success or a verdict, else reset."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close in order."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Close with a reset and forget what was not yet sent."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None or issubclass(kind, IN_ORDER):
+            self.close()
+        else:
+            self.abort()
+
+
+class Stream(Conversation):
+    """What `connect` gives.
 
     One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
     """
@@ -108,7 +131,7 @@ class Stream:
                 continue
             except OSError as exc:
                 raise PathError(exc.errno, exc.strerror) from exc
-            self._stamp = _received_at(ancillary)
+            self._stamp = stamps.received_at(ancillary)
             return data
 
     def now(self) -> float:
@@ -146,17 +169,6 @@ class Stream:
                 pass  # the connection is gone already: nothing to reset
             self.close()
 
-    def __enter__(self) -> "Stream":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None or issubclass(kind, IN_ORDER):
-            self.close()
-        else:
-            self.abort()
-
     def _until_writable(self, run: Run) -> Disarm:
         return self._until(poller.WRITE, run)
 
@@ -186,7 +198,7 @@ async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
     stream = Stream(io, sock)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, STAMP_RECEIVED)
+        sock.setsockopt(socket.SOL_SOCKET, stamps.SO_TIMESTAMPING, stamps.RECEIVED)
         source = io.source.get(6 if is_v6 else 4)
         if source is not None:
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
@@ -213,12 +225,3 @@ def _handshake_seconds(sock: socket.socket) -> float | None:
         return None
     rtt: int = _u32.unpack_from(info, _RTT_AT)[0]
     return rtt / 1e6 if rtt else None
-
-
-def _received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """The software receive time in nanoseconds; 0 where there is none (the first packets carry none)."""
-    for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPING and len(data) >= 16:
-            seconds, nanoseconds = _timespec.unpack_from(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
-    return 0

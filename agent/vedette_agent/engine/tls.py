@@ -8,7 +8,6 @@ our own cryptography is not charged to the target.
 import os
 import ssl
 import time
-from types import TracebackType
 from typing import Final
 
 from vedette.checks.model import TlsOptions
@@ -17,7 +16,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import TlsFacts
 from vedette_agent.engine.certificates import Chain, presented
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
-from vedette_agent.engine.stream import IN_ORDER, Stream
+from vedette_agent.engine.stream import Conversation, Stream
 
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
 # One per CA file of the checks; were there fewer than files, each probe would build its own anew.
@@ -27,7 +26,7 @@ READ_BYTES: Final = 16 * 1024 + 256  # one full record
 _contexts: dict[tuple[bool, str | None], tuple[int, ssl.SSLContext]] = {}
 
 
-class TlsStream:
+class TlsStream(Conversation):
     """An encrypted connection with the shape of a Stream; it owns the one below."""
 
     __slots__ = ("_connection", "_incoming", "_outgoing", "_stream")
@@ -82,17 +81,6 @@ class TlsStream:
 
     def abort(self) -> None:
         self._stream.abort()
-
-    def __enter__(self) -> "TlsStream":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if kind is None or issubclass(kind, IN_ORDER):
-            self.close()
-        else:
-            self.abort()
 
 
 async def start_tls(stream: Stream, host: str, options: TlsOptions, record: Record) -> TlsStream:
