@@ -1,12 +1,14 @@
 """A whole collector on a real Mosquitto: what it applies, what it refuses, and that it goes on."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import aiohttp
@@ -266,6 +268,36 @@ def test_reloads_take_half_of_the_time_at_most(config: Path, monkeypatch: pytest
             return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(story()) >= 0.38
+
+
+class Ring:
+    """Garbage that only the garbage collector can free."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_full_collections_pass_over_the_configuration(config: Path) -> None:
+    """From the start and after a reload; what became garbage since goes with the reload."""
+
+    async def story() -> None:
+        gc.unfreeze()
+        ring = Ring()
+        gone = weakref.ref(ring)
+        async with collecting("mqtt://127.0.0.1:9", config) as running:
+            board = running.collector.board
+            assert not any(each is board.agents for each in gc.get_objects())
+            del ring
+            gc.collect()
+            assert gone() is not None
+            await running.post("/-/reload")
+            assert gone() is None
+            assert not any(each is board.agents for each in gc.get_objects())
+
+    try:
+        asyncio.run(story())
+    finally:
+        gc.unfreeze()
 
 
 def test_a_browser_on_another_site_cannot_reload(config: Path) -> None:
