@@ -112,6 +112,7 @@ class World:
 
 def world(stack: ExitStack, scratch: Path) -> World:
     """Started servers; they end with *stack*."""
+    scratch = Path(tempfile.mkdtemp(dir=scratch))
     nsd = Nsd(scratch / "nsd", {"shop.example.": plain(_ZONE)})
     nsd.start()
     stack.callback(nsd.stop)
