@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -86,6 +87,7 @@ async def chromium() -> AsyncIterator[Tab]:
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(home)},
     )
     try:
         note = home / "DevToolsActivePort"
@@ -101,4 +103,7 @@ async def chromium() -> AsyncIterator[Tab]:
     finally:
         process.terminate()
         await process.wait()
-        shutil.rmtree(home, ignore_errors=True)
+        async with asyncio.timeout(10):
+            while home.exists():  # its children end a moment later, and write until then
+                shutil.rmtree(home, ignore_errors=True)
+                await asyncio.sleep(0.05)
