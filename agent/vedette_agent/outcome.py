@@ -11,7 +11,8 @@ import msgspec
 
 from vedette.checks.model import Check
 from vedette.wire import limits
-from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, Phase, Result, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.messages import Phase, Result
 from vedette_agent.classify import classify
 from vedette_agent.engine.record import Record
 

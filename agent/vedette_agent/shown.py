@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from vedette.checks.model import Check
-from vedette.wire.messages import DnsFacts, Facts, HttpFacts, Result, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, TlsFacts
+from vedette.wire.messages import Result
 
 _COLORS: Final = {"ok": "\x1b[32m", "fail": "\x1b[31m", "not_run": "\x1b[33m"}  # green, red, yellow
 _DIM: Final = "\x1b[2m"

@@ -11,7 +11,8 @@ from msgspec import Meta
 
 from vedette.errors import WireError
 from vedette.wire import codec, limits
-from vedette.wire.messages import AgentName, Batch, Epoch, Result, Seq
+from vedette.wire.fields import AgentName, Epoch, Seq
+from vedette.wire.messages import Batch, Result
 
 # A sender closes its batches at half of this. The pieces of a list are counted after all of them were made:
 # half a million zeros would be 36 MiB and take 70 ms.

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from vedette.wire import codec, limits
-from vedette.wire.messages import Batch, DnsFacts, EpochMark, Facts, Result
+from vedette.wire.facts import DnsFacts, Facts
+from vedette.wire.messages import Batch, EpochMark, Result
 from vedette_agent import outbox as module
 from vedette_agent.outbox import Outbox, Parcel
 

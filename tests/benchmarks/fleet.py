@@ -4,7 +4,8 @@ from hashlib import sha256
 
 from vedette.checks.model import Assignment, DnsCheck, HttpCheck, Vantage
 from vedette.wire import codec, limits
-from vedette.wire.messages import Batch, DnsFacts, Facts, HttpFacts, Result, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, TlsFacts
+from vedette.wire.messages import Batch, Result
 
 EPOCH = "0" * 31 + "1"
 DAY_US = 86_400_000_000

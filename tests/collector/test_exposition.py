@@ -22,7 +22,7 @@ from collector.collector_helpers import (
     spoiled,
 )
 from vedette.checks.formats import RESERVED_TAGS
-from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader
 from collector.collector_helpers import NOW, Core, batch, failed, heartbeat, ok, presence, spoiled
 from collector.test_exposition import full
 from vedette.errors import ConfigError
-from vedette.wire.messages import Facts, HttpFacts
+from vedette.wire.facts import Facts, HttpFacts
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.web import view

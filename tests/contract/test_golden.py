@@ -10,20 +10,8 @@ import pytest
 
 from vedette.errors import WireError
 from vedette.wire import codec
-from vedette.wire.messages import (
-    Ack,
-    Batch,
-    DnsFacts,
-    EpochMark,
-    Facts,
-    Heartbeat,
-    HeartbeatEcho,
-    HttpFacts,
-    IcmpFacts,
-    Presence,
-    Result,
-    TlsFacts,
-)
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.messages import Ack, Batch, EpochMark, Heartbeat, HeartbeatEcho, Presence, Result
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 EPOCH = "0123456789abcdef0123456789abcdef"

@@ -20,7 +20,8 @@ from servers.prometheus import (
 )
 from servers.webhook import Webhook, webhook
 from vedette.checks.model import Assignment, DnsCheck, HttpCheck, Vantage
-from vedette.wire.messages import Facts, HttpFacts, Result, TlsFacts
+from vedette.wire.facts import Facts, HttpFacts, TlsFacts
+from vedette.wire.messages import Result
 
 pytestmark = pytest.mark.skipif(
     not (shutil.which("prometheus") and shutil.which("prometheus-alertmanager")),

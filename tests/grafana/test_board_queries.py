@@ -27,7 +27,8 @@ from vedette.checks.model import (
     TcpCheck,
     Vantage,
 )
-from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, Phase, Result, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.messages import Phase, Result
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
 

@@ -15,7 +15,8 @@ from servers.tls import context, day, tls, trust
 from stream.probing_helpers import http, probe
 from vedette import __version__
 from vedette.checks.model import HttpExpect, TlsOptions
-from vedette.wire.messages import HttpFacts, Result
+from vedette.wire.facts import HttpFacts
+from vedette.wire.messages import Result
 from vedette_agent.http.request import BadTarget, following, opening
 
 LAST_MODIFIED = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT"  # RFC 9110 5.6.7; 784111777 s

@@ -10,8 +10,9 @@ from servers.tcp import TcpServer, black_hole, reset
 from stream.probing_helpers import common, http, probe, tcp, tls
 from vedette.checks.model import Check, DnsCheck, Endpoint, IcmpCheck
 from vedette.wire import codec, limits
+from vedette.wire.facts import DnsFacts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.failure import FAILURE_CODES, NOT_RUN_REASONS, Failure
-from vedette.wire.messages import Batch, DnsFacts, HttpFacts, IcmpFacts, Phase, Result, TlsFacts
+from vedette.wire.messages import Batch, Phase, Result
 from vedette_agent import outcome
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded

@@ -12,7 +12,8 @@ from servers.tls import context, day, tls, trust
 from stream.probing_helpers import probe
 from stream.probing_helpers import tls as check
 from vedette.checks.model import TlsOptions
-from vedette.wire.messages import Result, TlsFacts
+from vedette.wire.facts import TlsFacts
+from vedette.wire.messages import Result
 from vedette_agent.engine import certificates
 from vedette_agent.engine import tls as engine_tls
 

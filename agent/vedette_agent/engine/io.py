@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from vedette.checks.model import Endpoint, Family
-from vedette.wire.messages import DnsFacts
+from vedette.wire.facts import DnsFacts
 from vedette_agent.dns.query import Query
 from vedette_agent.engine import resolve
 from vedette_agent.engine.hostfiles import HostFiles

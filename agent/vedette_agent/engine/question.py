@@ -4,8 +4,8 @@ import struct
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from vedette.checks.model import Endpoint
+from vedette.wire.facts import DnsFacts
 from vedette.wire.failure import Failure
-from vedette.wire.messages import DnsFacts
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import is_truncated, matches, rcode_text
 from vedette_agent.engine.record import PathError, ProbeFailed, Record

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.failure import Failure, NotRun
-from vedette.wire.messages import DnsFacts, Facts, HttpFacts, IcmpFacts, Phase, TlsFacts
+from vedette.wire.messages import Phase
 
 Stage = Literal["resolve", "dns", "connect", "tls", "tcp", "http", "icmp"]
 

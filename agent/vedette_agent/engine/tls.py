@@ -12,8 +12,8 @@ from typing import Final
 
 from vedette.checks.model import TlsOptions
 from vedette.ciphers import offer_no_finite_field
+from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure, NotRun
-from vedette.wire.messages import TlsFacts
 from vedette_agent.engine.certificates import Chain, presented
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Conversation, Stream

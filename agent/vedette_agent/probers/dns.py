@@ -2,8 +2,8 @@
 
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette.wire import limits
+from vedette.wire.facts import DnsFacts
 from vedette.wire.failure import Failure, NotRun
-from vedette.wire.messages import DnsFacts
 from vedette_agent.dns.answer import Answer
 from vedette_agent.dns.judge import judge
 from vedette_agent.dns.query import query

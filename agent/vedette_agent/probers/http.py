@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from vedette.checks.model import HttpCheck
+from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure
-from vedette.wire.messages import HttpFacts
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls

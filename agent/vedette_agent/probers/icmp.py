@@ -1,7 +1,7 @@
 """One ICMP echo: is the host there, how far away, and how many hops did the reply have left."""
 
 from vedette.checks.model import IcmpCheck
-from vedette.wire.messages import IcmpFacts
+from vedette.wire.facts import IcmpFacts
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import Record
 

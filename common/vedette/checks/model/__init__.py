@@ -1,0 +1,49 @@
+"""What an agent runs: checks with every default filled in and every reference resolved.
+
+The configuration file is read by `vedette.checks.read`; nothing here knows YAML. Durations are seconds.
+A check of both address families is two checks here, named `web:ipv4` and `web:ipv6`.
+"""
+
+from msgspec import Struct
+
+from vedette.checks.model.base import Endpoint, Family
+from vedette.checks.model.dns import DnsCheck, DnsExpect
+from vedette.checks.model.http import HttpCheck, HttpExpect
+from vedette.checks.model.icmp import IcmpCheck
+from vedette.checks.model.tcp import TcpCheck
+from vedette.checks.model.tls import TlsCheck, TlsOptions
+
+__all__ = [
+    "Assignment",
+    "Check",
+    "DnsCheck",
+    "DnsExpect",
+    "Endpoint",
+    "Family",
+    "HttpCheck",
+    "HttpExpect",
+    "IcmpCheck",
+    "TcpCheck",
+    "TlsCheck",
+    "TlsOptions",
+    "Vantage",
+]
+
+
+Check = DnsCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
+
+
+class Vantage(Struct, frozen=True, kw_only=True):
+    """One agent as the configuration names it."""
+
+    name: str
+    tags: dict[str, str] = {}
+
+
+class Assignment(Struct, frozen=True, kw_only=True):
+    """A whole configuration, ready to run: which agent runs which checks."""
+
+    agents: tuple[Vantage, ...]
+    checks: tuple[Check, ...]
+    by_agent: dict[str, tuple[str, ...]]  # agent name to the names of its checks, in file order
+    config_hash: str  # sha256 of the canonical form, hex; the same file gives the same hash everywhere

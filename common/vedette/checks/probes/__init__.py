@@ -1,0 +1,49 @@
+"""Each kind of probe as written, to its check in the model. The `match` is closed: mypy misses no kind."""
+
+from typing import Any, assert_never
+
+from vedette.checks import formats, schema
+from vedette.checks.model import Check
+from vedette.checks.probes.dns import dns
+from vedette.checks.probes.http import http
+from vedette.checks.probes.icmp import icmp
+from vedette.checks.probes.tcp import tcp
+from vedette.checks.probes.tls import tls
+from vedette.checks.problems import Path
+from vedette.checks.walk import Report
+
+Probe = schema.DnsProbe | schema.HttpProbe | schema.TcpProbe | schema.TlsProbe | schema.IcmpProbe
+
+
+def literal_of(probe: Probe) -> str | None:
+    """The literal address that fixes the family of *probe*; None when a name is resolved."""
+    match probe:
+        case schema.DnsProbe():
+            host = formats.endpoint(probe.resolver).address if probe.resolver else None
+        case schema.HttpProbe():
+            host = probe.address or formats.url_host(probe.url)
+        case schema.TcpProbe() | schema.TlsProbe():
+            host = formats.host_port(probe.address)[0]
+        case schema.IcmpProbe():
+            host = formats.host(probe.host)
+        case _:
+            assert_never(probe)
+    literal = formats.address_or_none(host) if host else None
+    return None if literal is None else str(literal)
+
+
+def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
+    """The check that *probe* stands for; *common* is what every kind has."""
+    match probe:
+        case schema.DnsProbe():
+            return dns(probe, path, report, common)
+        case schema.HttpProbe():
+            return http(probe, path, report, common)
+        case schema.TcpProbe():
+            return tcp(probe, common)
+        case schema.TlsProbe():
+            return tls(probe, common)
+        case schema.IcmpProbe():
+            return icmp(probe, common)
+        case _:
+            assert_never(probe)

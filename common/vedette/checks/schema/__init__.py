@@ -1,0 +1,100 @@
+"""The configuration file as people write it. Reader, JSON Schema and reference page are all made from this.
+
+A field holds what the file says; `vedette.checks.compile` turns it into the model. One module a kind.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from vedette.checks.schema.dns import DnsProbe
+from vedette.checks.schema.http import HttpProbe
+from vedette.checks.schema.icmp import IcmpProbe
+from vedette.checks.schema.tcp import TcpProbe
+from vedette.checks.schema.tls import TlsProbe
+from vedette.checks.schema.types import AgentName, CheckName, FamilyName, Interval, Section, Tags, Timeout
+
+__all__ = [
+    "KINDS",
+    "Agent",
+    "Check",
+    "Configuration",
+    "Defaults",
+    "DnsProbe",
+    "HttpProbe",
+    "IcmpProbe",
+    "TcpProbe",
+    "TlsProbe",
+]
+
+KINDS: Final = ("dns", "http", "tcp", "tls", "icmp")
+
+
+class Defaults(Section, frozen=True, kw_only=True):
+    """What a check uses where it says nothing itself."""
+
+    interval: Annotated[Interval, Meta(description="time between the starts of two probes")] = "30s"
+    timeout: Annotated[Timeout, Meta(description="for a whole probe; the interval where that is shorter")] = (
+        "5s"
+    )
+
+
+class Agent(Section, frozen=True, kw_only=True):
+    """One agent: a place to probe from."""
+
+    name: Annotated[AgentName, Meta(description="also its MQTT client id, user name and certificate name")]
+    tags: Annotated[
+        Tags, Meta(description="where it stands: labels of its metrics; checks select by them")
+    ] = {}
+
+
+SelectionValue = Annotated[str, Meta(min_length=1)]
+
+
+class Check(Section, frozen=True, kw_only=True):
+    """One check: exactly one of dns, http, tcp, tls, icmp, and how it is run."""
+
+    name: Annotated[CheckName, Meta(description="unique in the file; a label of every metric")]
+    interval: Annotated[Interval, Meta(description="instead of the default")] | None = None
+    timeout: Annotated[Timeout, Meta(description="instead of the default; at most the interval")] | None = (
+        None
+    )
+    families: (
+        Annotated[
+            list[FamilyName],
+            Meta(
+                min_length=1,
+                max_length=2,
+                description="[ipv4] unless the target is an IPv6 address; both make two checks",
+            ),
+        ]
+        | None
+    ) = None
+    tags: Annotated[Tags, Meta(description="what it is about, for rules and pages")] = {}
+    agents: (
+        Annotated[
+            dict[
+                str,
+                SelectionValue | Annotated[list[SelectionValue], Meta(min_length=1)],
+            ],
+            Meta(
+                min_length=1,
+                description="tag to a value or a list of values; all tags must fit; "
+                "`name` selects by agent name; every agent without it",
+            ),
+        ]
+        | None
+    ) = None
+    dns: DnsProbe | None = None
+    http: HttpProbe | None = None
+    tcp: TcpProbe | None = None
+    tls: TlsProbe | None = None
+    icmp: IcmpProbe | None = None
+
+
+class Configuration(Section, frozen=True, kw_only=True):
+    """A Vedette configuration: which agents there are and what they probe."""
+
+    defaults: Defaults = Defaults()
+    agents: Annotated[list[Agent], Meta(min_length=1, max_length=10_000)]
+    checks: Annotated[list[Check], Meta(min_length=1, max_length=100_000)]

@@ -1,0 +1,23 @@
+"""What a probe learned on the way, also when it failed. One module a kind."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from vedette.wire.facts.dns import DnsFacts
+from vedette.wire.facts.http import HttpFacts
+from vedette.wire.facts.icmp import IcmpFacts
+from vedette.wire.facts.tls import TlsFacts
+from vedette.wire.fields import Message, Text
+
+__all__ = ["DnsFacts", "Facts", "HttpFacts", "IcmpFacts", "TlsFacts"]
+
+
+class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
+    address: Text | None = None  # the one address that was probed
+    port: Annotated[int, Meta(ge=0, le=65535)] | None = None
+    resolver: Text | None = None  # address:port that was asked, for the target's name or by a DNS check
+    dns: DnsFacts | None = None
+    http: HttpFacts | None = None
+    tls: TlsFacts | None = None
+    icmp: IcmpFacts | None = None
