@@ -10,7 +10,11 @@ from vedette_collector.dedupe import Dedupe
 
 
 class Acks:
-    """Acks that are due. *collector* is new at every start: an agent sees by it that memory was lost."""
+    """Acks that are due.
+
+    `collector` is new at every start and whenever messages may have passed us by: an agent that sees another
+    one sends again what waits for an ack.
+    """
 
     def __init__(self, collector: str, dedupe: Dedupe) -> None:
         self.collector = collector

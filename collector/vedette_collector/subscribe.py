@@ -6,6 +6,7 @@ along. The rights of the three identities do not overlap: the two that read cann
 
 import asyncio
 import logging
+import secrets
 import time
 from typing import Final
 
@@ -83,6 +84,9 @@ class Courier:
         while True:
             connected = not connected
             await link.until(connected)
+            if connected and _SUBSCRIPTIONS[name]:
+                # What the broker took for us while nobody read it is gone, and its senders do not know.
+                self._acks.collector = secrets.token_hex(16)
             self._condition.links[name] = connected
             self._condition.refusals[name] = link.refusals
             self._board.version += 1

@@ -5,131 +5,71 @@ Names that start with `probe_` are those of blackbox_exporter and mean the same.
 
 from typing import Final
 
-from vedette_collector.exposition.text import Family
-
-_PAIR: Final = ("check", "agent", "target")
+from vedette_collector.exposition.kinds import dns, http, icmp, stream, tls
+from vedette_collector.exposition.text import PAIR, Family
 
 CELL_FAMILIES: Final = (
-    Family("probe_success", "gauge", "Whether the probe succeeded.", _PAIR),
-    Family("probe_duration_seconds", "gauge", "How long the probe took.", _PAIR),
+    Family("probe_success", "gauge", "Whether the probe succeeded.", PAIR),
+    Family("probe_duration_seconds", "gauge", "How long the probe took.", PAIR),
     Family(
         "probe_ip_protocol",
         "gauge",
         "IP version of the address that was probed.",
-        _PAIR,
+        PAIR,
         "Absent when no address was reached.",
     ),
     Family(
         "probe_dns_lookup_time_seconds",
         "gauge",
         "Time taken to resolve the target's name.",
-        _PAIR,
+        PAIR,
         "Absent when nothing was resolved.",
     ),
-    Family(
-        "probe_dns_duration_seconds",
-        "gauge",
-        "Duration of a DNS probe by phase.",
-        (*_PAIR, "phase"),
-        "Phases `resolve`, `connect`, `request`.",
-    ),
-    Family(
-        "probe_dns_query_succeeded",
-        "gauge",
-        "Whether a DNS response came, whatever it said.",
-        _PAIR,
-        "1 also for SERVFAIL: compare `probe_success`.",
-    ),
-    Family("probe_dns_answer_rrs", "gauge", "Records in the answer section.", _PAIR),
-    Family("probe_dns_authority_rrs", "gauge", "Records in the authority section.", _PAIR),
-    Family("probe_dns_additional_rrs", "gauge", "Records in the additional section.", _PAIR),
-    Family("probe_dns_serial", "gauge", "Serial of the SOA record in the answer.", _PAIR),
-    Family(
-        "probe_http_duration_seconds",
-        "gauge",
-        "Duration of an HTTP probe by phase, summed over redirects.",
-        (*_PAIR, "phase"),
-        "Phases `resolve`, `connect`, `tls`, `processing`, `transfer`.",
-    ),
-    Family("probe_http_status_code", "gauge", "Status code; 0 when no response came.", _PAIR),
-    Family("probe_http_version", "gauge", "HTTP version of the response.", _PAIR),
-    Family("probe_http_redirects", "gauge", "Redirects that were followed.", _PAIR),
-    Family("probe_http_ssl", "gauge", "Whether the last connection used TLS.", _PAIR),
-    Family(
-        "probe_http_content_length",
-        "gauge",
-        "Length of the body as the response announced it.",
-        _PAIR,
-        "Absent when it was not announced; blackbox_exporter writes -1.",
-    ),
-    Family("probe_http_uncompressed_body_length", "gauge", "Bytes of the body after decoding.", _PAIR),
-    Family(
-        "probe_http_last_modified_timestamp_seconds", "gauge", "Last-Modified header as a Unix time.", _PAIR
-    ),
-    Family(
-        "probe_ssl_earliest_cert_expiry",
-        "gauge",
-        "Unix time at which the first of the presented certificates expires.",
-        _PAIR,
-        "Present also when the verification failed, above all because a certificate expired.",
-    ),
-    Family("probe_tls_version_info", "gauge", "TLS version that was used.", (*_PAIR, "version")),
-    Family(
-        "probe_icmp_duration_seconds",
-        "gauge",
-        "Duration of an ICMP probe by phase.",
-        (*_PAIR, "phase"),
-        "Phases `resolve`, `rtt`.",
-    ),
-    Family("probe_icmp_reply_hop_limit", "gauge", "Hop limit of the reply as it arrived.", _PAIR),
-    Family(
-        "vedette_probe_phase_seconds",
-        "gauge",
-        "Duration of a TCP or TLS probe by phase.",
-        (*_PAIR, "phase"),
-        "For the kinds without phases in blackbox_exporter: `resolve`, `connect`, `tls`, `processing`, "
-        "`transfer`.",
-    ),
+    *dns.FAMILIES,
+    *http.FAMILIES,
+    *tls.FAMILIES,
+    *icmp.FAMILIES,
+    *stream.FAMILIES,
     Family(
         "vedette_probe_failure_info",
         "gauge",
         "Why the last probe failed; present only while it did.",
-        (*_PAIR, "reason"),
+        (*PAIR, "reason"),
         "Join it to an alert to say the reason.",
     ),
     Family(
         "vedette_probe_last_result_timestamp_seconds",
         "gauge",
         "When the last verdict arrived, by the collector's clock.",
-        _PAIR,
+        PAIR,
         "Stays when the verdict expires: its age is the point.",
     ),
     Family(
         "vedette_probe_attempts_total",
         "counter",
         "Probes that ran, with whatever result.",
-        _PAIR,
+        PAIR,
         "Starts at 0 with the assignment.",
     ),
     Family(
         "vedette_probe_failures_total",
         "counter",
         "Probes that failed, by failure code.",
-        (*_PAIR, "reason"),
+        (*PAIR, "reason"),
         "A reason appears with its first failure.",
     ),
     Family(
         "vedette_probe_not_run_total",
         "counter",
         "Probes that our own side spoiled, by reason. Never counted as attempts or failures.",
-        (*_PAIR, "reason"),
+        (*PAIR, "reason"),
         "A reason appears when it first happens.",
     ),
     Family(
         "vedette_probe_latency_seconds",
         "histogram",
         "Duration of probes that succeeded.",
-        _PAIR,
+        PAIR,
         "`_count` is the number of successes; a bucket over `vedette_probe_attempts_total` is the share that "
         "was good and fast.",
     ),
@@ -137,7 +77,7 @@ CELL_FAMILIES: Final = (
         "vedette_check_assigned",
         "gauge",
         "1 for every check that an agent has to run.",
-        _PAIR,
+        PAIR,
         "`vedette_check_assigned unless probe_success` is: no data.",
     ),
 )
