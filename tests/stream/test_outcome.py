@@ -16,6 +16,7 @@ from vedette.wire.messages import Batch, Phase, Result
 from vedette_agent import outcome
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.fit import text
 
 texts = st.one_of(
     st.none(),
@@ -104,9 +105,9 @@ def test_any_record_makes_a_result_that_a_collector_accepts(
 
 
 def test_texts_from_targets_reach_no_terminal_as_they_are() -> None:
-    assert outcome.text("a\x1b[31mb\u202e", 100) == r"a\x1b[31mb\u202e"
-    assert outcome.text("x" * 300, 256) == "x" * 255 + "…"
-    assert len(outcome.text("\x1b" * 300, 256)) == 256
+    assert text("a\x1b[31mb\u202e", 100) == r"a\x1b[31mb\u202e"
+    assert text("x" * 300, 256) == "x" * 255 + "…"
+    assert len(text("\x1b" * 300, 256)) == 256
 
 
 def test_a_failure_lasts_as_long_as_it_took_and_a_success_as_its_phases() -> None:

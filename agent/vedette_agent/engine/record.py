@@ -1,6 +1,7 @@
 """What one probe has learned so far. It outlives the probe's failure: facts gathered before it are kept."""
 
-from typing import Literal
+from time import monotonic
+from typing import Final, Literal
 
 from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.failure import Failure, NotRun
@@ -34,14 +35,31 @@ class PathError(OSError):
     """
 
 
+NOTES: Final = 64  # events of one probe that are kept
+NOTE_BYTES: Final = 4096  # of one event
+
+
 class Record:
     """Filled in by a prober as it goes.
 
     `stage` is what the prober is waiting for: it decides which layer a timeout or a reset belongs to.
     `phases` are seconds, as blackbox_exporter names them. A phase that repeats (redirects) adds up.
+    `notes` is what was sent and what came, in order: the evidence of a failure.
     """
 
-    __slots__ = ("address", "clock", "dns", "http", "icmp", "phases", "port", "resolver", "stage", "tls")
+    __slots__ = (
+        "address",
+        "clock",
+        "dns",
+        "http",
+        "icmp",
+        "notes",
+        "phases",
+        "port",
+        "resolver",
+        "stage",
+        "tls",
+    )
 
     def __init__(self) -> None:
         self.stage: Stage = "resolve"
@@ -54,9 +72,15 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
+        self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
 
     def add_phase(self, phase: Phase, seconds: float) -> None:
         self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)
+
+    def note(self, event: str, what: bytes | str) -> None:
+        """Keep *what* as evidence of *event*, such as "dns.query"; the first events, and the start of each."""
+        if len(self.notes) < NOTES:
+            self.notes.append((monotonic(), event, what[:NOTE_BYTES]))
 
     def facts(self) -> Facts:
         return Facts(
