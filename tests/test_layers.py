@@ -13,14 +13,14 @@ HOMES = {"vedette": ROOT / "common", "vedette_agent": ROOT / "agent", "vedette_c
 # These decide and never act: state and time come in as arguments, work comes out.
 PURE = [
     "vedette.wire.*",
-    "vedette.checks.model*",
+    "vedette.checks.model.*",
     "vedette.checks.problems",
     "vedette.checks.nodes",
     "vedette.checks.formats",
-    "vedette.checks.schema*",
+    "vedette.checks.schema.*",
     "vedette.checks.walk",
     "vedette.checks.selection",
-    "vedette.checks.probes*",
+    "vedette.checks.probes.*",
     "vedette.checks.compile",
     "vedette.clock",
     "vedette.mqtt.counters",

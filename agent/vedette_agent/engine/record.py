@@ -78,7 +78,7 @@ class Record:
         self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)
 
     def note(self, event: str, what: bytes | str) -> None:
-        """Keep *what* as evidence of *event*, such as "dns.query"; the first events, and the start of each."""
+        """Keep *what*, or the start of it, as evidence of *event*, such as "dns.query"."""
         if len(self.notes) < NOTES:
             self.notes.append((monotonic(), event, what[:NOTE_BYTES]))
 
