@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import vedette
@@ -14,13 +14,13 @@ from vedette.mqtt import Broker, Inbound, Link, NotConnected, PublishRefused, Su
 from vedette.wire import codec, limits
 from vedette.wire.messages import Ack, Heartbeat, Presence, Result
 from vedette.wire.topics import Kind, topic
-from vedette_agent.outbox import ACK_SECONDS, Outbox, Parcel
+from vedette_agent.collectors import Collectors
+from vedette_agent.outbox import Outbox, Parcel
 
 log = logging.getLogger("vedette.publish")
 
 HEARTBEAT_EXPIRY = 30  # seconds
 INBOX = 100  # acks; each repeats what the one before said
-_COLLECTORS = 16  # that are remembered
 
 
 class Vitals:
@@ -64,8 +64,7 @@ class Publisher:
         self._progress = asyncio.Event()
         self._sleeps_until = 0.0
         self._beats: deque[int] = deque(maxlen=8)  # sent_us of heartbeats that have no answer yet
-        self._collectors: OrderedDict[str, None] = OrderedDict()
-        self._repeated_at = float("-inf")
+        self._collectors = Collectors()
         self._refusal: int | None = None
 
     def add(self, result: Result) -> None:
@@ -210,14 +209,17 @@ class Publisher:
                     pass  # the next connect announces us
 
     def _take_ack(self, message: Inbound) -> bool:
-        """True for the first ack of a collector."""
+        """True when it is of a collector that may have missed what we said."""
         if message.topic != topic(self._agent, Kind.ACK) or message.retain:
             raise WireError("topic", "not an ack for us, or one that was kept for us")
         ack = codec.decode(message.payload, message.content_type, Ack)
         if ack.agent != self._agent:
             raise WireError("foreign", f"for {ack.agent}")
         self.outbox.acked(ack.marks)
-        is_stranger = self._note_collector(ack.collector)
+        now = self._now()
+        is_stranger = self._collectors.is_new(ack.collector, now)
+        if is_stranger:
+            self.outbox.forgotten(now)
         if ack.heartbeat is not None and ack.heartbeat.sent_us in self._beats:
             self._beats.remove(ack.heartbeat.sent_us)
             self.clock.add(
@@ -231,20 +233,6 @@ class Publisher:
         self._wake.set()
         self._progress.set()
         return is_stranger
-
-    def _note_collector(self, collector: str) -> bool:
-        """A collector that was not there before may never have seen what is waiting for its ack."""
-        if collector in self._collectors:
-            self._collectors.move_to_end(collector)
-            return False
-        self._collectors[collector] = None
-        if len(self._collectors) > _COLLECTORS:
-            self._collectors.popitem(last=False)
-        now = self._now()
-        if now - self._repeated_at >= ACK_SECONDS:
-            self._repeated_at = now
-            self.outbox.forgotten(now)
-        return True
 
     def _presence(self, state: str, reason: str | None = None) -> Presence:
         return Presence(

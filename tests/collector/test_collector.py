@@ -22,6 +22,7 @@ from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.rude_broker import rude_broker
 from vedette.checks import read
 from vedette.checks.model import Assignment
+from vedette.mqtt import Broker, Link
 from vedette.wire import codec, limits
 from vedette.wire.topics import Kind, topic
 from vedette_collector.web.server import SHUTDOWN_SECONDS
@@ -152,6 +153,37 @@ def test_a_broker_that_goes_and_comes_back_costs_no_result(config: Path) -> None
                 assert [mark.low for mark in (await agent.ack()).marks] == [2]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(("name", "is_new"), [("live", True), ("replay", True), ("control", False)])
+def test_a_link_that_reads_and_connects_again_gives_the_collector_a_new_id(
+    config: Path, name: str, is_new: bool
+) -> None:
+    """Agents that see it send again, for what came meanwhile is gone. One that only writes missed nothing."""
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                ids = []
+                for number in range(4):
+                    if number == 2:
+                        await driven_out(running, broker, name)
+                    await agent.say(heartbeat(sent_us=number), Kind.HEARTBEAT)
+                    ids.append((await agent.ack()).collector)
+                assert ids[0] == ids[1]
+                assert ids[2] == ids[3]
+                assert (ids[1] != ids[2]) is is_new
+
+    asyncio.run(story())
+
+
+async def driven_out(running: Running, broker: Mosquitto, name: str) -> None:
+    """The link *name* has lost its connection to another client of its name, and has a new one."""
+    condition = running.collector.condition
+    async with Link(Broker.parse(broker.url), f"collector-{name}").running():
+        await until(lambda: not condition.links[name])
+    await until(lambda: condition.links[name], 30)
 
 
 def test_a_collector_that_may_not_listen_is_not_ready(config: Path) -> None:

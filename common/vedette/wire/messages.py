@@ -106,7 +106,7 @@ class EpochMark(Message, frozen=True, kw_only=True, omit_defaults=True):
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
     v: int
     agent: AgentName
-    collector: Epoch  # new at every start of the collector
+    collector: Epoch  # new at every start of the collector, and when batches may have passed it by
     sent_us: TimeUs
     marks: Annotated[list[EpochMark], Meta(max_length=limits.MAX_EPOCHS)] = []
     heartbeat: HeartbeatEcho | None = None
