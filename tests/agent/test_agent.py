@@ -193,6 +193,34 @@ def test_a_new_collector_gets_at_once_what_nobody_acknowledged(tmp_path: Path) -
     run(test)
 
 
+def test_a_stop_hands_in_what_was_published_while_the_collector_was_away(tmp_path: Path) -> None:
+    """The broker took it and nobody got it: the agent does not leave without sending it again."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with (
+                Target().running() as target,
+                agent(configuration(tmp_path, target.port, checks=5), broker.url) as child,
+            ):
+                async with TinyCollector(broker.url).running() as first:
+                    await first.until(lambda: len(first.results) >= 5)
+                published = broker.log.count("/live'")
+                while broker.log.count("/live'") < published + 2:
+                    await asyncio.sleep(0.05)
+                again = TinyCollector(broker.url)
+                # As one that has lost its connection, and nothing else.
+                again.identity, again.seen, again.low = first.identity, first.seen, first.low
+                async with again.running():
+                    await again.until(lambda: len(again.results) > 0)
+                    child.signal(signal.SIGTERM)
+                    assert await child.ended() == 0
+                    assert "pending=0 lost=0" in await child.says("drained")
+                    (seen,) = again.seen.values()
+                    assert sorted(seen) == list(range(max(seen) + 1))
+
+    run(test)
+
+
 def test_a_collector_that_comes_to_know_an_agent_hears_who_it_is(tmp_path: Path) -> None:
     """It may start before the collector has read of it: what it said at its connect was refused then."""
 
