@@ -68,8 +68,21 @@ PATTERNS: dict[str, tuple[list[str], list[str], Callable[[str], Document]]] = {
         lambda text: batch(agent=text),
     ),
     "CHECK_NAME": (
-        ["a", "A.b_c-9", "a" * 63, "web:ipv4", "a" * 63 + ":ipv6"],
-        ["", "a" * 64, "web:ipv5", "web:", ".a", "web\n", "web:ipv4\n", "a b", "é", 'a"'],
+        ["a", "A.b_c-9", "a" * 63, "web:ipv4", "dns:google:ipv6", "a" * 63 + 2 * (":" + "b" * 63)],
+        [
+            "",
+            "a" * 64,
+            "a:" + "b" * 64,
+            "a:b:c:d",
+            "a::b",
+            "web:",
+            ".a",
+            "web\n",
+            "web:ipv4\n",
+            "a b",
+            "é",
+            'a"',
+        ],
         lambda text: result(check=text),
     ),
     "EPOCH": (

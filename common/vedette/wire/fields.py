@@ -9,7 +9,7 @@ from vedette.wire import limits
 AgentName = Annotated[str, Meta(pattern=limits.AGENT_NAME, max_length=32)]
 
 
-CheckName = Annotated[str, Meta(pattern=limits.CHECK_NAME, max_length=80)]
+CheckName = Annotated[str, Meta(pattern=limits.CHECK_NAME, max_length=191)]
 
 
 Epoch = Annotated[str, Meta(pattern=limits.EPOCH, max_length=32)]

@@ -27,6 +27,7 @@ PARTS = 64
 
 # \Z and not $, which would let a final line break through.
 AGENT_NAME = r"^[a-z0-9][a-z0-9-]{1,30}[a-z0-9]\Z"  # also MQTT client id, user name and certificate CN
-CHECK_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:ipv[46])?\Z"  # suffix: one family of a check that asks both
+# Up to two suffixes: what tells apart the checks that one written check stands for (`web:google:ipv6`).
+CHECK_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:[A-Za-z0-9._-]{1,63}){0,2}\Z"
 EPOCH = r"^[0-9a-f]{32}\Z"
 TAG_NAME = r"^[a-z_][a-z0-9_]{0,31}\Z"  # a Prometheus label name
