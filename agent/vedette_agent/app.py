@@ -10,10 +10,10 @@ import secrets
 import signal
 import socket
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from vedette.checks import read
+from vedette.checks import formats, read
 from vedette.checks.model import Assignment, Check, Family, IcmpCheck
 from vedette.errors import ConfigError
 from vedette.log import LEVELS, fields, setup
@@ -21,6 +21,7 @@ from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_option
 from vedette.systemd import notify, watchdog_seconds
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.policy import Network, Policy
 from vedette_agent.engine.run import Engine
 from vedette_agent.publish import Publisher, Vitals
 from vedette_agent.runner import Runner
@@ -40,19 +41,23 @@ def main(argv: list[str]) -> int:
     checks = read.checks_of(assignment, args.name)
     broker = broker_from(args).of(args.name)
     source = local_addresses(args.source_address)
+    policy = Policy(allowed_networks(args.allow))
     _warn_about_icmp(checks)
     _raise_descriptor_limit()
-    asyncio.run(Agent(config, args.name, broker, source).run(assignment, checks))
+    asyncio.run(Agent(config, args.name, broker, source, policy).run(assignment, checks))
     return 0
 
 
 class Agent:
-    def __init__(self, config: Path, name: str, broker: Broker, source: dict[Family, str]) -> None:
+    def __init__(
+        self, config: Path, name: str, broker: Broker, source: dict[Family, str], policy: Policy
+    ) -> None:
         self.reload_failures = 0
         self._config = config
         self._name = name
         self._broker = broker
         self._source = source
+        self._policy = policy
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._watchdog = watchdog_seconds()
@@ -63,7 +68,7 @@ class Agent:
     async def run(self, assignment: Assignment, checks: Sequence[Check]) -> None:
         loop = asyncio.get_running_loop()
         engine = Engine(loop)
-        io = Io(engine, self._source)
+        io = Io(engine, self._source, policy=self._policy)
         epoch = secrets.token_hex(16)
         tags = _tags(assignment, self._name)
         self._publisher = Publisher(self._broker, self._name, epoch, tags, lambda: self._vitals(engine))
@@ -157,6 +162,17 @@ def local_addresses(given: Sequence[str]) -> dict[Family, str]:
     return found
 
 
+def allowed_networks(given: Sequence[str]) -> list[Network]:
+    """The networks that `--allow` opens. Raises ConfigError for what is none."""
+    found: list[Network] = []
+    for text in given:
+        try:
+            found.append(ip_network(formats.network(text)))
+        except ValueError as exc:
+            raise ConfigError(f"--allow {text}: {exc}") from exc
+    return found
+
+
 def _tags(assignment: Assignment, name: str) -> dict[str, str]:
     return next(vantage.tags for vantage in assignment.agents if vantage.name == name)
 
@@ -192,6 +208,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="A",
         help="local address to probe from; may be given once for each family",
+    )
+    run.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="CIDR",
+        help="probe addresses of this network although it is denied by default, as private and loopback ones"
+        " are; may be repeated; a platform address of a cloud is allowed by /32 or /128 alone",
     )
     run.add_argument("--log-level", choices=LEVELS, default="info")
     return parser

@@ -27,6 +27,7 @@ from vedette.checks.model import (
 from vedette.wire.messages import Result
 from vedette_agent import outcome
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.policy import Anywhere
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import Engine, Run
 from vedette_agent.probers.run import prepare, prober
@@ -106,7 +107,7 @@ async def _run(check: Check) -> Result:
     loop = asyncio.get_running_loop()
     over: asyncio.Future[Result] = loop.create_future()
     engine = Engine(loop)
-    io = Io(engine)
+    io = Io(engine, policy=Anywhere())
     record = Record()
     started_us = time.time_ns() // 1000
 

@@ -54,7 +54,7 @@ class AgentProcess:
 async def agent(
     config: Path, url: str, *options: str, name: str = "par-01", **environment: str
 ) -> AsyncIterator[AgentProcess]:
-    """A running `vedette agent run`; killed at the end if it still runs."""
+    """A running `vedette agent run` that may probe loopback; killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -67,6 +67,8 @@ async def agent(
         name,
         "--broker",
         url,
+        "--allow",
+        "127.0.0.0/8",
         *options,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **environment},

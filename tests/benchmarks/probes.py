@@ -224,7 +224,10 @@ class Pipeline:
             )
             collector.until_port(self._port)
             self.agent = stack.enter_context(
-                Child([*vedette, "agent", "run", *common, "--name", "bench-01"], cwd=self._directory)
+                Child(
+                    [*vedette, "agent", "run", *common, "--name", "bench-01", "--allow", "127.0.0.0/8"],
+                    cwd=self._directory,
+                )
             )
             deadline = time.monotonic() + 20
             while not self.attempts():

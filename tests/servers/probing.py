@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from vedette.checks.model import Family
 from vedette_agent.engine.hostfiles import HostFiles
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.policy import Anywhere, Policy
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import Engine, Prober
 
@@ -33,10 +34,15 @@ class Probed(NamedTuple):
 class Bench:
     """An engine and its Io on the running loop."""
 
-    def __init__(self, source: Mapping[Family, str] | None = None, files: HostFiles | None = None) -> None:
+    def __init__(
+        self,
+        source: Mapping[Family, str] | None = None,
+        files: HostFiles | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.engine = Engine(self.loop)
-        self.io = Io(self.engine, source, files)
+        self.io = Io(self.engine, source, files, policy or Anywhere())
 
     async def run(
         self, prober: Callable[[Any, Io, Record], Prober], check: Any, seconds: float = 5.0
@@ -54,9 +60,10 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    source: Mapping[Family, str] | None = None, files: HostFiles | None = None
+    source: Mapping[Family, str] | None = None, files: HostFiles | None = None, policy: Policy | None = None
 ) -> AsyncIterator[Bench]:
-    made = Bench(source, files)
+    """Without a *policy* nothing is denied: the servers of tests are on loopback."""
+    made = Bench(source, files, policy)
     try:
         yield made
     finally:

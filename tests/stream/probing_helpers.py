@@ -8,6 +8,7 @@ from vedette.checks.model import Check, Family, HttpCheck, TcpCheck, TlsCheck
 from vedette.wire.messages import Result
 from vedette_agent import outcome
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.policy import Anywhere
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import Engine, Run
 from vedette_agent.probers.run import prober
@@ -29,7 +30,7 @@ def probe(
     async def main() -> list[Result]:
         loop = asyncio.get_running_loop()
         engine = Engine(loop)
-        io = Io(engine, source)
+        io = Io(engine, source, policy=Anywhere())
         try:
             if before is not None:
                 before()

@@ -42,6 +42,12 @@ class _File(Generic[T]):
         return self._value
 
 
+class OwnServer(Endpoint):
+    """A name server that the operator of this host chose: it is asked whatever the address policy says."""
+
+    __slots__ = ()
+
+
 class HostFiles:
     """What the host itself says about names and name servers."""
 
@@ -60,7 +66,7 @@ class HostFiles:
         """What the hosts file says for *name* (lower case, without the final dot)."""
         return self._hosts.value().get((name, family))
 
-    def servers(self) -> tuple[Endpoint, ...]:
+    def servers(self) -> tuple[OwnServer, ...]:
         """The host's name servers, in the order to ask them."""
         return self._servers.value()
 
@@ -99,11 +105,11 @@ def _parse_hosts(lines: Iterator[list[str]]) -> dict[tuple[str, Family], str]:
     return found
 
 
-def _parse_resolv_conf(lines: Iterator[list[str]], port: int) -> tuple[Endpoint, ...]:
+def _parse_resolv_conf(lines: Iterator[list[str]], port: int) -> tuple[OwnServer, ...]:
     found = []
     for words in lines:
         if words[0] == "nameserver" and len(words) > 1:
             address = literal(words[1], 4) or literal(words[1], 6)
             if address is not None:
-                found.append(Endpoint(address, port))
+                found.append(OwnServer(address, port))
     return tuple(found[:MAX_SERVERS])

@@ -16,6 +16,7 @@ from vedette.checks.model import Family
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
+from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
 from vedette_agent.engine.udp import Address, send_again, socket_address
@@ -192,18 +193,20 @@ class _Socket(StampedSocket):
 class Pinger:
     """The sockets of both families, opened at their first use."""
 
-    __slots__ = ("_loop", "_sockets", "_source")
+    __slots__ = ("_loop", "_policy", "_sockets", "_source")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str], policy: Policy) -> None:
         self._loop = loop
+        self._policy = policy
         self._source = source
         self._sockets: dict[Family, _Socket] = {}
 
     def echo(self, address: str, family: Family, payload_bytes: int) -> Echo:
         """An echo request to a literal address, to be sent by arming it.
 
-        Raises ProbeSpoiled(no_permission) when the kernel gives no ICMP socket.
+        Raises ProbeSpoiled(policy), and ProbeSpoiled(no_permission) when the kernel gives no ICMP socket.
         """
+        self._policy.check(address)
         sock = self._sockets.get(family)
         if sock is None:
             sock = self._sockets[family] = _Socket(self._loop, family, self._source.get(family))

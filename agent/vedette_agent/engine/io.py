@@ -1,4 +1,9 @@
-"""What a prober may reach: the engine, the shared sockets, the local addresses, and the host's names."""
+"""What a prober may reach: the engine, the shared sockets, the local addresses, and the host's names.
+
+Every address that a probe sends to has passed `policy.check`: `ask`, `ping` and `stream.connect` see to it.
+A transport with sockets of its own calls `io.policy.check(address)` on the literal address, right before
+each connect or send to a new one; a test finds the module that does not.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,6 +14,7 @@ from vedette_agent.dns.query import Query
 from vedette_agent.engine import resolve
 from vedette_agent.engine.hostfiles import HostFiles
 from vedette_agent.engine.icmp import Echo, Pinger
+from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.poller import Poller
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
@@ -18,18 +24,24 @@ from vedette_agent.engine.udp import Exchange, UdpPool
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "files", "icmp", "loop", "poller", "source", "udp")
+    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "source", "udp")
 
     def __init__(
-        self, engine: Engine, source: Mapping[Family, str] | None = None, files: HostFiles | None = None
+        self,
+        engine: Engine,
+        source: Mapping[Family, str] | None = None,
+        files: HostFiles | None = None,
+        policy: Policy | None = None,
     ) -> None:
+        """Without a *policy* every address is denied that is not allowed by default."""
         self.engine = engine
         self.loop: asyncio.AbstractEventLoop = engine.loop
         self.source: Mapping[Family, str] = source or {}  # local address to bind, by family; may be empty
         self.files = files or HostFiles()
+        self.policy = policy or Policy()
         self.poller = Poller(self.loop)
-        self.udp = UdpPool(self.loop, self.source)
-        self.icmp = Pinger(self.loop, self.source)
+        self.udp = UdpPool(self.loop, self.source, self.policy)
+        self.icmp = Pinger(self.loop, self.source, self.policy)
 
     def close(self) -> None:
         """Close what is open. Probes in flight must have ended: stop the engine first."""
@@ -40,8 +52,8 @@ class Io:
     async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.
 
-        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error. With *shares* above 1
-        that part of the time left is all it waits, and then raises Unanswered.
+        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error, and ProbeSpoiled(policy).
+        With *shares* above 1 that part of the time left is all it waits, and then raises Unanswered.
         """
         exchange = self.udp.exchange(server, query, shares)
         try:
@@ -64,7 +76,10 @@ class Io:
         return await resolve.address_of(self, host, family, resolver, record)
 
     async def ping(self, address: str, family: Family, payload_bytes: int) -> Echo:
-        """One ICMP echo; waits for the reply until the deadline. Raises ProbeFailed(net.unreachable)."""
+        """One ICMP echo; waits for the reply until the deadline.
+
+        Raises ProbeFailed(net.unreachable), and ProbeSpoiled(policy, no_permission).
+        """
         echo = self.icmp.echo(address, family, payload_bytes)
         await suspend(echo.arm)
         return echo

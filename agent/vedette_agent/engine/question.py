@@ -8,6 +8,7 @@ from vedette.wire.facts import DnsFacts
 from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import is_truncated, matches, rcode_text
+from vedette_agent.engine.hostfiles import OwnServer
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.stream import connect
@@ -55,7 +56,8 @@ async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> t
     Raises PathError, and ProbeFailed(dns.malformed) when what comes is no answer to this question.
     """
     stage = record.stage
-    with await connect(io, server.address, server.port, record) as stream:
+    is_own = isinstance(server, OwnServer)
+    with await connect(io, server.address, server.port, record, is_own_server=is_own) as stream:
         record.stage = stage
         sent = query.draw()
         started = stream.now()

@@ -183,14 +183,19 @@ class Stream(Conversation):
         self._poller.rest(self._fd)
 
 
-async def connect(io: "Io", address: str, port: int, record: Record) -> Stream:
+async def connect(
+    io: "Io", address: str, port: int, record: Record, *, is_own_server: bool = False
+) -> Stream:
     """Connect to a literal address; sets the record's address, port, clock and phase "connect".
 
+    Raises ProbeSpoiled(policy), unless *is_own_server*: the host's own name server (`OwnServer`).
     An OSError of `connect` itself is our own kernel's word. What came back from the path is a PathError.
     """
     record.stage = "connect"
     record.address = address
     record.port = port
+    if not is_own_server:
+        io.policy.check(address)
     is_v6 = ":" in address
     sock = socket.socket(
         socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK

@@ -23,6 +23,8 @@ from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import is_answer
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
+from vedette_agent.engine.hostfiles import OwnServer
+from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import Disarm, Run
 
@@ -232,17 +234,23 @@ class _Socket(StampedSocket):
 class UdpPool:
     """The sockets of both families."""
 
-    __slots__ = ("_loop", "_old", "_slots", "_source", "_turn")
+    __slots__ = ("_loop", "_old", "_policy", "_slots", "_source", "_turn")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str], policy: Policy) -> None:
         self._loop = loop
+        self._policy = policy
         self._source = source
         self._slots: dict[Family, list[_Socket | None]] = {4: [None] * SOCKETS, 6: [None] * SOCKETS}
         self._old: list[_Socket] = []  # they take no new query and close when none is pending
         self._turn = 0
 
     def exchange(self, server: Endpoint, query: Query, shares: int = 1) -> Exchange:
-        """A query for *server*, to be sent by arming it. Raises OSError when no socket can be had."""
+        """A query for *server*, to be sent by arming it.
+
+        Raises ProbeSpoiled(policy), and OSError when no socket can be had.
+        """
+        if not isinstance(server, OwnServer):
+            self._policy.check(server.address)
         family: Family = 6 if ":" in server.address else 4
         self._turn = turn = (self._turn + 1) % SOCKETS
         slots = self._slots[family]

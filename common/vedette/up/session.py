@@ -26,6 +26,8 @@ from vedette.up.world.world import World, may_ping
 
 # -P: a directory called vedette where the command is started must not be taken for the program.
 _VEDETTE: Final = (sys.executable, "-P", "-m", "vedette")
+# Who starts all of it by hand wrote the file, or looked at it, and probes from their own machine.
+_ALLOW_ALL: Final = ("--allow", "0.0.0.0/0", "--allow", "::/0")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ async def _planned(
     if own is not None:
         config, assignment = own
         everyone: dict[str, Sequence[str]] = {
-            agent.name: ("--broker", f"mqtt://{LOOPBACK}:{broker_port}") for agent in assignment.agents
+            agent.name: ("--broker", f"mqtt://{LOOPBACK}:{broker_port}", *_ALLOW_ALL)
+            for agent in assignment.agents
         }
         yield _Plan(config, assignment, everyone, None)
         return
@@ -125,6 +128,7 @@ async def _planned(
             agent.name: (
                 *("--broker", f"mqtt://{LOOPBACK}:{world.relay_port(agent.source)}"),
                 *("--source-address", agent.source),
+                *("--allow", LOOPBACK),
             )
             for agent in AGENTS
         }

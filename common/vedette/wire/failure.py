@@ -58,6 +58,7 @@ class NotRun(StrEnum):
     NO_PERMISSION = "no_permission"  # the kernel refuses the socket
     NO_ROUTE = "no_route"  # the host itself has no route for this family
     NO_RESOLVER = "no_resolver"  # no name server is configured on the host
+    POLICY = "policy"  # the agent may not probe that address
     CONFIGURATION = "configuration"  # what the check refers to is not on this host: a CA file, a trust store
     SHUTDOWN = "shutdown"  # the agent stopped while the probe ran
     INTERNAL = "internal"  # a bug of ours; logged with its traceback

@@ -49,6 +49,7 @@ class Pipeline:
                 [
                     *(VEDETTE, "agent", "run", "--config", str(self._config), "--name", name),
                     *self._broker_options(self._ports.agents_port, name),
+                    *("--allow", "127.0.0.0/8"),
                 ],
                 directory / f"{name}.log",
             )
