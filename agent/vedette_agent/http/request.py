@@ -7,6 +7,7 @@ headers in which an operator may keep a secret nor a body are carried to where t
 
 import re
 from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -15,7 +16,8 @@ from vedette import __version__
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_LOCATION: Final = 8192
 _PORTS: Final = {"http": 80, "https": 443}
-_HOST: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?|[0-9a-fA-F:.]{2,45}")
+_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
+_NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 # Kept as the peer wrote it: RFC 3986 reserved and unreserved characters and existing escapes.
 _KEPT: Final = "%/:?#[]@!$&'()*+,;=-._~"
 # All that goes on to another origin: keys and tokens have many names, and Host is of the first origin.
@@ -115,14 +117,38 @@ def _parts(url: str) -> tuple[str, str, int, str]:
     scheme = split.scheme.lower()
     if scheme not in _PORTS:
         raise BadTarget(f"{url[:100]!r} is neither http nor https")
-    if not host.isascii() and len(host) <= 253:
-        try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError as exc:
-            raise BadTarget(f"{host[:100]!r} is not a host name") from exc
-    if not _HOST.fullmatch(host):
-        raise BadTarget(f"{host[:100]!r} is not a host name")
+    host = _host(host)
     path = split.path or "/"
     if split.query:
         path += f"?{split.query}"
     return scheme, host, port or _PORTS[scheme], quote(path, safe=_KEPT)
+
+
+def _host(text: str) -> str:
+    """A name in ASCII, or a literal address in its canonical form.
+
+    What ends in a number is an address to some programs (127.1, 0x7f.1, 2130706433, in wide digits) and a
+    name to others: of those only four plain decimal numbers are read, and the others are nobody's host.
+    """
+    if ":" in text:
+        try:
+            address = IPv6Address(text)
+        except ValueError as exc:
+            raise BadTarget(f"{text[:100]!r} is not an IPv6 address") from exc
+        if address.scope_id is not None:
+            raise BadTarget(f"{text[:100]!r} names an interface, which means something on one host only")
+        return str(address)
+    name = text
+    if not text.isascii() and len(text) <= 253:
+        try:
+            name = text.encode("idna").decode("ascii")
+        except UnicodeError as exc:
+            raise BadTarget(f"{text[:100]!r} is not a host name") from exc
+    if not _NAME.fullmatch(name):
+        raise BadTarget(f"{text[:100]!r} is not a host name")
+    if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]):
+        try:
+            return str(IPv4Address(text))
+        except ValueError as exc:
+            raise BadTarget(f"{text[:100]!r} is neither a name nor four decimal numbers") from exc
+    return name
