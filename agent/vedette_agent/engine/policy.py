@@ -173,10 +173,10 @@ def _embedded(address: Address) -> Iterator[IPv4Address]:
     low = wire[12:]
     if wire[:12] in _LAST_FOUR or (wire[:12] == bytes(12) and low[0]):  # ::1 stands for nothing
         yield IPv4Address(low)
-    elif wire[:6] == _LOCAL_NAT64:  # the length of the prefix is the operator's: RFC 6052 2.2
-        for found in _by_prefix_length(wire):
-            if found[0]:  # an IPv4 address of zeros is padding
-                yield IPv4Address(found)
+    elif wire[:6] == _LOCAL_NAT64:
+        # Where in it the IPv4 address stands is the operator's to know (RFC 6052 2.2), and most guesses are
+        # wrong ones. A wrong guess that is a platform address does not happen.
+        yield from (found for found in map(IPv4Address, _by_prefix_length(wire)) if found in _PLATFORM)
     elif wire[:2] == b"\x20\x02":
         yield IPv4Address(wire[2:6])
     elif wire[:4] == b"\x20\x01\0\0":  # the server, and the client, whose bits are turned
