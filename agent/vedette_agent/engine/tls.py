@@ -8,28 +8,83 @@ our own cryptography is not charged to the target.
 import os
 import ssl
 import time
+import warnings
 from typing import Final
 
 from vedette.checks.model import TlsOptions
+from vedette.checks.model.tls import TlsVersion
 from vedette.ciphers import offer_no_finite_field
 from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.certificates import Chain, presented
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
-from vedette_agent.engine.stream import Conversation, Stream
+from vedette_agent.engine.stream import FIRST_READ, Conversation, Stream
 
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
 # One per CA file of the checks; were there fewer than files, each probe would build its own anew.
 MAX_CONTEXTS: Final = 1024
 READ_BYTES: Final = 16 * 1024 + 256  # one full record
 
-_contexts: dict[tuple[bool, str | None], tuple[int, ssl.SSLContext]] = {}
+_VERSIONS: Final[dict[TlsVersion, ssl.TLSVersion]] = {
+    "TLSv1.0": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+_Offer = tuple[
+    bool, str | None, str | None, str | None, str | None, str | None, tuple[str, ...], tuple[str, ...]
+]
+_contexts: dict[_Offer, tuple[tuple[int, ...], ssl.SSLContext]] = {}
+
+
+class Records:
+    """Finds where records begin in what comes in: five bytes of header end in the record's length."""
+
+    __slots__ = ("_head", "_rest")
+
+    def __init__(self) -> None:
+        self._head = b""  # of a record, when it was cut
+        self._rest = 0  # bytes of a record that are still to come
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether a record has begun and not ended."""
+        return self._rest > 0 or bool(self._head)
+
+    def take(self, data: bytes) -> bool:
+        """Go on over *data*; whether a record begins in it (RFC 8446 5.1)."""
+        at, size = self._rest, len(data)
+        if at >= size:
+            self._rest = at - size
+            return False
+        if self._head:
+            data = self._head + data
+            size = len(data)
+        while at + 5 <= size:
+            at += 5 + (data[at + 3] << 8 | data[at + 4])
+        self._head = data[at:]
+        self._rest = max(at - size, 0)
+        return True
 
 
 class TlsStream(Conversation):
-    """An encrypted connection with the shape of a Stream; it owns the one below."""
+    """An encrypted connection with the shape of a Stream; it owns the one below.
 
-    __slots__ = ("_connection", "_incoming", "_outgoing", "_stream")
+    The first byte of an answer is decrypted when its record is whole, and a record can take several round
+    trips. So records are followed as they come, and the first byte is dated by the segment its record began in.
+    """
+
+    __slots__ = (
+        "_began",
+        "_connection",
+        "_has_begun",
+        "_incoming",
+        "_is_answered",
+        "_outgoing",
+        "_records",
+        "_stream",
+    )
 
     def __init__(
         self, stream: Stream, connection: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
@@ -38,8 +93,13 @@ class TlsStream(Conversation):
         self._connection = connection
         self._incoming = incoming
         self._outgoing = outgoing
+        self._records = Records()
+        self._began = 0  # the stamp of when the record that is awaited began to come in
+        self._has_begun = False  # and did so with the last that came
+        self._is_answered = True
 
     async def send(self, data: bytes) -> None:
+        self._is_answered = False
         self._connection.write(data)
         await self._stream.send(self._outgoing.read())
 
@@ -47,7 +107,9 @@ class TlsStream(Conversation):
         """Decrypted bytes; b"" at the end, whether or not the peer said goodbye (RFC 8446 6.1)."""
         while True:
             try:
-                return self._connection.read(max_bytes)
+                data = self._connection.read(max_bytes)
+                self._is_answered = True
+                return data
             except ssl.SSLWantReadError:
                 if self._outgoing.pending:  # an answer to a key update
                     await self._stream.send(self._outgoing.read())
@@ -57,15 +119,32 @@ class TlsStream(Conversation):
 
     async def fill(self) -> int:
         """Take in what comes next, as it is; the number of its bytes."""
-        data = await self._stream.recv(READ_BYTES)
+        if self._has_begun:
+            self._began = self._stream.stamp
+        was_inside = self._records.is_inside
+        data = await self._stream.recv(READ_BYTES if self._is_answered or was_inside else FIRST_READ)
+        if not was_inside:
+            self._began = self._stream.stamp
+        self._has_begun = self._records.take(data)
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
         return len(data)
 
+    @property
+    def alpn(self) -> str | None:
+        """The protocol that the peer chose of those that were offered (RFC 7301)."""
+        return self._connection.selected_alpn_protocol()
+
     def now(self) -> float:
         return self._stream.now()
+
+    def left(self) -> tuple[float, bool]:
+        return self._stream.left()
+
+    def began(self, since: float) -> tuple[float, bool]:
+        return self._stream.dated(self._began, since)
 
     def arrived(self, since: float) -> tuple[float, bool]:
         return self._stream.arrived(since)
@@ -83,7 +162,9 @@ class TlsStream(Conversation):
         self._stream.abort()
 
 
-async def start_tls(stream: Stream, host: str, options: TlsOptions, record: Record) -> TlsStream:
+async def start_tls(
+    stream: Stream, host: str, options: TlsOptions, record: Record, alpn: tuple[str, ...] = ()
+) -> TlsStream:
     """Shake hands; sets the phase "tls" and the record's TLS facts, these also when verification fails.
 
     *host*: SNI and the name to verify; an address is verified as one and not sent (RFC 6066 3).
@@ -94,9 +175,9 @@ async def start_tls(stream: Stream, host: str, options: TlsOptions, record: Reco
     record.stage = "tls"
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     name = host.rstrip(".")
-    connection = context(options).wrap_bio(incoming, outgoing, server_hostname=name)
+    connection = context(options, alpn).wrap_bio(incoming, outgoing, server_hostname=name)
     encrypted = TlsStream(stream, connection, incoming, outgoing)
-    started = stream.now()
+    started: float | None = None
     received = 0
     while True:
         try:
@@ -104,6 +185,9 @@ async def start_tls(stream: Stream, host: str, options: TlsOptions, record: Reco
             break
         except ssl.SSLWantReadError:
             await stream.send(outgoing.read())
+            if started is None:
+                started, is_kernel = stream.left()
+                record.timed(is_kernel)
             received += await encrypted.fill()
             if received > MAX_HANDSHAKE_BYTES:
                 said = f"no end of the handshake within {MAX_HANDSHAKE_BYTES} bytes"
@@ -116,10 +200,10 @@ async def start_tls(stream: Stream, host: str, options: TlsOptions, record: Reco
                 exc.add_note(_described(chain, name))
             raise
     # Our last message (Finished) stays in the buffer: it leaves with the first data, or at the close.
+    assert started is not None
     arrived, is_kernel = stream.arrived(started)
+    record.timed(is_kernel)
     record.add_phase("tls", arrived - started)
-    if not is_kernel:
-        record.clock = "monotonic"
     record.tls = _facts(connection, presented(connection), is_verified=options.verify)
     return encrypted
 
@@ -136,32 +220,54 @@ def expires_soon(facts: TlsFacts | None, options: TlsOptions) -> ProbeFailed | N
     return ProbeFailed(Failure.TLS_EXPIRES_SOON, said)
 
 
-def context(options: TlsOptions) -> ssl.SSLContext:
-    """The shared context for *options*; built anew when the CA file has changed.
+def context(options: TlsOptions, alpn: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """The shared context for *options*; built anew when one of its files has changed.
 
-    Raises ProbeSpoiled when there is nothing to verify against: that is no fault of the target.
+    Raises ProbeSpoiled when one cannot be used, or without trust anchors: that is no fault of the target.
     """
-    key = (options.verify, options.ca_file)
-    changed = 0
+    key = (
+        options.verify,
+        options.ca_file,
+        options.cert_file,
+        options.key_file,
+        options.min_version,
+        options.max_version,
+        options.ciphers,
+        alpn,
+    )
+    changed: tuple[int, ...] = ()
     if options.verify and options.ca_file is not None:
-        try:
-            changed = os.stat(options.ca_file).st_mtime_ns
-        except OSError as exc:
-            raise ProbeSpoiled(NotRun.CONFIGURATION, f"ca_file {options.ca_file}: {exc.strerror}") from exc
+        changed = (_changed("ca_file", options.ca_file),)
+    if options.cert_file is not None:
+        changed += (_changed("cert_file", options.cert_file),)
+    if options.key_file is not None:
+        changed += (_changed("key_file", options.key_file),)
     cached = _contexts.get(key)
     if cached is not None and cached[0] == changed:
         return cached[1]
-    built = _context(options)
+    built = _context(options, alpn)
     if len(_contexts) >= MAX_CONTEXTS:
         del _contexts[next(iter(_contexts))]
     _contexts[key] = (changed, built)
     return built
 
 
-def _context(options: TlsOptions) -> ssl.SSLContext:
-    # No ALPN: HTTP/1.1 is what a server speaks without, and one context serves every kind of check.
+def _changed(option: str, path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError as exc:
+        raise ProbeSpoiled(NotRun.CONFIGURATION, f"{option} {path}: {exc.strerror}") from exc
+
+
+def _context(options: TlsOptions, alpn: tuple[str, ...]) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    offer_no_finite_field(made)
+    # A server could ask for one handshake after another, each as dear as the first (RFC 5246 7.4.1.1).
+    made.options |= ssl.OP_NO_RENEGOTIATION
+    _offer(made, options)
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
+    if options.cert_file is not None:
+        _identify(made, options.cert_file, options.key_file)
     if not options.verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
@@ -179,6 +285,44 @@ def _context(options: TlsOptions) -> ssl.SSLContext:
         if not made.cert_store_stats()["x509_ca"] and not (directory and os.listdir(directory)):
             raise ProbeSpoiled(NotRun.CONFIGURATION, "this host has no trust store: install ca-certificates")
     return made
+
+
+def _offer(made: ssl.SSLContext, options: TlsOptions) -> None:
+    """Versions and suites. Unlike a user's client, a check may have to ask for what is too old."""
+    high = options.max_version
+    low = options.min_version or (high if high in ("TLSv1.0", "TLSv1.1") else "TLSv1.2")
+    if low in ("TLSv1.0", "TLSv1.1"):
+        # OpenSSL 3 allows their SHA-1 signatures at level 0 only, at which it accepts short keys, too.
+        made.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # what is deprecated is what is asked for
+        made.minimum_version = _VERSIONS[low]
+        if high is not None:
+            made.maximum_version = _VERSIONS[high]
+    if options.ciphers:
+        try:
+            made.set_ciphers(":".join(options.ciphers))
+        except ssl.SSLError as exc:
+            said = f"OpenSSL of this host knows none of the ciphers {', '.join(options.ciphers)}"
+            raise ProbeSpoiled(NotRun.CONFIGURATION, said) from exc
+    offer_no_finite_field(made)
+
+
+def _identify(made: ssl.SSLContext, cert_file: str, key_file: str | None) -> None:
+    try:
+        # Without a password OpenSSL would ask for one at the terminal, and wait.
+        made.load_cert_chain(cert_file, key_file, password="")
+    except OSError as exc:
+        reason = getattr(exc, "reason", None)
+        match reason:
+            case _ if not isinstance(exc, ssl.SSLError):
+                fault = str(exc.strerror)
+            case "KEY_VALUES_MISMATCH":
+                fault = "the key is of another certificate"
+            case _:
+                fault = "no certificate with an unencrypted key in PEM form"
+        said = f"cert_file {cert_file}, key_file {key_file or cert_file}: {fault}"
+        raise ProbeSpoiled(NotRun.CONFIGURATION, said) from exc
 
 
 def _facts(connection: ssl.SSLObject, chain: Chain | None, *, is_verified: bool) -> TlsFacts:

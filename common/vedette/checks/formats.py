@@ -36,6 +36,7 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"B": 1, "kB": 1000, "MB": 1000_000, "kiB": 1024, "KiB": 1024, "MiB": 1 << 20}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?|\*")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+_CIPHER = re.compile(r"[A-Z0-9][A-Z0-9_-]*")  # no lists, no `!` and no @SECLEVEL
 _UNSAFE_IN_URL = re.compile(r"[^!-~]|[\"<>\\^`{|}]")  # RFC 3986 2: these travel percent-encoded
 
 
@@ -281,6 +282,26 @@ def statuses(text: str) -> tuple[int, int]:
     if low > high or high > 599:
         raise ValueError(f"{quoted(text)} is an empty or impossible range; status codes go from 100 to 599")
     return low, high
+
+
+def cipher(text: str) -> str:
+    """The OpenSSL name of one suite of TLS 1.2 or older, such as ECDHE-RSA-AES128-GCM-SHA256."""
+    if not _CIPHER.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not the name of one cipher; write it as `openssl ciphers` does")
+    if text.startswith("TLS_"):
+        raise ValueError(f"{quoted(text)} is of TLS 1.3, whose suites cannot be chosen; use expect.cipher")
+    if text.startswith(("DHE-", "EDH-", "DH-", "ADH-")):
+        raise ValueError(
+            f"{quoted(text)} lets the server choose a group of any size, which holds the agent; remove it"
+        )
+    return text
+
+
+def alpn(text: str) -> str:
+    """A protocol name of RFC 7301 3.1, in printable ASCII."""
+    if not text or not text.isascii() or not text.isprintable() or len(text) > 255:
+        raise ValueError(f"{quoted(text)} is not a protocol name; write one such as h2 or http/1.1")
+    return text
 
 
 def absolute_path(text: str) -> str:

@@ -1,8 +1,12 @@
 """One TLS handshake."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from vedette.checks.model.base import BaseCheck, Endpoint
+
+TlsVersion = Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 
 
 class TlsOptions(Struct, frozen=True, kw_only=True):
@@ -10,6 +14,11 @@ class TlsOptions(Struct, frozen=True, kw_only=True):
     ca_file: str | None = None  # PEM; None: the host's trust store
     server_name: str | None = None  # SNI and the name to verify; None: the target's host
     min_days_left: float | None = None  # of the certificate that expires first
+    cert_file: str | None = None  # client certificate, PEM
+    key_file: str | None = None  # None: the key is in cert_file
+    min_version: TlsVersion | None = None  # None: TLSv1.2, or max_version where that is older
+    max_version: TlsVersion | None = None
+    ciphers: tuple[str, ...] = ()  # for TLS 1.2 and older; empty: OpenSSL's default
 
 
 class TlsCheck(BaseCheck, frozen=True, kw_only=True, tag="tls"):

@@ -42,7 +42,7 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
         case schema.TcpProbe():
             return tcp(probe, common)
         case schema.TlsProbe():
-            return tls(probe, common)
+            return tls(probe, path, report, common)
         case schema.IcmpProbe():
             return icmp(probe, common)
         case _:

@@ -41,7 +41,7 @@ def http(
         resolver=resolver,
         max_redirects=probe.max_redirects,
         max_body_bytes=limit,
-        tls=options(probe.tls or TlsSettings()),
+        tls=options(probe.tls or TlsSettings(), (*path, "tls"), report),
         expect=model.HttpExpect(
             statuses=_statuses(expect.status),
             headers={name.lower(): pattern for name, pattern in expect.headers.items()},

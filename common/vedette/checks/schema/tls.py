@@ -1,14 +1,28 @@
 """`tls:` as people write it, and the TLS part of other kinds."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from vedette.checks.schema.types import AbsolutePath, Host, HostPort, Resolver, Section
+from vedette.checks import formats
+from vedette.checks.schema.types import AbsolutePath, Host, HostPort, Resolver, Section, text_of
+
+TlsVersion = Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
+
+
+CipherName = Annotated[
+    str, text_of(formats.cipher, max_length=64, examples=["ECDHE-ECDSA-AES128-GCM-SHA256"])
+]
+
+
+AlpnName = Annotated[str, text_of(formats.alpn, max_length=255, examples=["h2", "http/1.1"])]
+
+
+Opening = Literal["smtp", "imap", "pop3", "ftp", "ldap", "postgres", "xmpp"]
 
 
 class TlsSettings(Section, frozen=True, kw_only=True):
-    """How a TLS peer is verified."""
+    """How a TLS peer is verified, and what it is offered."""
 
     verify: Annotated[
         bool, Meta(description="false accepts any certificate; it is reported all the same")
@@ -21,6 +35,34 @@ class TlsSettings(Section, frozen=True, kw_only=True):
     )
     min_days_left: (
         Annotated[float, Meta(ge=0, le=3650, description="fail when a certificate expires sooner")] | None
+    ) = None
+    cert_file: (
+        Annotated[
+            AbsolutePath, Meta(description="PEM file on the agent: the client certificate and its chain")
+        ]
+        | None
+    ) = None
+    key_file: (
+        Annotated[
+            AbsolutePath, Meta(description="PEM file of its key, unencrypted; in cert_file without this")
+        ]
+        | None
+    ) = None
+    min_version: (
+        Annotated[
+            TlsVersion, Meta(description="oldest to offer; TLSv1.2, or max_version where that is older")
+        ]
+        | None
+    ) = None
+    max_version: Annotated[TlsVersion, Meta(description="newest to offer")] | None = None
+    ciphers: (
+        Annotated[
+            list[CipherName],
+            Meta(
+                min_length=1, max_length=64, description="to offer, for TLSv1.2 and older, by OpenSSL's names"
+            ),
+        ]
+        | None
     ) = None
 
 
