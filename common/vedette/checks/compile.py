@@ -1,4 +1,4 @@
-"""The configuration as written, to the model: defaults filled in, families spread, rules held."""
+"""The configuration as written, to the model: defaults filled in, servers and families spread, rules held."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -6,12 +6,12 @@ from typing import Final
 
 from vedette.checks import formats, schema
 from vedette.checks.model import Assignment, Check, Family
-from vedette.checks.probes import Probe, literal_of, made
+from vedette.checks.probes import Probe, literal_of, made, variants
 from vedette.checks.problems import Path, quoted
 from vedette.checks.selection import Fleet
 from vedette.checks.walk import Bad, Report
 
-MAX_CHECKS: Final = 100_000  # as they are run: one for each family
+MAX_CHECKS: Final = 100_000  # as they are run: one for each server and family
 MAX_ASSIGNED: Final = 2_000_000  # pairs of an agent and a check
 
 _FAMILIES: Final[dict[str, Family]] = {"ipv4": 4, "ipv6": 6}
@@ -64,7 +64,7 @@ def compiled(configuration: schema.Configuration, report: Report) -> Assignment:
 
 
 def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Report) -> Iterator[Check]:
-    """The checks that *one* stands for: one for each family."""
+    """The checks that *one* stands for: one for each server that it lists, and for each family."""
     given = [kind for kind in schema.KINDS if report.has((*path, kind))]
     if len(given) != 1:
         told = f"{' and '.join(given)} are two kinds" if given else "no kind"
@@ -77,10 +77,17 @@ def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Re
         return  # its form is wrong, and that is told
     inner = (*path, given[0])
     common = {"tags": one.tags, **_timing(one, path, defaults, report)}
-    families = _families(one, literal_of(probe), path, report)
-    for family in families:
-        name = one.name if len(families) == 1 else f"{one.name}:ipv{family}"
-        yield made(probe, inner, report, name=name, family=family, **common)
+    suffixes: set[str] = set()
+    for suffix, variant, place in variants(probe, inner, report):
+        if suffix in suffixes:
+            report.about(place, f"a second {quoted(suffix)} in this check; give it another name")
+            continue
+        suffixes.add(suffix)
+        base = f"{one.name}:{suffix}" if suffix else one.name
+        families = _families(one, literal_of(variant), path, report, is_listed=bool(suffix))
+        for family in families:
+            name = base if len(families) == 1 else f"{base}:ipv{family}"
+            yield made(variant, inner, report, name=name, family=family, **common)
 
 
 def _timing(one: schema.Check, path: Path, defaults: schema.Defaults, report: Report) -> dict[str, float]:
@@ -95,12 +102,22 @@ def _timing(one: schema.Check, path: Path, defaults: schema.Defaults, report: Re
     return {"interval": interval, "timeout": min(timeout, interval)}
 
 
-def _families(one: schema.Check, literal: str | None, path: Path, report: Report) -> list[Family]:
+def _families(
+    one: schema.Check, literal: str | None, path: Path, report: Report, *, is_listed: bool
+) -> list[Family]:
+    """*is_listed*: the address is one of several, and only has to be of one of the families."""
     fixed: Family | None = None
     if literal is not None:
         fixed = 6 if ip_address(literal).version == 6 else 4
     if one.families is None:
         return [fixed or 4]
+    if is_listed and fixed is not None:
+        if f"ipv{fixed}" not in one.families:
+            report.about(
+                (*path, "families"),
+                f"{literal} is an IPv{fixed} address; add ipv{fixed} or remove the address",
+            )
+        return [fixed]
     families: list[Family] = []
     for at, written in enumerate(one.families):
         family = _FAMILIES[written]

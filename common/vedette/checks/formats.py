@@ -31,6 +31,7 @@ DURATION: Final = r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$"
 SIZE: Final = r"^[0-9]{1,12}(B|kB|MB|kiB|KiB|MiB)$"
 STATUS: Final = r"^[1-9][0-9]{2}-[1-9][0-9]{2}$"
 CHECK_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+SUFFIX: Final = r"^[A-Za-z0-9._-]{1,63}$"
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"B": 1, "kB": 1000, "MB": 1000_000, "kiB": 1024, "KiB": 1024, "MiB": 1 << 20}
@@ -84,6 +85,16 @@ def check_name(text: str) -> str:
         raise ValueError(
             f"{quoted(text)} is not a check name; use 1 to 63 letters, digits, dots, hyphens, underscores, "
             "beginning with a letter or digit"
+        )
+    return text
+
+
+def suffix(text: str) -> str:
+    """What follows the name of a check and a colon: one of the servers that it asks."""
+    if not _fits(SUFFIX, text):
+        raise ValueError(
+            f"{quoted(text)} is not a name for one of several; use 1 to 63 letters, digits, dots, hyphens, "
+            "underscores"
         )
     return text
 

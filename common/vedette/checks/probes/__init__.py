@@ -1,5 +1,6 @@
 """Each kind of probe as written, to its check in the model. The `match` is closed: mypy misses no kind."""
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from vedette.checks import formats, schema
@@ -9,10 +10,22 @@ from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.tcp import tcp
 from vedette.checks.probes.tls import tls
+from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path
 from vedette.checks.walk import Report
 
 Probe = schema.DnsProbe | schema.HttpProbe | schema.TcpProbe | schema.TlsProbe | schema.IcmpProbe
+
+
+def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe]]:
+    """What *probe*, written at *path*, is run as: mostly itself alone."""
+    match probe:
+        case schema.HttpProbe() | schema.TcpProbe() | schema.TlsProbe() | schema.IcmpProbe():
+            return [Variant("", probe, path)]
+        case schema.DnsProbe():
+            return [Variant("", probe, path)]
+        case _:
+            assert_never(probe)
 
 
 def literal_of(probe: Probe) -> str | None:
