@@ -195,7 +195,7 @@ def stamps() -> Iterator[None]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as keeper, TcpServer(says(b"hi")) as server:
         keeper.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, RECEIVED)
         for _ in range(50):
-            if probe(tcp(server.port, expect="hi"))[0].clock == "kernel":
+            if probe(tcp(server.port, send="x", expect="hi"))[0].clock == "kernel":
                 break
         yield
 
@@ -245,5 +245,5 @@ def test_a_greeting_that_came_before_we_noticed_the_connection_took_no_time() ->
         (result,) = probe(
             tcp(server.port, expect="hi"), alongside=lambda loop, engine: loop.call_soon(late.hold)
         )
-    assert result.clock == "kernel"
+    assert result.clock == "monotonic"
     assert result.phases_us["processing"] == 0

@@ -52,7 +52,7 @@ class Io:
     async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.
 
-        Sets `record.clock`. Raises ProbeFailed(net.*) on an ICMP error, and ProbeSpoiled(policy).
+        Tells `record.timed`. Raises ProbeFailed(net.*) on an ICMP error, and ProbeSpoiled(policy).
         With *shares* above 1 that part of the time left is all it waits, and then raises Unanswered.
         """
         exchange = self.udp.exchange(server, query, shares)
@@ -63,7 +63,7 @@ class Io:
                 record.dns = DnsFacts(spoof_suspected=exchange.strangers)
                 exc.add_note(f"{exchange.strangers} false answers came; the last {exchange.complaint}")
             raise
-        record.clock = "kernel" if exchange.is_kernel_timed else "monotonic"
+        record.timed(exchange.is_kernel_timed)
         return exchange
 
     async def resolve(self, host: str, family: Family, resolver: Endpoint | None, record: Record) -> str:

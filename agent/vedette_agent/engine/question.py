@@ -60,8 +60,9 @@ async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> t
     with await connect(io, server.address, server.port, record, is_own_server=is_own) as stream:
         record.stage = stage
         sent = query.draw()
-        started = stream.now()
         await stream.send(_length.pack(len(sent)) + sent)
+        started, is_kernel_timed = stream.left()
+        record.timed(is_kernel_timed)
         data = b""
         # The length prefix bounds the message: 64 KiB.
         while len(data) < 2 or len(data) < 2 + _length.unpack_from(data)[0]:
@@ -72,8 +73,7 @@ async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> t
                 )
             data += more
         ended, is_kernel_timed = stream.arrived(started)
-        if not is_kernel_timed:
-            record.clock = "monotonic"
+        record.timed(is_kernel_timed)
     wire = data[2:]
     if len(wire) != _length.unpack_from(data)[0] or not matches(wire, sent, query.end):
         raise ProbeFailed(Failure.DNS_MALFORMED, f"{server} answered another question over TCP")

@@ -48,6 +48,7 @@ class Record:
     """
 
     __slots__ = (
+        "_is_timed",
         "address",
         "clock",
         "dns",
@@ -65,6 +66,7 @@ class Record:
         self.stage: Stage = "resolve"
         self.phases: dict[Phase, float] = {}
         self.clock: Literal["kernel", "monotonic"] = "monotonic"
+        self._is_timed = False
         self.address: str | None = None
         self.port: int | None = None
         self.resolver: str | None = None
@@ -73,6 +75,14 @@ class Record:
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
         self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
+
+    def timed(self, by_kernel: bool) -> None:
+        """One more time was taken. `clock` says "kernel" only while the kernel took both ends of each."""
+        if not by_kernel:
+            self.clock = "monotonic"
+        elif not self._is_timed:
+            self.clock = "kernel"
+        self._is_timed = True
 
     def add_phase(self, phase: Phase, seconds: float) -> None:
         self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)

@@ -75,8 +75,10 @@ async def _ask(io: "Io", server: Endpoint, name: str, question: Query, record: R
         asked = await ask(io, server, question, own, shares)
     except BaseException:
         record.add_phase("resolve", io.engine.now() - started)
+        record.timed(False)
         raise
     record.add_phase("resolve", asked.seconds + own.phases.get("connect", 0.0))
+    record.timed(own.clock == "kernel")
     try:
         answer = reading.read(asked.wire, question)
     except reading.Malformed as exc:

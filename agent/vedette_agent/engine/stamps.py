@@ -16,7 +16,7 @@ from typing import NamedTuple
 # linux/net_tstamp.h, linux/errqueue.h; Python's socket module has none of them.
 SO_TIMESTAMPING = 37
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = 1 << 1, 1 << 3, 1 << 4, 1 << 7, 1 << 11
-RECEIVED = _RX_SOFTWARE | _SOFTWARE  # what to ask for where nothing but arrivals is timed
+RECEIVED = _RX_SOFTWARE | _SOFTWARE  # stamps of arrivals alone
 _FLAGS = _TX_SOFTWARE | RECEIVED | _OPT_ID | _OPT_TSONLY
 IP_RECVERR = 11
 IPV6_RECVERR = 25
@@ -27,6 +27,9 @@ ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_STAMP = 2, 3, 4
 
 ANCILLARY_BYTES = 256  # a stamp (64), an extended error with its offender (64), a hop limit (24)
 _QUOTE_BYTES = 512  # of our own datagram, as an ICMP error quotes it
+
+# For `sendmsg` on a socket that `enable_stream` has prepared: a stamp of when the last byte leaves.
+DEPARTURE = [(_SOL_SOCKET, SO_TIMESTAMPING, struct.pack("I", _TX_SOFTWARE))]
 
 _stamp = struct.Struct("@qq").unpack_from  # the first of three timespecs: the software one
 _extended_error = struct.Struct("@IBBBBII").unpack_from
@@ -67,6 +70,15 @@ def enable(sock: socket.socket) -> bool:
     return True
 
 
+def enable_stream(sock: socket.socket) -> bool:
+    """Ask for stamps of what arrives, and of what is sent with DEPARTURE. False: no stamps here."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, RECEIVED | _OPT_TSONLY)
+    except OSError:  # as in `enable`
+        return False
+    return True
+
+
 def restart(sock: socket.socket) -> None:
     """Make the kernel count the datagrams of *sock* from zero again."""
     try:
@@ -77,12 +89,20 @@ def restart(sock: socket.socket) -> None:
 
 
 def received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """The receive stamp in nanoseconds since the epoch; 0 when there is none."""
+    """The stamp among them, in nanoseconds since the epoch; 0 when there is none."""
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPING and level == _SOL_SOCKET and len(data) >= 16:
             seconds, nanoseconds = _stamp(data)
             return int(seconds * 1_000_000_000 + nanoseconds)
     return 0
+
+
+def departed_at(sock: socket.socket) -> int:
+    """Take a stamp of a stream off its error queue: nanoseconds since the epoch; 0 when there is none."""
+    try:
+        return received_at(sock.recvmsg(0, ANCILLARY_BYTES, MSG_ERRQUEUE)[1])
+    except OSError:
+        return 0
 
 
 def next_notice(sock: socket.socket) -> Notice | None:

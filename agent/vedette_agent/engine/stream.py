@@ -5,9 +5,11 @@ was busy with. The kernel times the handshake itself: `tcpi_rtt`, read before an
 round trip of SYN and SYN-ACK. A lost SYN makes it a guess, so after any retransmission our own clock counts,
 which then includes the second that the retransmission cost: that is what a user would have waited.
 
-*Arrival.* SO_TIMESTAMPING gives each received segment the time at which it came in, by the wall clock. What
-is used of it is its age when it is read, which is then taken off the monotonic clock: a wall clock that
-steps between two packets cannot bend a duration, and an age that contradicts the monotonic clock is dropped.
+*Departure and arrival.* SO_TIMESTAMPING gives what is sent the time at which its last byte left, and each
+received segment the time at which it came in, by the wall clock. What is used of a stamp is its age when it
+is read, which is then taken off the monotonic clock: a wall clock that steps between two packets cannot bend
+a duration, and an age that contradicts the monotonic clock is dropped. A read that takes several segments in
+has the stamp of the last: who dates the first byte of an answer starts with a read of FIRST_READ bytes.
 
 *Closing.* A conversation that came to its end is closed with FIN. One that is given up (deadline, error) is
 reset: the kernel would otherwise keep unsent bytes and go on retransmitting them to a silent peer for
@@ -31,6 +33,7 @@ from vedette_agent.engine.run import Disarm, Run, suspend
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
+FIRST_READ: Final = 1200  # at most one full segment: IPv6's smallest MTU is 1280
 ANCILLARY_BYTES: Final = socket.CMSG_SPACE(3 * 16)  # struct scm_timestamping: three timespecs
 IP_BIND_ADDRESS_NO_PORT: Final = 24  # pick the port at connect: it need be unique per destination only
 
@@ -75,7 +78,7 @@ class Stream(Conversation):
     One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
     """
 
-    __slots__ = ("_begun", "_fd", "_loop", "_poller", "_sock", "_stamp")
+    __slots__ = ("_begun", "_called", "_departure", "_fd", "_left", "_loop", "_poller", "_sock", "stamp")
 
     def __init__(self, io: "Io", sock: socket.socket) -> None:
         self._loop = io.loop
@@ -83,7 +86,10 @@ class Stream(Conversation):
         self._begun = 0.0  # when the connection attempt began
         self._sock = sock
         self._fd = sock.fileno()
-        self._stamp = 0  # nanoseconds of CLOCK_REALTIME; 0: the kernel gave none
+        self.stamp = 0  # of the last `recv`, in nanoseconds of CLOCK_REALTIME; 0: the kernel gave none
+        self._left = 0  # the same, of the last `send`
+        self._called = 0.0  # when that was called
+        self._departure = stamps.DEPARTURE if stamps.enable_stream(sock) else []
 
     async def connect(self, address: tuple[str, int]) -> None:
         """Raises PathError, and OSError on our own kernel's word."""
@@ -99,17 +105,26 @@ class Stream(Conversation):
     async def send(self, data: bytes) -> None:
         """Give all of *data* to the kernel."""
         rest = memoryview(data)
+        self._left = 0
+        self._called = self._loop.time()
         while True:
             try:
-                sent = self._sock.send(rest)
+                sent = self._sock.sendmsg((rest,), self._departure)
             except BlockingIOError:
                 sent = 0
             except OSError as exc:
                 raise PathError(exc.errno, exc.strerror) from exc
+            self._take_departure()  # it is there already, unless the interface queues
             if sent == len(rest):
                 return
             rest = rest[sent:]
             await suspend(self._until_writable)
+
+    def _take_departure(self) -> bool:
+        """Whether a stamp was there. One that stays there would end every wait at once, as an error does."""
+        stamp = stamps.departed_at(self._sock)
+        self._left = stamp or self._left
+        return stamp != 0
 
     def send_once(self, data: bytes) -> None:
         """Offer *data* to the kernel, for a last word that need not arrive."""
@@ -128,10 +143,12 @@ class Stream(Conversation):
             try:
                 data, ancillary, _, _ = self._sock.recvmsg(max_bytes, ANCILLARY_BYTES)
             except BlockingIOError:
+                while self._take_departure():
+                    pass
                 continue
             except OSError as exc:
                 raise PathError(exc.errno, exc.strerror) from exc
-            self._stamp = stamps.received_at(ancillary)
+            self.stamp = stamps.received_at(ancillary)
             return data
 
     def now(self) -> float:
@@ -146,9 +163,22 @@ class Stream(Conversation):
 
         Not before *since*: a peer that speaks first may do so before we have seen that we are connected.
         """
+        return self.dated(self.stamp, since)
+
+    def left(self) -> tuple[float, bool]:
+        """When the last `send` left, by the loop's clock, and whether the kernel says so; else its start."""
+        at, is_kernel = self.dated(self._left, self._called)
+        return (at, True) if is_kernel else (self._called, False)
+
+    def began(self, since: float) -> tuple[float, bool]:
+        """As `arrived`, of the first of those bytes, if no more than FIRST_READ were asked for."""
+        return self.dated(self.stamp, since)
+
+    def dated(self, stamp: int, since: float) -> tuple[float, bool]:
+        """As `arrived`, of any stamp."""
         now = self._loop.time()
-        if self._stamp:
-            age = (time.time_ns() - self._stamp) / 1e9
+        if stamp:
+            age = (time.time_ns() - stamp) / 1e9
             if 0.0 <= age <= now - self._begun:
                 return max(now - age, since), True
         return now, False
@@ -203,7 +233,6 @@ async def connect(
     stream = Stream(io, sock)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, stamps.SO_TIMESTAMPING, stamps.RECEIVED)
         source = io.source.get(6 if is_v6 else 4)
         if source is not None:
             sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
@@ -213,7 +242,7 @@ async def connect(
     except BaseException:
         stream.close()
         raise
-    record.clock = "monotonic" if seconds is None else "kernel"
+    record.timed(seconds is not None)
     record.add_phase("connect", stream.age() if seconds is None else seconds)
     return stream
 

@@ -72,7 +72,7 @@ class TlsStream(Conversation):
     """An encrypted connection with the shape of a Stream; it owns the one below.
 
     The first byte of an answer is decrypted when its record is whole, and a record can take several round
-    trips. So records are followed as they come, and the first byte is dated by the segment its record began in.
+    trips. So records are followed as they come, and the first byte is dated by the start of its record.
     """
 
     __slots__ = (

@@ -9,7 +9,7 @@ from vedette.checks.model import HttpCheck
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
-from vedette_agent.engine.stream import Stream, connect
+from vedette_agent.engine.stream import FIRST_READ, Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.expect import judge, wants_body
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, following, opening
@@ -19,9 +19,6 @@ from vedette_agent.http.secrets import sent
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-# The kernel stamps a read with the time of the last segment in it: the first read is kept short, so that
-# the first byte is not dated by a later one.
-_FIRST_READ: Final = 4096
 _READ: Final = 64 * 1024
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -87,12 +84,12 @@ async def _exchange(
 ) -> None:
     """Send *request*, read *response*: phases "processing" and "transfer", and facts also when that fails."""
     record.stage = "http"
-    sent = stream.now()
     try:
         data = await _first_answer(stream, request)
-        first, is_kernel = stream.arrived(sent)
-        if not is_kernel:
-            record.clock = "monotonic"
+        sent, is_kernel = stream.left()
+        record.timed(is_kernel)
+        first, is_kernel = stream.began(sent)
+        record.timed(is_kernel)
         record.add_phase("processing", first - sent)
         while data:
             response.feed(data)
@@ -101,7 +98,9 @@ async def _exchange(
             data = await stream.recv(_READ)
         else:
             response.end()
-        record.add_phase("transfer", stream.arrived(first)[0] - first)
+        last, is_kernel = stream.arrived(first)
+        record.timed(is_kernel)
+        record.add_phase("transfer", last - first)
     finally:
         if response.has_headers:
             record.http = HttpFacts(
@@ -122,11 +121,11 @@ async def _first_answer(stream: Stream | TlsStream, request: bytes) -> bytes:
     try:
         await stream.send(request)
     except PathError as refused:
-        data = await stream.recv(_FIRST_READ)
+        data = await stream.recv(FIRST_READ)
         if not data:
             raise refused from None
         return data
-    return await stream.recv(_FIRST_READ)
+    return await stream.recv(FIRST_READ)
 
 
 def _is_redirect(check: HttpCheck, response: Response) -> bool:

@@ -13,6 +13,6 @@ async def probe_icmp(check: IcmpCheck, io: Io, record: Record) -> None:
     record.address = address
     record.icmp = IcmpFacts(sent=1)
     echo = await io.ping(address, check.family, check.payload_bytes)
-    record.clock = "kernel" if echo.is_kernel_timed else "monotonic"
+    record.timed(echo.is_kernel_timed)
     record.add_phase("rtt", echo.seconds)
     record.icmp = IcmpFacts(sent=1, received=1, hop_limit=echo.hop_limit)

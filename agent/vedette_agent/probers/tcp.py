@@ -6,7 +6,7 @@ from vedette.checks.model import TcpCheck
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
-from vedette_agent.engine.stream import Stream, connect
+from vedette_agent.engine.stream import FIRST_READ, Stream, connect
 from vedette_agent.pattern import compiled
 
 if TYPE_CHECKING:
@@ -23,10 +23,12 @@ async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
     address = await io.resolve(check.host, check.family, check.resolver, record)
     with await connect(io, address, check.port, record) as stream:
         record.stage = "tcp"
-        asked = stream.now()
+        asked, is_kernel = stream.now(), False  # a greeting is timed from when we saw the connection
         if check.send is not None:
             await stream.send(check.send.encode())
+            asked, is_kernel = stream.left()
         if check.expect is not None:
+            record.timed(is_kernel)
             await _expect(check.expect, stream, asked, record)
 
 
@@ -37,7 +39,7 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
     first = asked
     while True:
         try:
-            data = await stream.recv(MAX_BYTES - len(seen))
+            data = await stream.recv(MAX_BYTES - len(seen) if seen else FIRST_READ)
         except DeadlineExceeded as exc:
             if searched < len(seen) and search(seen.decode("utf-8", "replace")):
                 break  # it came in time; we had put off looking
@@ -47,8 +49,7 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
             raise
         if not seen:
             first, is_kernel = stream.arrived(asked)
-            if not is_kernel:
-                record.clock = "monotonic"
+            record.timed(is_kernel)
             record.add_phase("processing", first - asked)
         seen += data
         is_last = not data or len(seen) >= MAX_BYTES
@@ -62,7 +63,9 @@ async def _expect(pattern: str, stream: Stream, asked: float, record: Record) ->
             raise ProbeFailed(Failure.TCP_CLOSED, _mismatch("closed before a match", pattern, seen))
         if is_last:
             raise ProbeFailed(Failure.TCP_EXPECT, _mismatch("no match", pattern, seen))
-    record.add_phase("transfer", stream.arrived(first)[0] - first)
+    last, is_kernel = stream.arrived(first)
+    record.timed(is_kernel)
+    record.add_phase("transfer", last - first)
 
 
 def _mismatch(what: str, pattern: str, seen: bytearray) -> str:
