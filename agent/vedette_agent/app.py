@@ -41,23 +41,23 @@ def main(argv: list[str]) -> int:
     checks = read.checks_of(assignment, args.name)
     broker = broker_from(args).of(args.name)
     source = local_addresses(args.source_address)
-    policy = Policy(allowed_networks(args.allow))
+    allowed = allowed_networks(args.allow)
     _warn_about_icmp(checks)
     _raise_descriptor_limit()
-    asyncio.run(Agent(config, args.name, broker, source, policy).run(assignment, checks))
+    asyncio.run(Agent(config, args.name, broker, source, allowed).run(assignment, checks))
     return 0
 
 
 class Agent:
     def __init__(
-        self, config: Path, name: str, broker: Broker, source: dict[Family, str], policy: Policy
+        self, config: Path, name: str, broker: Broker, source: dict[Family, str], allowed: Sequence[Network]
     ) -> None:
         self.reload_failures = 0
         self._config = config
         self._name = name
         self._broker = broker
         self._source = source
-        self._policy = policy
+        self._allowed = allowed
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._watchdog = watchdog_seconds()
@@ -68,7 +68,7 @@ class Agent:
     async def run(self, assignment: Assignment, checks: Sequence[Check]) -> None:
         loop = asyncio.get_running_loop()
         engine = Engine(loop)
-        io = Io(engine, self._source, policy=self._policy)
+        io = Io(engine, self._source, policy=Policy(self._allowed))
         epoch = secrets.token_hex(16)
         tags = _tags(assignment, self._name)
         self._publisher = Publisher(self._broker, self._name, epoch, tags, lambda: self._vitals(engine))
@@ -86,7 +86,7 @@ class Agent:
                 reloading = group.create_task(self._reloads(), name="reloads")
                 self._runner.start()
                 notify("READY=1")
-                log.info("probing", extra=fields(agent=self._name, checks=len(checks), broker=self._broker))
+                self._log_start(len(checks))
                 await self._stop.wait()
                 notify("STOPPING=1")
                 log.info("stopping", extra=fields(running=len(engine)))
@@ -97,6 +97,10 @@ class Agent:
         finally:
             engine.stop()
             io.close()
+
+    def _log_start(self, checks: int) -> None:
+        allow = ",".join(map(str, self._allowed)) or "none"
+        log.info("probing", extra=fields(agent=self._name, checks=checks, broker=self._broker, allow=allow))
 
     def _apply(self, assignment: Assignment, checks: Sequence[Check]) -> None:
         self._publisher.tags = _tags(assignment, self._name)
@@ -169,7 +173,7 @@ def allowed_networks(given: Sequence[str]) -> list[Network]:
         try:
             found.append(ip_network(formats.network(text)))
         except ValueError as exc:
-            raise ConfigError(f"--allow {text}: {exc}") from exc
+            raise ConfigError(f"--allow {exc}") from exc
     return found
 
 
