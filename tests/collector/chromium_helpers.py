@@ -39,7 +39,7 @@ class Tab:
         self._number += 1
         await self._socket.send_json({"id": self._number, "method": method, "params": params})
         while True:
-            message = json.loads((await self._socket.receive(timeout=20)).data)
+            message = json.loads((await self._socket.receive(timeout=30)).data)
             if message.get("method") == "Log.entryAdded" and message["params"]["entry"]["level"] == "error":
                 self.errors.append(message["params"]["entry"]["text"])
             if message.get("id") == self._number:
@@ -54,7 +54,7 @@ class Tab:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    async def until(self, expression: str, seconds: float = 15.0) -> None:
+    async def until(self, expression: str, seconds: float = 30.0) -> None:
         """Wait for *expression* to become true. Also while a page is being loaded."""
         async with asyncio.timeout(seconds):
             while not await self.value(expression):
@@ -103,7 +103,7 @@ async def chromium() -> AsyncIterator[Tab]:
     finally:
         process.terminate()
         await process.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while home.exists():  # its children end a moment later, and write until then
                 shutil.rmtree(home, ignore_errors=True)
                 await asyncio.sleep(0.05)

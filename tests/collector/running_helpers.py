@@ -47,7 +47,7 @@ class Running:
             return answer.status, await answer.text()
 
 
-async def until(fact: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
         while not fact():
             await asyncio.sleep(0.01)
@@ -83,7 +83,7 @@ class Voice:
         await self._link.publish(name, payload, content_type=content_type, retain=retain)
 
     async def ack(self) -> Ack:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             message = await self._link.receive()
         message.done()
         return codec.decode(message.payload, message.content_type, Ack)

@@ -25,6 +25,7 @@ from vedette.checks.model import Assignment
 from vedette.mqtt import Broker, Link
 from vedette.wire import codec, limits
 from vedette.wire.topics import Kind, topic
+from vedette_collector.app import Collector
 from vedette_collector.web.server import SHUTDOWN_SECONDS
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
@@ -41,35 +42,8 @@ async def ready(running: Running) -> None:
     await until(lambda: not running.collector.condition.not_ready())
 
 
-def rejected(running: Running, reason: str) -> int:
-    return running.collector.board.rejected[reason]
-
-
-def test_a_result_becomes_a_metric_and_is_acknowledged_within_200_ms(config: Path) -> None:
-    async def story() -> None:
-        with Mosquitto() as broker:
-            async with collecting(broker.url, config) as running, speaking(broker) as agent:
-                await ready(running)
-                loop = asyncio.get_running_loop()
-                began = loop.time()
-                for seq in range(5):
-                    await agent.say(batch(failed(), first=seq), Kind.LIVE)
-                marks = [(mark.epoch, mark.low) for mark in (await agent.ack()).marks]
-                assert loop.time() - began < 0.5  # 0.1 s of gathering, and a busy machine
-                assert marks == [(EPOCH, 5)]
-                _, page, headers = await running.get("/metrics")
-                assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-                own = {"check": "api-dns", "agent": "par-01"}
-                assert value(page, "probe_success", **own) == 0
-                assert value(page, "vedette_probe_failures_total", reason="dns.nodata", **own) == 5
-                assert value(page, "vedette_collector_acks_published_total") == 1
-                assert value(page, "vedette_collector_broker_connected", link="live") == 1
-
-    asyncio.run(story())
-
-
-def test_a_heartbeat_is_echoed_at_once(config: Path) -> None:
-    """Not after the 100 ms in which acks of results are gathered: the best of five is below half of that."""
+def test_a_result_becomes_a_metric_and_is_acknowledged_soon(config: Path) -> None:
+    """Batches that come within 0.1 s share an ack, if the machine carries them that fast."""
 
     async def story() -> None:
         with Mosquitto() as broker:
@@ -77,13 +51,45 @@ def test_a_heartbeat_is_echoed_at_once(config: Path) -> None:
                 await ready(running)
                 loop = asyncio.get_running_loop()
                 took = []
-                for number in range(5):
+                for first in range(0, 15, 5):
                     began = loop.time()
-                    await agent.say(heartbeat(sent_us=number), Kind.HEARTBEAT)
-                    echo = (await agent.ack()).heartbeat
+                    for seq in range(first, first + 5):
+                        await agent.say(batch(failed(), first=seq), Kind.LIVE)
+                    while [(mark.epoch, mark.low) for mark in (await agent.ack()).marks] != [
+                        (EPOCH, seq + 1)
+                    ]:
+                        pass
                     took.append(loop.time() - began)
+                assert min(took) < 0.5  # 0.1 s of gathering, and a busy machine
+                _, page, headers = await running.get("/metrics")
+                assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+                own = {"check": "api-dns", "agent": "par-01"}
+                assert value(page, "probe_success", **own) == 0
+                assert value(page, "vedette_probe_failures_total", reason="dns.nodata", **own) == 15
+                acks = value(page, "vedette_collector_acks_published_total")
+                assert acks is not None
+                assert 3 <= acks < 15
+                assert value(page, "vedette_collector_broker_connected", link="live") == 1
+
+    asyncio.run(story())
+
+
+def test_a_heartbeat_is_echoed_at_once(config: Path) -> None:
+    """Not after the 100 ms in which acks of results are gathered: one of twenty takes less than half."""
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                loop = asyncio.get_running_loop()
+                took = [1.0]
+                while min(took) >= 0.05 and len(took) <= 20:
+                    began = loop.time()
+                    await agent.say(heartbeat(sent_us=len(took)), Kind.HEARTBEAT)
+                    echo = (await agent.ack()).heartbeat
                     assert echo is not None
-                    assert echo.sent_us == number
+                    assert echo.sent_us == len(took)
+                    took.append(loop.time() - began)
                 assert min(took) < 0.05
 
     asyncio.run(story())
@@ -112,10 +118,10 @@ def test_every_kind_of_bad_message_is_counted_and_the_next_good_one_applied(conf
                     await agent.say(batch(ok("no-such-check")), Kind.LIVE)
                     for _ in range(2):
                         await agent.say(batch(ok(), first=1), Kind.LIVE)
-                    await until(lambda: rejected(running, "duplicate") == 1)
-                    await until(lambda: rejected(running, "schema") == 5)
-                    found = dict(running.collector.board.rejected)
-                    assert found == {
+                    # By two links, which do not wait for each other.
+                    rejected = running.collector.board.rejected
+                    await until(lambda: rejected.total() >= 16)
+                    assert dict(rejected) == {
                         "topic": 4,
                         "schema": 5,
                         "too_large": 1,
@@ -261,24 +267,42 @@ def test_a_reload_applies_a_good_file_and_survives_a_bad_one(config: Path) -> No
 
 def test_reloads_that_are_asked_for_at_once_are_one(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of fifty that come while the file is read, the first finds that reading begun; 49 share the next."""
-    readings = 0
-    load = read.load
+    readings = asked = 0
+    may_end = threading.Event()
+    load, reload = read.load, Collector.reload
 
     def counted(path: Path) -> Assignment:
         nonlocal readings
         readings += 1
+        may_end.wait(30)
         return load(path)
+
+    async def noted(collector: Collector) -> None:
+        nonlocal asked
+        asked += 1
+        await reload(collector)
+
+    async def fifty(running: Running) -> list[tuple[int, str]]:
+        nonlocal readings, asked
+        readings = asked = 0
+        may_end.clear()
+        try:
+            answers = asyncio.gather(*(running.post("/-/reload") for _ in range(50)))
+            await until(lambda: asked == 50)
+        finally:
+            may_end.set()
+        return await answers
+
+    monkeypatch.setattr(Collector, "reload", noted)
 
     async def story() -> None:
         async with collecting("mqtt://127.0.0.1:9", config) as running:
             monkeypatch.setattr(read, "load", counted)
-            answers = await asyncio.gather(*(running.post("/-/reload") for _ in range(50)))
-            assert answers == [(200, "reloaded\n")] * 50
-            assert readings <= 5
+            assert await fifty(running) == [(200, "reloaded\n")] * 50
+            assert readings <= 2
             config.write_text("checks: 1")
-            answers = await asyncio.gather(*(running.post("/-/reload") for _ in range(50)))
-            assert {status for status, _ in answers} == {400}
-            assert readings <= 10
+            assert {status for status, _ in await fifty(running)} == {400}
+            assert readings <= 2
 
     asyncio.run(story())
 
@@ -403,7 +427,7 @@ def test_the_command_serves_says_that_it_is_ready_and_stops_cleanly(
                 },
             )
             assert process.stderr is not None
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 line = (await process.stderr.readline()).decode()
                 address = line.partition("address=")[2].split()[0]
                 assert await asyncio.get_running_loop().sock_recv(notices, 100) == b"READY=1"

@@ -32,7 +32,7 @@ def test_a_first_request_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(server, "ASK_SECONDS", 0.2)
         async with site(Core()) as it:
             reader, writer = await connect(it, HALF)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert await ended(reader)
             writer.close()
 
@@ -43,10 +43,10 @@ def test_a_request_in_time_may_take_as_long_as_it_wants(monkeypatch: pytest.Monk
     """An open page has asked; its stream stays."""
 
     async def story() -> None:
-        monkeypatch.setattr(server, "ASK_SECONDS", 0.2)
+        monkeypatch.setattr(server, "ASK_SECONDS", 0.5)
         async with site(fresh()) as it, it.http.get(f"{it.base}/events") as answer:
             await answer.content.readuntil(b"\n\n")
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.7)
             it.hub.tell(7)
             assert b"id: 7" in await answer.content.readuntil(b"\n\n")
 
@@ -67,7 +67,7 @@ def test_connections_without_a_request_make_room(said: bytes, monkeypatch: pytes
                     await held[-1][0].readuntil(b"healthy\n")
             async with it.http.get(f"{it.base}/-/healthy") as answer:
                 assert answer.status == 200
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 assert await ended(held[0][0])
             for _, writer in held:
                 writer.close()
@@ -83,7 +83,7 @@ def test_a_reader_that_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch)
             _, writer = await connect(it)
             writer.transport.pause_reading()  # type: ignore[attr-defined]
             writer.write(ask * 2000)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(20):
                 while not writer.transport.is_closing():
                     writer.write(b"\r\n")
                     await asyncio.sleep(0.02)

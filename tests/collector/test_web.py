@@ -53,7 +53,7 @@ async def site(core: Core, clients: int = 3) -> AsyncIterator[Site]:
     async with (
         serving(app, Listen("127.0.0.1", 0)) as where,
         aiohttp.ClientSession(auto_decompress=False) as http,
-        asyncio.timeout(20),
+        asyncio.timeout(60),  # Chromium takes its time
     ):
         try:
             yield Site(core, condition, hub, f"http://{where}", http)

@@ -57,7 +57,7 @@ class Nginx:
         until(
             lambda: self._count("gracefully shutting down") > before,
             lambda: f"nginx took its new configuration: {self.daemon.tail()}",
-            within=5.0,
+            within=15.0,
             step=0.05,
         )
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.system
 
 def test_fault_pages_with_the_check_and_the_agents_and_resolves(world: World) -> None:
     """Timers are a sixtieth of the shipped ones; nothing else of the files differs."""
-    world.until_green(15.0)
+    world.until_green(30.0)
     hook, mail = world.watch.webhook, world.shop.mail
     earlier = len(hook.came)
 
@@ -24,7 +24,7 @@ def test_fault_pages_with_the_check_and_the_agents_and_resolves(world: World) ->
         return hook.wait_for(
             lambda _: next((one for one in sent(status) if one.labels.get("check") == "mail"), None),
             f"a page about the mail server, {status}",
-            within=30.0,
+            within=45.0,
         )
 
     mail.stop()

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture
 def green(world: World) -> World:
-    world.until_green(15.0)
+    world.until_green(30.0)
     return world
 
 

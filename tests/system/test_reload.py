@@ -14,7 +14,7 @@ FRESH = "vedette_probe_last_result_timestamp_seconds"
 
 
 def test_check_is_added_and_a_broken_file_is_refused(world: World) -> None:
-    world.until_green(15.0)
+    world.until_green(30.0)
     pipeline, resolver = world.pipeline, world.shop.resolver.port
     try:
         pipeline.configure(
@@ -27,11 +27,11 @@ def test_check_is_added_and_a_broken_file_is_refused(world: World) -> None:
                 == {(agent,): 1 for agent in AGENTS}
             ),
             "both agents run the new check",
-            within=15.0,
+            within=30.0,
         )
 
         pipeline.configure("checks: [\n")
-        until(lambda: pipeline.metrics().one(SUCCESSFUL) == 0, "the collector says so", within=5.0)
+        until(lambda: pipeline.metrics().one(SUCCESSFUL) == 0, "the collector says so", within=15.0)
         since = time.time()
         until(
             lambda: (
@@ -39,9 +39,9 @@ def test_check_is_added_and_a_broken_file_is_refused(world: World) -> None:
                 and min(one.value for one in found) > since
             ),
             "everything goes on as before",
-            within=15.0,
+            within=30.0,
         )
     finally:
         pipeline.configure(pipeline.checks)
-    world.until_green(15.0)
+    world.until_green(30.0)
     assert pipeline.metrics().one(SUCCESSFUL) == 1

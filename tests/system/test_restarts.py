@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 
 import pytest
 
@@ -10,7 +11,7 @@ from system.world.pipeline import AGENTS
 from system.world.series import Series
 from system.world.world import CHECKS, World
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]  # waits that fail speak for themselves
 AWAY = 4.0  # seconds: two results of every check from every agent
 INTERVAL = 2.0
 A_BATCH = len(CHECKS)  # more than an agent produces in the second after which a batch leaves
@@ -63,7 +64,7 @@ def test_collector_killed_and_started(world: World) -> None:
 
 def test_results_that_come_twice_count_once(world: World) -> None:
     """What a collector applied and could not acknowledge comes again, and is not applied again."""
-    world.until_green(15.0)
+    world.until_green(30.0)
     before, began = world.pipeline.metrics(), time.monotonic()
     duplicate = "vedette_collector_results_rejected_total"
 
@@ -84,10 +85,10 @@ def test_results_that_come_twice_count_once(world: World) -> None:
 @pytest.mark.parametrize("name", AGENTS[:1])
 def test_agent_killed_is_gone_at_once_and_welcome_back(world: World, name: str) -> None:
     """The broker says it with the agent's last will: no heartbeat has to be missed first."""
-    world.until_green(15.0)
+    world.until_green(30.0)
     world.pipeline.agents[name].kill()
     try:
-        until(lambda: connected(world)[name] == 0, f"{name} is gone", within=5.0)
+        until(lambda: connected(world)[name] == 0, f"{name} is gone", within=15.0)
         assert all(connected(world)[other] == 1 for other in AGENTS if other != name)
     finally:
         world.pipeline.start_agent(name)
@@ -118,7 +119,7 @@ def start_agents(world: World) -> None:
 
 def renew_agents(world: World) -> dict[str, float]:
     """Begin a new epoch of both agents. What the collector had applied of the ones before."""
-    world.until_green(15.0)
+    world.until_green(30.0)
     stop_agents(world)
     earlier = applied(world.pipeline.metrics())
     start_agents(world)
@@ -150,7 +151,7 @@ def until_resumed(world: World) -> None:
         )
 
     # A pause between two attempts to connect is at most as long as the outage has lasted, or 4 s.
-    until(resumed, lambda: f"fresh results of all checks: {world.view()}", within=30.0)
+    until(resumed, lambda: f"fresh results of all checks: {world.view()}", within=45.0)
 
 
 def until_balanced(world: World, before: Series, elsewhere: dict[str, float]) -> Series:
@@ -179,7 +180,7 @@ def until_balanced(world: World, before: Series, elsewhere: dict[str, float]) ->
             for agent in AGENTS
         )
 
-    found = until(balanced, lambda: f"the books balance: {books()}", within=25.0)
+    found = until(balanced, lambda: f"the books balance: {books()}", within=45.0)
     assert found is not None
     return found
 
@@ -208,17 +209,42 @@ def uncounted(now: Series, agent: str) -> float:
 def until_runs_match_the_clock(world: World, before: Series, began: float) -> None:
     """Every check of every agent ran once an interval since *began*, also while nobody could listen.
 
-    What is still on its way may arrive; what was counted twice would stay too much.
+    What is still on its way may arrive; what was counted twice would stay too much. Runs that an agent had to
+    leave out, on a machine that is short of time, may be missing as far as it says so.
     """
-    done = before.by("vedette_probe_attempts_total", "check", "agent")
+    done = runs_by_check(before)
+    left_out_before = left_out(before)
     wrong: dict[tuple[str, ...], float] = {}
 
     def matched() -> bool:
-        after = world.pipeline.metrics().by("vedette_probe_attempts_total", "check", "agent")
+        now = world.pipeline.metrics()
         due = (time.monotonic() - began) / INTERVAL
-        runs = {key: count - done.get(key, 0) for key, count in after.items()}
+        excused = left_out(now)
+        excused.subtract(left_out_before)
         wrong.clear()
-        wrong.update({key: count - due for key, count in runs.items() if abs(count - due) > 2.0})
+        for (check, agent), count in runs_by_check(now).items():
+            surplus = count - done[check, agent] - due
+            if not -2.0 - excused[agent] <= surplus <= 2.0:
+                wrong[check, agent] = surplus
         return not wrong
 
-    until(matched, lambda: f"as many runs as intervals; too many or too few: {wrong}", within=15.0)
+    # What was published while the collector had no connection is sent again at an ack of the collector. A
+    # heartbeat brings one every 10 s; those within 10 s of an earlier repeat do not count.
+    until(matched, lambda: f"as many runs as intervals; too many or too few: {wrong}", within=45.0)
+
+
+def runs_by_check(now: Series) -> Counter[tuple[str, ...]]:
+    runs: Counter[tuple[str, ...]] = Counter()
+    for name in ("vedette_probe_attempts_total", "vedette_probe_not_run_total"):
+        for labels, count in now.all(name):
+            runs[labels["check"], labels["agent"]] += int(count)
+    return runs
+
+
+def left_out(now: Series) -> Counter[str]:
+    """By agent: slots of all its checks in which nothing ran."""
+    slots: Counter[str] = Counter()
+    for name in ("vedette_agent_skipped_slots_total", "vedette_agent_overlapping_slots_total"):
+        for labels, count in now.all(name):
+            slots[labels["agent"]] += int(count)
+    return slots

@@ -48,7 +48,7 @@ def test_a_packet_beyond_the_brokers_limit_is_refused_before_it_costs_the_connec
 
 
 def test_pending_publishes_fail_as_soon_as_the_connection_drops() -> None:
-    """500 publishes to a broker that is frozen, then killed: all fail within half a second."""
+    """500 publishes to a broker that is frozen, then killed: all fail at once, not after 10 s of waiting."""
 
     async def test() -> None:
         with Mosquitto() as broker:
@@ -61,7 +61,7 @@ def test_pending_publishes_fail_as_soon_as_the_connection_drops() -> None:
                 broker.kill()
                 began = time.monotonic()
                 outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-                assert time.monotonic() - began < 0.5
+                assert time.monotonic() - began < 5.0
                 assert all(isinstance(each, NotConnected) for each in outcomes)
                 with pytest.raises(NotConnected):
                     await agent.publish("t", b"x")
@@ -127,8 +127,8 @@ def test_a_flood_on_a_slow_reader_loses_nothing_and_needs_no_room() -> None:
                         message = await reader.receive()
                         most = max(most, len(reader._inbox))
                         assert message.payload == b"%d" % n
-                        if n % 50 == 0:
-                            await asyncio.sleep(0.002)  # the flood overtakes us
+                        if n % 1000 == 0:  # the flood overtakes us
+                            await until(lambda: len(reader._inbox) >= 25)
                         message.done()
                 assert 25 <= most <= 2 * 50 + 16
                 assert reader.counters.disconnects == 0

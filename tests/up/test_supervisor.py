@@ -31,7 +31,7 @@ def heard(lines: list[str], wanted: str) -> Callable[[], Awaitable[bool]]:
 
 
 def test_a_child_that_dies_starts_again_and_is_named_once(tmp_path: Path) -> None:
-    """Killed after it was ready, it runs again within two seconds; one line says so."""
+    """Killed after it was ready, it runs again; one line says so."""
     lines: list[str] = []
     said: list[str] = []
 
@@ -46,7 +46,7 @@ def test_a_child_that_dies_starts_again_and_is_named_once(tmp_path: Path) -> Non
 
             await supervisor.start([python("sleeper", code)], ready)
             os.kill(int(lines[0]), signal.SIGKILL)
-            await until(lambda: len(lines) == 2, 5, "a second start")
+            await until(lambda: len(lines) == 2, 15, "a second start")
             assert lives(int(lines[1]))
             assert os.getpgid(int(lines[1])) != os.getpgid(0), "Ctrl-C must not reach it"
 
@@ -75,14 +75,14 @@ def test_a_child_that_is_never_ready_is_named_with_its_last_words(tmp_path: Path
 
         async with Supervisor(tmp_path / "logs", print, print) as supervisor:
             code = "import time; print('waiting for Godot', flush=True); time.sleep(600)"
-            await supervisor.start([python("agent-a", code)], never, within=1)
+            await supervisor.start([python("agent-a", code)], never, within=2)
 
-    with pytest.raises(VedetteError, match="not ready within 1 s; agent-a said last: waiting for Godot"):
+    with pytest.raises(VedetteError, match="not ready within 2 s; agent-a said last: waiting for Godot"):
         asyncio.run(scenario())
 
 
 def test_a_child_that_ignores_sigterm_is_killed_in_time(tmp_path: Path) -> None:
-    """Three stubborn stages together take less than five seconds."""
+    """Three stubborn stages together take four seconds, and what a busy machine adds."""
     lines: list[str] = []
 
     async def scenario() -> float:
@@ -101,7 +101,7 @@ def test_a_child_that_ignores_sigterm_is_killed_in_time(tmp_path: Path) -> None:
             began = loop.time()
         return loop.time() - began
 
-    assert asyncio.run(scenario()) < 5
+    assert asyncio.run(scenario()) < 8
     assert not any(lives(int(pid)) for pid in lines)
 
 
@@ -140,7 +140,7 @@ def test_children_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         parent.wait()
 
     async def gone() -> None:
-        await until(lambda: not any(lives(pid) for pid in children), 5, "the child ends")
+        await until(lambda: not any(lives(pid) for pid in children), 15, "the child ends")
 
     asyncio.run(gone())
 

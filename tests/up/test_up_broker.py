@@ -62,7 +62,7 @@ def url(port: int) -> str:
 
 
 async def received(link: Link) -> Inbound:
-    message = await asyncio.wait_for(link.receive(), 5)
+    message = await asyncio.wait_for(link.receive(), 15)
     message.done()
     return message
 
@@ -80,7 +80,7 @@ def test_carries_what_the_pipeline_needs(kind: broker.Kind, tmp_path: Path) -> N
             wanted = [Subscription("vedette/v1/+/+/presence", retained=True), Subscription(LIVE)]
             collector = Link(near, "collector", subscriptions=wanted)
             async with agent.running():
-                await asyncio.wait_for(agent.until(connected=True), 5)
+                await asyncio.wait_for(agent.until(connected=True), 15)
                 await agent.publish(LIVE, b"nobody listens yet")
                 await agent.publish(PRESENCE, b"online", retain=True)
                 async with collector.running():
@@ -109,7 +109,7 @@ def test_who_has_no_password_or_a_wrong_one_is_refused(kind: broker.Kind, tmp_pa
                 Broker.parse(url(port), username=broker.USER, password_file=str(wrong)),
             ):
                 async with Link(login, "isp-a").running() as link:
-                    await until(lambda: bool(link.counters.connect_failures), 10, "a refusal")
+                    await until(lambda: bool(link.counters.connect_failures), 20, "a refusal")
                     assert not link.is_connected
 
     asyncio.run(scenario())
@@ -124,7 +124,7 @@ def test_an_expired_message_is_not_delivered_late(tmp_path: Path) -> None:
         async with started("mosquitto", tmp_path) as (port, password_file):
             login = Broker.parse(url(port), username=broker.USER, password_file=password_file)
             async with Link(login, "isp-a").running() as agent:
-                await asyncio.wait_for(agent.until(connected=True), 5)
+                await asyncio.wait_for(agent.until(connected=True), 15)
                 await agent.publish(PRESENCE, b"brief", retain=True, expiry=1)
                 await agent.publish(LIVE, b"lasting", retain=True, expiry=600)
 
@@ -136,7 +136,7 @@ def test_an_expired_message_is_not_delivered_late(tmp_path: Path) -> None:
                         seen.add((await asyncio.wait_for(reader.receive(), 0.3)).payload)
                     return seen == {b"lasting"}
 
-            await until(only_the_lasting_one_is_left, 10, "the brief message expires")
+            await until(only_the_lasting_one_is_left, 30, "the brief message expires")
 
     asyncio.run(scenario())
 

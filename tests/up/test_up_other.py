@@ -28,7 +28,7 @@ def test_the_wheel_alone_carries_the_whole_pipeline_and_even_sigkill_leaves_no_p
             assert len(children) == 5
             running.process.kill()
             running.process.wait()
-            await until(lambda: not any(lives(pid) for pid in children), 5, "the end of the children")
+            await until(lambda: not any(lives(pid) for pid in children), 15, "the end of the children")
             assert running.left_behind() != []
             looked = running.drill("list")
             assert looked.returncode == 2

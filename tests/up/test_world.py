@@ -30,7 +30,7 @@ from vedette.up.world.zone import Fault, answer
 from vedette.wire.failure import Failure
 
 LIT, DARK = "127.0.1.1", next(agent.source for agent in AGENTS if agent.name == DARK_AGENT)
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 2.0
 
 
 class View:
@@ -272,7 +272,7 @@ def test_a_cut_relay_carries_nothing_and_then_all_of_it() -> None:
         await relay.open()
         _, writer = await asyncio.open_connection("127.0.0.1", relay.port)
         writer.write(b"one ")
-        await until(lambda: bytes(received) == b"one ", 2, "the first word")
+        await until(lambda: bytes(received) == b"one ", 10, "the first word")
         network.cut(DARK)
         await relay.cut()
         writer.write(b"two")
@@ -282,7 +282,7 @@ def test_a_cut_relay_carries_nothing_and_then_all_of_it() -> None:
         assert bytes(received) == b"one "
         network.mend(DARK)
         await relay.open()
-        await until(lambda: bytes(received) == b"one two", 2, "the second word")
+        await until(lambda: bytes(received) == b"one two", 10, "the second word")
         writer.close()
         await writer.wait_closed()
         await relay.close()
@@ -326,7 +326,7 @@ def test_garbage_and_answers_get_no_answer(tmp_path: Path) -> None:
             for datagram in (b"", b"\x00" * 11, b"\xff" * 5000, response.to_wire()):
                 client.sendto(datagram, server)
             client.sendto(dns.message.make_query(names.TABLE, "A", id=7).to_wire(), server)
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(10):
                 first = await asyncio.get_running_loop().sock_recv(client, 4096)
         assert first[:2] == b"\x00\x07"
 

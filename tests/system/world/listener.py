@@ -1,14 +1,17 @@
 """A mail server, as far as a TCP check sees one: it greets whoever connects and hangs up."""
 
+import contextlib
 import socketserver
 import threading
 
 from servers.daemon import free_port
 
+_GREETING = b"220 mx1.shop.example ESMTP\r\n"
+
 
 class _Greeting(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        self.request.sendall(b"220 mx1.shop.example ESMTP\r\n")
+        self.request.sendall(_GREETING)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -38,6 +41,13 @@ class MailServer:
         if self._server is None or self._thread is None:
             return
         self._server.shutdown()
+        # Closing resets who waits to be accepted: that would be another fault than the one that is meant.
+        self._server.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self._server.socket.accept()
+                with connection:
+                    connection.sendall(_GREETING)
         self._server.server_close()
         self._thread.join()
         self._server = self._thread = None
