@@ -9,7 +9,7 @@ import ssl
 from typing import Final, Literal
 
 from vedette.wire.failure import Failure, NotRun
-from vedette_agent.engine.record import PathError, ProbeFailed, ProbeSpoiled, Stage
+from vedette_agent.engine.record import NotInTime, PathError, ProbeFailed, ProbeSpoiled, Stage
 from vedette_agent.engine.run import AgentStopped, DeadlineExceeded, HostSuspended
 
 Named = tuple[Literal["fail"], Failure, str] | tuple[Literal["not_run"], NotRun, str]
@@ -85,7 +85,7 @@ def classify(error: BaseException, stage: Stage, timeout: float, stalled: float)
     *stalled*: seconds of our own stalls that overlap the run.
     """
     match error:
-        case DeadlineExceeded() if stalled >= LAG_SHARE * timeout:
+        case DeadlineExceeded() | NotInTime() if stalled >= LAG_SHARE * timeout:
             return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"
         case ProbeFailed():
             return "fail", error.failure, error.detail

@@ -36,7 +36,7 @@ def test_what_follows_a_compressed_body_is_not_hoarded() -> None:
     with pytest.raises(ProbeFailed, match="between two pieces of the body"):
         feed_all(response, [chunk(b"x" * 4000)] * (1 + MAX_QUIET_BYTES // 4000))
     assert bytes(response.body) == b"in stock"
-    assert len(response._decoder.unused_data) <= 4000
+    assert len(response._decoder._unpacker.unused_data) <= 4000
 
 
 def test_a_little_behind_a_compressed_body_does_no_harm() -> None:

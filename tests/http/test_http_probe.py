@@ -122,7 +122,7 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         (answers(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"), "http.protocol", 0),
         (answers(HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n"), "http.protocol", None),
         (answers(HEAD + b"Content-Length: -5\r\n\r\n"), "http.protocol", None),
-        (answers(HEAD + b"Content-Encoding: br\r\nContent-Length: 1\r\n\r\nx"), "http.protocol", 1),
+        (answers(HEAD + b"Content-Encoding: compress\r\nContent-Length: 1\r\n\r\nx"), "http.protocol", 1),
         (answers(HEAD + b"No colon\r\n\r\n"), "http.protocol", None),
         (answers(HEAD + b"A: b\r\n"), "http.protocol", None),
         (answers(HEAD + b"A: b\r\n" * 257 + b"\r\n"), "http.protocol", None),

@@ -19,6 +19,10 @@ class ProbeFailed(Exception):
         self.detail = detail
 
 
+class NotInTime(ProbeFailed):
+    """As ProbeFailed, because time was up for a part of the probe: then our own stalls may be to blame."""
+
+
 class ProbeSpoiled(Exception):
     """Our own side cannot run the probe, and the target is not to blame. *detail* is for people."""
 

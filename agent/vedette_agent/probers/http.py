@@ -2,24 +2,24 @@
 
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
 from vedette.checks.model import HttpCheck
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure
-from vedette_agent.engine.record import PathError, ProbeFailed, Record
-from vedette_agent.engine.stream import FIRST_READ, Stream, connect
+from vedette_agent.engine.exchange import converse
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.expect import judge, wants_body
+from vedette_agent.http.incoming import Incoming
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, following, opening
 from vedette_agent.http.response import Response
 from vedette_agent.http.secrets import sent
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
-
-_READ: Final = 64 * 1024
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # RFC 9110 5.6.7, the form that servers must send.
@@ -85,22 +85,7 @@ async def _exchange(
     """Send *request*, read *response*: phases "processing" and "transfer", and facts also when that fails."""
     record.stage = "http"
     try:
-        data = await _first_answer(stream, request)
-        sent, is_kernel = stream.left()
-        record.timed(is_kernel)
-        first, is_kernel = stream.began(sent)
-        record.timed(is_kernel)
-        record.add_phase("processing", first - sent)
-        while data:
-            response.feed(data)
-            if response.is_complete or response.is_too_large or _is_redirect(check, response):
-                break
-            data = await stream.recv(_READ)
-        else:
-            response.end()
-        last, is_kernel = stream.arrived(first)
-        record.timed(is_kernel)
-        record.add_phase("transfer", last - first)
+        await converse(stream, request, response, record, partial(_is_redirect, check))
     finally:
         if response.has_headers:
             record.http = HttpFacts(
@@ -113,22 +98,7 @@ async def _exchange(
             )
 
 
-async def _first_answer(stream: Stream | TlsStream, request: bytes) -> bytes:
-    """Send *request*; the first bytes that come back.
-
-    A server may answer and close before it has taken a long body: its answer counts, not the reset after it.
-    """
-    try:
-        await stream.send(request)
-    except PathError as refused:
-        data = await stream.recv(FIRST_READ)
-        if not data:
-            raise refused from None
-        return data
-    return await stream.recv(FIRST_READ)
-
-
-def _is_redirect(check: HttpCheck, response: Response) -> bool:
+def _is_redirect(check: HttpCheck, response: Incoming) -> bool:
     return response.status in REDIRECTS and check.max_redirects > 0 and "location" in response.headers
 
 

@@ -1,0 +1,140 @@
+"""Holds the name servers of a zone against each other and against the delegation. RFC 1034 4.2, RFC 1982.
+
+What was seen goes in; everything that is wrong comes out, the gravest first: a server that does not answer
+or is lame, a delegation that says something else than the zone, a serial that is behind, other records.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from typing import Final, NamedTuple
+
+from vedette_agent.dns.iterate.referral import Referral, shown
+from vedette_agent.dns.iterate.walk import Server
+
+_HALF: Final = 1 << 31
+_SHOWN: Final = 4  # servers, or records, in a text
+
+Fault = tuple[str, str]  # failure code and what people read
+
+
+class Seen(NamedTuple):
+    """One server at one address. None is what it did not say."""
+
+    server: Server
+    seconds: float | None = None
+    rcode: str | None = None
+    authoritative: bool = False
+    serial: int | None = None
+    names: tuple[str, ...] | None = None  # of the NS records of the zone, sorted
+    record: tuple[str, ...] | None = None  # what must be the same, sorted
+    code: str | None = None  # why it does not serve the zone
+    why: str = ""
+
+
+class Delegation(NamedTuple):
+    """What the parent says, and what the zone itself says of the same addresses."""
+
+    parent: Referral
+    own: Mapping[str, frozenset[str]]  # by server with glue; what could not be asked is not in it
+    families: tuple[int, ...]
+
+
+class Findings(NamedTuple):
+    faults: list[Fault]
+    serials: int
+    newest: int | None
+    delegation_differs: bool | None
+    servers_differ: bool | None
+
+
+def compared(zone: str, seen: Sequence[Seen], delegation: Delegation | None, max_lag: int) -> Findings:
+    """What is wrong with the servers of *zone*. *max_lag* is in steps of the serial."""
+    silent = [one for one in seen if one.code is not None]
+    faults = [_failing(silent)] if silent else []
+    delegated = _delegation(zone, seen, delegation) if delegation is not None else []
+    newest, late = _serials(zone, seen, max_lag)
+    differing = [
+        *_differing(f"the NS records of {shown(zone)}", [(one.server, one.names) for one in seen]),
+        *_differing("the record", [(one.server, one.record) for one in seen]),
+    ]
+    answers = any(one.names is not None for one in seen)
+    return Findings(
+        [*faults, *delegated, *late, *differing],
+        len({one.serial for one in seen if one.serial is not None}),
+        newest,
+        bool(delegated) if delegation is not None and answers else None,
+        bool(differing) if answers else None,
+    )
+
+
+def behind(serial: int, newest: int) -> int:
+    """Steps from *serial* forward to *newest*; RFC 1982 3.2 defines the order only below half of the circle."""
+    return (newest - serial) % (1 << 32)
+
+
+def newest_of(serials: Iterable[int]) -> int | None:
+    """The one that no other is ahead of. Of two that lie opposite each other: the first."""
+    found = list(serials)
+    return reduce(lambda one, other: other if 0 < behind(one, other) < _HALF else one, found) if found else None
+
+
+def _failing(silent: Sequence[Seen]) -> Fault:
+    # Lame says more than silence: somebody has to mend a configuration.
+    first = next((one for one in silent if one.code == "dns.lame"), silent[0])
+    said = [f"{one.server} {one.why}" for one in (first, *(one for one in silent if one is not first))]
+    assert first.code is not None
+    return first.code, _listed(said)
+
+
+def _serials(zone: str, seen: Sequence[Seen], max_lag: int) -> tuple[int | None, list[Fault]]:
+    newest = newest_of(one.serial for one in seen if one.serial is not None)
+    if newest is None:
+        return None, []
+    late = [
+        f"{one.server} has serial {one.serial}"
+        for one in seen
+        if one.serial is not None and behind(one.serial, newest) > max_lag
+    ]
+    if not late:
+        return newest, []
+    return newest, [("dns.stale_serial", f"the newest serial of {shown(zone)} is {newest}; {_listed(late)}")]
+
+
+def _differing(what: str, said: Sequence[tuple[Server, tuple[str, ...] | None]]) -> list[Fault]:
+    groups: dict[tuple[str, ...], list[Server]] = {}
+    for server, texts in said:
+        if texts is not None:
+            groups.setdefault(texts, []).append(server)
+    if len(groups) < 2:
+        return []
+    told = [
+        f"{_listed(map(str, servers))} says {_listed(texts) or 'nothing'}" for texts, servers in groups.items()
+    ]
+    return [("dns.inconsistent", f"{what}: {'; '.join(told)}")]
+
+
+def _delegation(zone: str, seen: Sequence[Seen], delegation: Delegation) -> list[Fault]:
+    parent, own, families = delegation
+    faults: list[Fault] = []
+    at_parent = set(parent.servers)
+    for one in seen:
+        if one.names is not None and set(one.names) != at_parent:
+            told = [
+                *(f"{name} is only at the parent" for name in sorted(at_parent - set(one.names))),
+                *(f"{name} is only in the zone" for name in sorted(set(one.names) - at_parent)),
+            ]
+            text = f"the delegation of {shown(zone)} is not what {one.server} says: {_listed(told)}"
+            faults.append(("dns.delegation", text))
+            break
+    for name, addresses in own.items():
+        glue = {text for text in parent.glue.get(name, ()) if (6 if ":" in text else 4) in families}
+        if glue and glue != addresses:
+            text = f"the parent has {_listed(sorted(glue))} for {name}, the zone {_listed(sorted(addresses)) or 'nothing'}"
+            faults.append(("dns.delegation", text))
+    return faults
+
+
+def _listed(texts: Iterable[str]) -> str:
+    found = list(texts)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more
