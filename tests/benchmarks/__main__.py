@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.figure import Figure
+from benchmarks.figure import Line
 from benchmarks.settings import Settings
 
-GROUPS = ("schedule", "ingest", "exposition", "footprint", "probes")
+GROUPS = ("schedule", "ingest", "exposition", "footprint", "probes", "accuracy")
 
 
 def main(argv: list[str]) -> int:
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
             runs=args.runs, seconds=args.seconds, rate=args.rate, kinds=args.kinds, scratch=Path(scratch)
         )
         for group in args.only:
-            figures: Iterator[Figure] = importlib.import_module(f"benchmarks.{group}").figures(settings)
+            figures: Iterator[Line] = importlib.import_module(f"benchmarks.{group}").figures(settings)
             for figure in figures:
                 print(figure.line(), flush=True)
     return 0

@@ -8,6 +8,8 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 from urllib.parse import urlencode
 
 from benchmarks.proc import Child
@@ -40,23 +42,44 @@ def probe_url(module: str, target: str) -> str:
     return f"/probe?{urlencode({'module': module, 'target': target})}"
 
 
+class Asker:
+    """One kept-alive connection to the exporter."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+
+    async def __aenter__(self) -> Self:
+        self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._writer.close()
+
+    async def ask(self, path: str) -> bytes:
+        """The body that *path* gives."""
+        self._writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        return await _body(self._reader, head)
+
+
 async def drive(port: int, path: str, rate: int, seconds: float, connections: int = 16) -> tuple[int, int]:
     """Ask *path* *rate* times a second. How many answers came, and how many of them said probe_success 1."""
     answered = succeeded = 0
     due: asyncio.Queue[None] = asyncio.Queue()
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     async def ask() -> None:
         nonlocal answered, succeeded
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        while True:
-            await due.get()
-            writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            body = await _body(reader, head)
-            answered += 1
-            succeeded += b"\nprobe_success 1" in body
-            due.task_done()
+        async with Asker(port) as asker:
+            while True:
+                await due.get()
+                body = await asker.ask(path)
+                answered += 1
+                succeeded += b"\nprobe_success 1" in body
+                due.task_done()
 
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(ask()) for _ in range(connections)]

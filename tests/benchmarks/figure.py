@@ -4,6 +4,15 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Line(Protocol):
+    """What a group of figures yields."""
+
+    def line(self) -> str:
+        """One JSON object."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """NSD as the authority for zones that a test may edit while it runs."""
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -13,7 +13,7 @@ from servers.daemon import Daemon, free_port, program, until
 
 _CONF = """\
 server:
-  ip-address: 127.0.0.1@{port}
+{addresses}
   port: {port}
   username: ""
   chroot: ""
@@ -45,14 +45,21 @@ def plain(text: str) -> Source:
 class Nsd:
     """One NSD on a loopback port. Every publication of a zone counts its serial up."""
 
-    def __init__(self, directory: Path, zones: dict[str, Source]) -> None:
+    def __init__(
+        self, directory: Path, zones: dict[str, Source], addresses: Sequence[str] = ("127.0.0.1",)
+    ) -> None:
+        """*addresses*, with 127.0.0.1 among them, are those it listens on."""
         self.port = free_port()
         self._directory = directory
         self._serials = dict.fromkeys(zones, 0)
         directory.mkdir(parents=True)
         self._conf = directory / "nsd.conf"
         self._conf.write_text(
-            _CONF.format(port=self.port, dir=directory)
+            _CONF.format(
+                addresses="\n".join(f"  ip-address: {address}@{self.port}" for address in addresses),
+                port=self.port,
+                dir=directory,
+            )
             + "".join(_ZONE.format(name=name, file=f"{name}zone") for name in zones)
         )
         for name, source in zones.items():
