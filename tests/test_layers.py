@@ -30,6 +30,7 @@ PURE = [
     "vedette_agent.schedule",
     "vedette_agent.outbox",
     "vedette_agent.collectors",
+    "vedette_agent.engine.policy",
     "vedette_agent.outcome",
     "vedette_agent.fit",
     "vedette_agent.classify",
