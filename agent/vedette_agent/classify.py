@@ -20,6 +20,7 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "resolve": Failure.DNS_TIMEOUT,
     "dns": Failure.DNS_TIMEOUT,
     "connect": Failure.TCP_TIMEOUT,
+    "starttls": Failure.TLS_TIMEOUT,
     "tls": Failure.TLS_TIMEOUT,
     "tcp": Failure.TCP_TIMEOUT,
     "http": Failure.HTTP_TIMEOUT,
@@ -30,11 +31,15 @@ _WAITED_FOR: Final[dict[Stage, str]] = {
     "resolve": "an answer about the target's name",
     "dns": "an answer",
     "connect": "the connection",
+    "starttls": "leave to begin TLS",
     "tls": "the TLS handshake",
     "tcp": "the expected bytes",
     "http": "the response",
     "icmp": "an echo reply",
 }
+
+# What OpenSSL makes of bytes that are no records.
+NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"})
 
 # Whoever reports these, they are about our own host.
 _OWN: Final = {
@@ -122,7 +127,7 @@ def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return Failure.TLS_HANDSHAKE, "the peer closed the connection in the TLS handshake"
     reason = getattr(error, "reason", None)  # only OpenSSL's own have one
-    if reason in ("WRONG_VERSION_NUMBER", "PACKET_LENGTH_TOO_LONG", "HTTP_REQUEST"):
+    if reason in NOT_TLS:
         return Failure.TLS_HANDSHAKE, "what came is not TLS"
     said = (reason or str(error)).replace("_", " ").lower()
     return Failure.TLS_HANDSHAKE, said

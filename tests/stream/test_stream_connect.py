@@ -16,7 +16,7 @@ from servers.tcp import TcpServer, black_hole, reset, says, silent
 from stream.probing_helpers import probe, tcp
 from vedette_agent.engine.run import Engine
 from vedette_agent.engine.stamps import RECEIVED, SO_TIMESTAMPING
-from vedette_agent.probers.tcp import MAX_BYTES
+from vedette_agent.probers.conversing import MAX_BYTES
 
 
 def test_an_accepting_port_is_ok_and_timed_by_the_kernel() -> None:

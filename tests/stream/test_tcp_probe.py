@@ -11,7 +11,7 @@ from servers.tcp import Behave, TcpServer, reset, says, silent
 from stream.probing_helpers import probe, tcp
 from vedette_agent.pattern import compiled
 from vedette_agent.probers import tcp as probers_tcp
-from vedette_agent.probers.tcp import MAX_BYTES
+from vedette_agent.probers.conversing import MAX_BYTES
 
 
 def test_send_and_expect() -> None:

@@ -13,6 +13,7 @@ import ssl
 from typing import Any, Final, NamedTuple
 
 from vedette.wire import limits
+from vedette_agent.der import KeyFacts, key_facts
 
 MAX_READ: Final = 12  # certificates of a chain; 100 KiB of small ones would hold the loop for 35 ms
 REMEMBERED: Final = 512  # chains; each is worth a few kilobytes, since names are cut first
@@ -21,7 +22,7 @@ _DER: Final = 2  # _ssl.ENCODING_DER
 
 
 class Chain(NamedTuple):
-    """Times are microseconds since the epoch; all fields but the fingerprint are of the leaf."""
+    """Times are microseconds since the epoch. Fields are of the leaf where they do not say otherwise."""
 
     fingerprint_sha256: str
     subject: str | None = None
@@ -30,7 +31,11 @@ class Chain(NamedTuple):
     serial_number: str | None = None
     not_before_us: int | None = None
     not_after_us: int | None = None
-    earliest_not_after_us: int | None = None  # over the first MAX_READ presented certificates
+    earliest_not_after_us: int | None = None  # over the first MAX_READ certificates
+    length: int = 1  # certificates
+    key_type: str | None = None
+    key_bits: int | None = None
+    signature_algorithm: str | None = None
 
 
 _memory: dict[bytes, Chain] = {}
@@ -38,12 +43,39 @@ _memory: dict[bytes, Chain] = {}
 
 def presented(connection: ssl.SSLObject) -> Chain | None:
     """The chain that the peer sent, leaf first; None when it sent none or Python does not tell."""
+    return _chain(connection, "get_unverified_chain")
+
+
+def verified(connection: ssl.SSLObject) -> Chain | None:
+    """The chain from the leaf to the trust anchor that was found. Means nothing before verification."""
+    return _chain(connection, "get_verified_chain")
+
+
+def encoded(connection: ssl.SSLObject, *, is_verified: bool) -> list[bytes]:
+    """The verified or the presented chain in DER, leaf first; empty where Python does not tell."""
+    return _encoded(
+        _certificates(connection, "get_verified_chain" if is_verified else "get_unverified_chain")
+    )
+
+
+def _certificates(connection: ssl.SSLObject, method: str) -> list[Any]:
     raw = getattr(connection, "_sslobj", None)
     try:
-        certificates: list[Any] = raw.get_unverified_chain() or []  # type: ignore[union-attr]
-        encoded: list[bytes] = [certificate.public_bytes(_DER) for certificate in certificates]
+        return getattr(raw, method)() or []
     except (AttributeError, TypeError, ValueError, ssl.SSLError):
-        return None
+        return []
+
+
+def _encoded(certificates: list[Any]) -> list[bytes]:
+    try:
+        return [certificate.public_bytes(_DER) for certificate in certificates]
+    except (AttributeError, TypeError, ValueError, ssl.SSLError):
+        return []
+
+
+def _chain(connection: ssl.SSLObject, method: str) -> Chain | None:
+    certificates = _certificates(connection, method)
+    encoded = _encoded(certificates)
     if not encoded:
         return None
     key = hashlib.sha256(b"".join(encoded)).digest()
@@ -61,7 +93,12 @@ def _read(certificates: list[Any], leaf: bytes) -> Chain:
     first = infos[0]
     ends = [end for end in (_time(info.get("notAfter")) for info in infos) if end is not None]
     serial = first.get("serialNumber")
+    key = _key(leaf)
     return Chain(
+        length=len(certificates),
+        key_type=None if key is None else key.key_type,
+        key_bits=None if key is None else key.key_bits,
+        signature_algorithm=None if key is None else key.signature_algorithm,
         fingerprint_sha256=hashlib.sha256(leaf).hexdigest(),
         subject=_name(first.get("subject")),
         issuer=_name(first.get("issuer")),
@@ -75,6 +112,13 @@ def _read(certificates: list[Any], leaf: bytes) -> Chain:
         not_after_us=_time(first.get("notAfter")),
         earliest_not_after_us=min(ends, default=None),
     )
+
+
+def _key(leaf: bytes) -> KeyFacts | None:
+    try:
+        return key_facts(leaf)
+    except ValueError:
+        return None
 
 
 def _info(certificate: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
-Stage = Literal["resolve", "dns", "connect", "tls", "tcp", "http", "icmp"]
+Stage = Literal["resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp"]
 
 
 class ProbeFailed(Exception):

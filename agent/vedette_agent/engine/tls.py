@@ -16,10 +16,11 @@ from vedette.checks.model.tls import TlsVersion
 from vedette.ciphers import offer_no_finite_field
 from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure, NotRun
-from vedette_agent.engine.certificates import Chain, presented
+from vedette_agent.engine.certificates import Chain, encoded, presented, verified
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import FIRST_READ, Conversation, Stream
 
+NOTED_CERTIFICATES: Final = 4  # of a chain that was refused
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
 # One per CA file of the checks; were there fewer than files, each probe would build its own anew.
 MAX_CONTEXTS: Final = 1024
@@ -137,6 +138,23 @@ class TlsStream(Conversation):
         """The protocol that the peer chose of those that were offered (RFC 7301)."""
         return self._connection.selected_alpn_protocol()
 
+    def certificates(self, *, is_verified: bool) -> list[bytes]:
+        """The verified or the presented chain in DER, leaf first."""
+        return encoded(self._connection, is_verified=is_verified)
+
+    async def farewell(self) -> None:
+        """Say goodbye and wait for the peer's last word.
+
+        With TLS 1.3 only that tells whether the peer took our certificate: its side of the handshake ends
+        after ours (RFC 8446 4.4.2.4). Raises ssl.SSLError with its alert, and PathError.
+        """
+        try:
+            self._connection.unwrap()
+        except ssl.SSLError:
+            pass  # no answer yet, which is what we wait for
+        await self._stream.send(self._outgoing.read())
+        await self.recv(READ_BYTES)
+
     def now(self) -> float:
         return self._stream.now()
 
@@ -195,6 +213,8 @@ async def start_tls(
         except ssl.SSLError as exc:
             chain = presented(connection)
             record.tls = _facts(connection, chain, is_verified=False)
+            for certificate in encoded(connection, is_verified=False)[:NOTED_CERTIFICATES]:
+                record.note("tls.certificate", certificate)
             stream.send_once(outgoing.read())  # the alert: the peer's log shall say why as well
             if isinstance(exc, ssl.SSLCertVerificationError) and chain is not None:
                 exc.add_note(_described(chain, name))
@@ -328,8 +348,10 @@ def _identify(made: ssl.SSLContext, cert_file: str, key_file: str | None) -> Non
 def _facts(connection: ssl.SSLObject, chain: Chain | None, *, is_verified: bool) -> TlsFacts:
     cipher = connection.cipher()
     version = connection.version()
+    alpn = connection.selected_alpn_protocol()
     if chain is None:
-        return TlsFacts(version=version, cipher=cipher and cipher[0], verified=is_verified)
+        return TlsFacts(version=version, cipher=cipher and cipher[0], verified=is_verified, alpn=alpn)
+    anchored = verified(connection) if is_verified else None
     return TlsFacts(
         version=version,
         cipher=cipher and cipher[0],
@@ -342,6 +364,13 @@ def _facts(connection: ssl.SSLObject, chain: Chain | None, *, is_verified: bool)
         not_before_us=chain.not_before_us,
         not_after_us=chain.not_after_us,
         earliest_not_after_us=chain.earliest_not_after_us,
+        presented=chain.length,
+        key_type=chain.key_type,
+        key_bits=chain.key_bits,
+        signature_algorithm=chain.signature_algorithm,
+        chain=0 if anchored is None else anchored.length,
+        chain_not_after_us=None if anchored is None else anchored.earliest_not_after_us,
+        alpn=alpn,
     )
 
 

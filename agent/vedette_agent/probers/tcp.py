@@ -1,20 +1,15 @@
-"""Probes a TCP port: a connection and, if the check says so, a short conversation."""
+"""Probes a TCP port: a connection and, if the check says so, a conversation, with TLS or without."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vedette.checks.model import TcpCheck
-from vedette.wire.failure import Failure
-from vedette_agent.engine.record import ProbeFailed, Record
-from vedette_agent.engine.run import DeadlineExceeded
-from vedette_agent.engine.stream import FIRST_READ, Stream, connect
+from vedette_agent.engine.record import Record
+from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.pattern import compiled
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
-
-MAX_BYTES: Final = 64 * 1024
-_SHOWN: Final = 60
-_EAGER_SEARCHES: Final = 64
+    from vedette_agent.probers.conversing import Found, Seek
 
 
 async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
@@ -23,51 +18,44 @@ async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
     address = await io.resolve(check.host, check.family, check.resolver, record)
     with await connect(io, address, check.port, record) as stream:
         record.stage = "tcp"
-        asked, is_kernel = stream.now(), False  # a greeting is timed from when we saw the connection
-        if check.send is not None:
-            await stream.send(check.send.encode())
-            asked, is_kernel = stream.left()
-        if check.expect is not None:
-            record.timed(is_kernel)
-            await _expect(check.expect, stream, asked, record)
+        if check.send is not None or check.expect is not None or check.dialogue or check.tls is not None:
+            await _converse(check, stream, record)
 
 
-async def _expect(pattern: str, stream: Stream, asked: float, record: Record) -> None:
+async def _converse(check: TcpCheck, stream: Stream, record: Record) -> None:
+    from vedette_agent.engine.tls import expires_soon
+    from vedette_agent.probers.conversing import Conversation
+
+    options = check.tls
+    host = check.host if options is None or options.server_name is None else options.server_name
+    talk = Conversation(stream, record)
+    if check.start_tls is not None:
+        from vedette_agent.engine.opening import ask_for_tls
+
+        await ask_for_tls(stream, check.start_tls, host, record)
+    if options is not None and (check.begins_with_tls or check.start_tls is not None):
+        await talk.encrypt(host, options)
+    if check.send is not None:
+        await talk.say(check.send.encode())
+    if check.expect is not None:
+        await talk.hear(_anywhere(check.expect), check.expect, is_last=True)
+    if check.dialogue:
+        await talk.follow(check.dialogue, host, options)
+    talk.end()
+    if options is not None:
+        talk.stream.close()
+        soon = expires_soon(record.tls, options)
+        if soon is not None:
+            raise soon
+
+
+def _anywhere(pattern: str) -> "Seek":
+    from vedette_agent.probers.conversing import Found
+
     search = compiled(pattern).search
-    seen = bytearray()
-    searches = searched = 0
-    first = asked
-    while True:
-        try:
-            data = await stream.recv(MAX_BYTES - len(seen) if seen else FIRST_READ)
-        except DeadlineExceeded as exc:
-            if searched < len(seen) and search(seen.decode("utf-8", "replace")):
-                break  # it came in time; we had put off looking
-            if seen:
-                exc.failure = Failure.TCP_EXPECT
-                exc.add_note(_mismatch("no match", pattern, seen))
-            raise
-        if not seen:
-            first, is_kernel = stream.arrived(asked)
-            record.timed(is_kernel)
-            record.add_phase("processing", first - asked)
-        seen += data
-        is_last = not data or len(seen) >= MAX_BYTES
-        # A peer that sends byte by byte could have us search 64 KiB as many times: after a while, what is
-        # searched must have grown by an eighth.
-        if is_last or searches < _EAGER_SEARCHES or len(seen) >= searched + searched // 8:
-            searches, searched = searches + 1, len(seen)
-            if search(seen.decode("utf-8", "replace")):
-                break
-        if not data:
-            raise ProbeFailed(Failure.TCP_CLOSED, _mismatch("closed before a match", pattern, seen))
-        if is_last:
-            raise ProbeFailed(Failure.TCP_EXPECT, _mismatch("no match", pattern, seen))
-    last, is_kernel = stream.arrived(first)
-    record.timed(is_kernel)
-    record.add_phase("transfer", last - first)
 
+    def seek(came: bytes, is_over: bool) -> "Found | None":
+        match = search(came.decode("utf-8", "replace"))
+        return None if match is None else Found(len(came), match)
 
-def _mismatch(what: str, pattern: str, seen: bytearray) -> str:
-    came = f"{len(seen)} bytes came: {bytes(seen[:_SHOWN])!r}" if seen else "nothing came"
-    return f"{what} for {pattern[:80]!r}; {came}"
+    return seek

@@ -308,6 +308,17 @@ def cipher(text: str) -> str:
     return text
 
 
+def hex_bytes(text: str) -> bytes:
+    """Bytes as pairs of hexadecimal digits, with spaces between them or without."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError as exc:
+        raise ValueError(f"{quoted(text)} is not bytes in hexadecimal; write pairs such as 0d 0a") from exc
+    if not data:
+        raise ValueError("no byte; write at least one pair of hexadecimal digits")
+    return data
+
+
 def alpn(text: str) -> str:
     """A protocol name of RFC 7301 3.1, in printable ASCII."""
     if not text or not text.isascii() or not text.isprintable() or len(text) > 255:

@@ -33,6 +33,11 @@ class Failure(StrEnum):
     TLS_UNTRUSTED = "tls.untrusted"  # self-signed, unknown issuer, incomplete chain, weak key
     TLS_HANDSHAKE = "tls.handshake"
     TLS_TIMEOUT = "tls.timeout"
+    TLS_STARTTLS = "tls.starttls"  # the peer did not agree to begin TLS
+    TLS_EXPECT = "tls.expect"  # a version, cipher or protocol that the check does not expect
+    TLS_ACCEPTED = "tls.accepted"  # a handshake that had to be refused
+    TLS_REVOKED = "tls.revoked"  # the stapled OCSP response says so
+    TLS_OCSP = "tls.ocsp"  # no stapled OCSP response, or none that is valid and good
     TLS_EXPIRES_SOON = "tls.expires_soon"  # fewer days left than the check demands
     HTTP_STATUS = "http.status"
     HTTP_BODY = "http.body"

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Final, NamedTuple
 
-from vedette_agent.dns.iterate.referral import Referral, shown
+from vedette.wire.failure import NOT_RUN_REASONS
+from vedette_agent.dns.iterate.referral import MAX_SERVERS, Referral, shown
 from vedette_agent.dns.iterate.walk import Server
 
 _HALF: Final = 1 << 31
@@ -68,19 +69,21 @@ def compared(zone: str, seen: Sequence[Seen], delegation: Delegation | None, max
 
 
 def behind(serial: int, newest: int) -> int:
-    """Steps from *serial* forward to *newest*; RFC 1982 3.2 defines the order only below half of the circle."""
+    """Steps from *serial* forward to *newest*; ordered only below half of the circle (RFC 1982 3.2)."""
     return (newest - serial) % (1 << 32)
 
 
 def newest_of(serials: Iterable[int]) -> int | None:
     """The one that no other is ahead of. Of two that lie opposite each other: the first."""
     found = list(serials)
-    return reduce(lambda one, other: other if 0 < behind(one, other) < _HALF else one, found) if found else None
+    return (
+        reduce(lambda one, other: other if 0 < behind(one, other) < _HALF else one, found) if found else None
+    )
 
 
 def _failing(silent: Sequence[Seen]) -> Fault:
-    # Lame says more than silence: somebody has to mend a configuration.
-    first = next((one for one in silent if one.code == "dns.lame"), silent[0])
+    # Lame says more than silence: somebody has to mend a configuration. What our own side lacks says least.
+    first = min(silent, key=lambda one: (one.code in NOT_RUN_REASONS, one.code != "dns.lame"))
     said = [f"{one.server} {one.why}" for one in (first, *(one for one in silent if one is not first))]
     assert first.code is not None
     return first.code, _listed(said)
@@ -108,7 +111,8 @@ def _differing(what: str, said: Sequence[tuple[Server, tuple[str, ...] | None]])
     if len(groups) < 2:
         return []
     told = [
-        f"{_listed(map(str, servers))} says {_listed(texts) or 'nothing'}" for texts, servers in groups.items()
+        f"{_listed(map(str, servers))} says {_listed(texts) or 'nothing'}"
+        for texts, servers in groups.items()
     ]
     return [("dns.inconsistent", f"{what}: {'; '.join(told)}")]
 
@@ -118,7 +122,7 @@ def _delegation(zone: str, seen: Sequence[Seen], delegation: Delegation) -> list
     faults: list[Fault] = []
     at_parent = set(parent.servers)
     for one in seen:
-        if one.names is not None and set(one.names) != at_parent:
+        if len(at_parent) < MAX_SERVERS and one.names is not None and set(one.names) != at_parent:
             told = [
                 *(f"{name} is only at the parent" for name in sorted(at_parent - set(one.names))),
                 *(f"{name} is only in the zone" for name in sorted(set(one.names) - at_parent)),
@@ -129,8 +133,8 @@ def _delegation(zone: str, seen: Sequence[Seen], delegation: Delegation) -> list
     for name, addresses in own.items():
         glue = {text for text in parent.glue.get(name, ()) if (6 if ":" in text else 4) in families}
         if glue and glue != addresses:
-            text = f"the parent has {_listed(sorted(glue))} for {name}, the zone {_listed(sorted(addresses)) or 'nothing'}"
-            faults.append(("dns.delegation", text))
+            there, here = _listed(sorted(glue)), _listed(sorted(addresses)) or "nothing"
+            faults.append(("dns.delegation", f"the parent has {there} for {name}, the zone {here}"))
     return faults
 
 

@@ -58,7 +58,8 @@ def meant(said: Sections, zone: str, name: str, rdtype: int) -> Meaning:
     if said.rcode not in (0, NXDOMAIN):
         return Lame(f"it says {rcode_text(said.rcode)}")
     owner, was_followed = _followed(said, zone, name, rdtype)
-    data = said.found(owner, rdtype)
+    # What a server says of a name in another zone is hearsay.
+    data = said.found(owner, rdtype) if is_within(owner, zone) else ()
     if data or was_followed:
         if not said.authoritative:
             return Lame("it answers without authority (AA clear)")
@@ -92,8 +93,6 @@ def _followed(said: Sections, zone: str, name: str, rdtype: int) -> tuple[str, b
         seen.add(owner)
     if owner in aliases and aliases[owner] in seen:  # a loop: let who counts aliases find it
         return aliases[owner], True
-    if not is_within(owner, zone):  # what else is said of it here is hearsay
-        return owner, True
     return owner, owner != name
 
 

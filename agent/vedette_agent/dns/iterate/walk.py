@@ -174,13 +174,13 @@ class Walk:
         assert asked is not None, "nothing was asked"
         frame = self._stack[-1]
         if isinstance(said, Missed):
-            frame.fault = Lost(said.code, f"{asked.server} {said.why}")
+            self._blame(frame, asked, said.code, said.why)
             self._note(asked, "failed", said.code, said.why, seconds)
             return
         meaning = meant(said, asked.zone, asked.name, asked.rdtype)
         match meaning:
             case Lame(why):
-                frame.fault = Lost("dns.lame", f"{asked.server} is lame: {why}")
+                self._blame(frame, asked, "dns.lame", f"is lame: {why}")
                 self._note(asked, "lame", "dns.lame", why, seconds)
             case Referral():
                 self._note(asked, "referral", None, f"refers to {shown(meaning.zone)}", seconds)
@@ -195,6 +195,11 @@ class Walk:
                 fate: Fate = "nodata" if exists else "nxdomain"
                 self._note(asked, fate, f"dns.{fate}", "", seconds)
                 self._over(frame, meaning)
+
+    def _blame(self, frame: _Frame, asked: Question, code: str, why: str) -> None:
+        """The code is that of the last server; the text tells of all that were tried."""
+        text = f"{asked.server} of {shown(asked.zone)} {why}"
+        frame.fault = Lost(code, f"{frame.fault.why}; {text}" if frame.fault and frame.asked > 1 else text)
 
     def _note(self, asked: Question, fate: Fate, code: str | None, why: str, seconds: float) -> None:
         if len(self._stack) == 1:

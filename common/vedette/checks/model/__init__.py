@@ -10,12 +10,13 @@ from vedette.checks.model.base import Endpoint, Family
 from vedette.checks.model.dns import DnsCheck, DnsExpect
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
-from vedette.checks.model.tcp import TcpCheck
-from vedette.checks.model.tls import TlsCheck, TlsOptions
+from vedette.checks.model.tcp import DialogueStep, TcpCheck
+from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 
 __all__ = [
     "Assignment",
     "Check",
+    "DialogueStep",
     "DnsCheck",
     "DnsExpect",
     "Endpoint",
@@ -23,6 +24,7 @@ __all__ = [
     "HttpCheck",
     "HttpExpect",
     "IcmpCheck",
+    "Refusal",
     "TcpCheck",
     "TlsCheck",
     "TlsOptions",

@@ -8,6 +8,9 @@ from vedette.checks.model.base import BaseCheck, Endpoint
 
 TlsVersion = Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 
+Opening = Literal["smtp", "imap", "pop3", "ftp", "ldap", "postgres", "xmpp"]
+Refusal = Literal["any", "expired", "not_yet_valid", "untrusted", "hostname", "revoked", "handshake"]
+
 
 class TlsOptions(Struct, frozen=True, kw_only=True):
     verify: bool = True
@@ -26,3 +29,10 @@ class TlsCheck(BaseCheck, frozen=True, kw_only=True, tag="tls"):
     port: int
     resolver: Endpoint | None = None
     tls: TlsOptions = TlsOptions()
+    alpn: tuple[str, ...] = ()  # offered, the preferred first
+    start_tls: Opening | None = None  # the protocol in which TLS is asked for; None: it begins at once
+    must_refuse: Refusal | None = None  # the handshake has to fail, and so
+    versions: tuple[TlsVersion, ...] = ()  # one of them is agreed on; empty: any
+    cipher_matches: str | None = None  # regular expression, found in OpenSSL's name
+    protocols: tuple[str, ...] = ()  # one of them is chosen by ALPN; empty: any, or none
+    ocsp: Literal["good", "present"] | None = None  # the stapled response

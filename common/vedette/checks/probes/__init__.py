@@ -53,7 +53,7 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
         case schema.HttpProbe():
             return http(probe, path, report, common)
         case schema.TcpProbe():
-            return tcp(probe, common)
+            return tcp(probe, path, report, common)
         case schema.TlsProbe():
             return tls(probe, path, report, common)
         case schema.IcmpProbe():

@@ -11,7 +11,7 @@ from vedette.checks.schema.dns import DnsProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.tcp import TcpProbe
-from vedette.checks.schema.tls import TlsProbe
+from vedette.checks.schema.tls import TlsProbe, TlsSettings
 from vedette.checks.schema.types import AgentName, CheckName, FamilyName, Interval, Section, Tags, Timeout
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "IcmpProbe",
     "TcpProbe",
     "TlsProbe",
+    "TlsSettings",
 ]
 
 KINDS: Final = ("dns", "http", "tcp", "tls", "icmp")

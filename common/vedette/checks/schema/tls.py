@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from vedette.checks import formats
-from vedette.checks.schema.types import AbsolutePath, Host, HostPort, Resolver, Section, text_of
+from vedette.checks.schema.types import AbsolutePath, Host, HostPort, Regex, Resolver, Section, text_of
 
 TlsVersion = Literal["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
 
@@ -16,6 +16,9 @@ CipherName = Annotated[
 
 
 AlpnName = Annotated[str, text_of(formats.alpn, max_length=255, examples=["h2", "http/1.1"])]
+
+
+Refusal = Literal["expired", "not_yet_valid", "untrusted", "hostname", "revoked", "handshake"]
 
 
 Opening = Literal["smtp", "imap", "pop3", "ftp", "ldap", "postgres", "xmpp"]
@@ -66,8 +69,48 @@ class TlsSettings(Section, frozen=True, kw_only=True):
     ) = None
 
 
+class TlsExpect(Section, frozen=True, kw_only=True):
+    """What a handshake must come to."""
+
+    version: (
+        Annotated[list[TlsVersion], Meta(min_length=1, max_length=4, description="one of them is agreed on")]
+        | None
+    ) = None
+    cipher: Annotated[Regex, Meta(description="found in OpenSSL's name of the agreed suite")] | None = None
+    alpn: (
+        Annotated[list[AlpnName], Meta(min_length=1, max_length=16, description="one of them is chosen")]
+        | None
+    ) = None
+
+
 class TlsProbe(TlsSettings, frozen=True, kw_only=True):
     """One TLS handshake."""
 
     address: Annotated[HostPort, Meta(description="host:port")]
     resolver: Resolver | None = None
+    start_tls: (
+        Annotated[Opening, Meta(description="ask for TLS in this protocol; without it TLS begins at once")]
+        | None
+    ) = None
+    alpn: (
+        Annotated[
+            list[AlpnName],
+            Meta(min_length=1, max_length=16, description="protocols to offer, the preferred first"),
+        ]
+        | None
+    ) = None
+    must_refuse: (
+        Annotated[
+            bool | Refusal,
+            Meta(description="the handshake has to fail, in this way; true: in any of them"),
+        ]
+        | None
+    ) = None
+    ocsp: (
+        Annotated[
+            Literal["good", "present"],
+            Meta(description="a valid stapled OCSP response is demanded; good: that says so (extra `ocsp`)"),
+        ]
+        | None
+    ) = None
+    expect: TlsExpect | None = None

@@ -1,0 +1,183 @@
+"""A conversation on one connection: waits for patterns and bytes, says what follows, may turn to TLS."""
+
+import re
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from vedette.checks.captures import TooLong, filled
+from vedette.checks.model import DialogueStep, TlsOptions
+from vedette.wire.failure import Failure
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.stream import FIRST_READ, Stream
+from vedette_agent.engine.tls import TlsStream, start_tls
+from vedette_agent.pattern import compiled
+
+MAX_BYTES: Final = 64 * 1024  # that may come before a match, and that one text to send may grow to
+_SHOWN: Final = 60
+_EAGER_SEARCHES: Final = 64
+
+
+class Found(NamedTuple):
+    end: int  # where what was found ends, in bytes
+    match: re.Match[str] | None = None
+
+
+# What came and was not yet taken, and whether nothing more will come.
+Seek = Callable[[bytes, bool], Found | None]
+
+
+class Conversation:
+    """What was said and heard on *stream*. Adds the phases "processing", "transfer" and "tls"."""
+
+    def __init__(self, stream: Stream | TlsStream, record: Record) -> None:
+        self.stream = stream
+        self._record = record
+        self._waiting = bytearray()  # came, and is not yet taken
+        self._groups: tuple[str | None, ...] = ()  # of the last pattern
+        self._names: dict[str, str] = {}
+        self._begin()
+
+    def _begin(self) -> None:
+        self._record.stage = "tcp"
+        # A greeting is timed from when we saw the connection.
+        self._asked, self._is_kernel = self.stream.now(), False
+        self._first: float | None = None  # when the first bytes arrived
+
+    async def follow(self, steps: tuple[DialogueStep, ...], host: str, options: TlsOptions | None) -> None:
+        for at, step in enumerate(steps):
+            where = f"step {at + 1}: "
+            is_last = at + 1 == len(steps) and not (step.send or step.send_bytes or step.start_tls)
+            if step.expect_bytes is not None:
+                await self.hear(_bytes(step.expect_bytes), step.expect_bytes, is_last=is_last, where=where)
+            elif step.expect is not None:
+                found = await self.hear(_lines(step.expect), step.expect, is_last=is_last, where=where)
+                if found.match is not None:
+                    self._groups = found.match.groups()
+                    self._names |= {k: v or "" for k, v in found.match.groupdict().items()}
+            if step.send_bytes is not None:
+                await self.say(step.send_bytes)
+            elif step.send is not None:
+                await self.say(self._filled(step.send, where))
+            if step.start_tls:
+                await self.encrypt(host, options or TlsOptions())
+
+    async def say(self, data: bytes) -> None:
+        self._record.note("tcp.sent", data)
+        await self.stream.send(data)
+        if self._first is None:
+            self._asked, self._is_kernel = self.stream.left()
+
+    async def hear(self, seek: Seek, wanted: str | bytes, *, is_last: bool, where: str = "") -> Found:
+        """Wait until *seek* finds something, and take what came until its end.
+
+        *is_last*: nothing is awaited after it, so that a last look at the deadline may still end well.
+        """
+        self._record.note("tcp.awaited", wanted)
+        return await self._until(seek, wanted, is_last, where)
+
+    async def _until(self, seek: Seek, wanted: str | bytes, is_last: bool, where: str) -> Found:
+        waiting = self._waiting
+        searches = searched = 0
+        is_over = False
+        while True:
+            # A peer that sends byte by byte could have us search 64 KiB as many times: after a while, what
+            # is searched must have grown by an eighth.
+            is_full = len(waiting) >= MAX_BYTES
+            is_due = searches < _EAGER_SEARCHES or len(waiting) >= searched + searched // 8
+            if waiting and (is_due or is_over or is_full):
+                searches, searched = searches + 1, len(waiting)
+                found = seek(bytes(waiting), is_over or is_full)
+                if found is not None:
+                    self._record.note("tcp.received", bytes(waiting))
+                    del waiting[: found.end]
+                    return found
+            if is_over or is_full:
+                self._record.note("tcp.received", bytes(waiting))
+                failure = Failure.TCP_CLOSED if is_over else Failure.TCP_EXPECT
+                said = "closed before a match" if is_over else "no match"
+                raise ProbeFailed(failure, f"{where}{_mismatch(said, wanted, waiting)}")
+            try:
+                data = await self.stream.recv(FIRST_READ if self._first is None else MAX_BYTES - len(waiting))
+            except DeadlineExceeded as exc:
+                if waiting:
+                    self._record.note("tcp.received", bytes(waiting))
+                    late = seek(bytes(waiting), True) if is_last else None
+                    if late is not None:
+                        return late  # it came in time; we had put off looking
+                    exc.failure = Failure.TCP_EXPECT
+                    exc.add_note(f"{where}{_mismatch('no match', wanted, waiting)}")
+                elif where:
+                    exc.add_note(f"{where}nothing came for {wanted[:80]!r}")
+                raise
+            if self._first is None:
+                self._record.timed(self._is_kernel)
+                self._first, is_kernel = self.stream.arrived(self._asked)
+                self._record.timed(is_kernel)
+                self._record.add_phase("processing", self._first - self._asked)
+            waiting += data
+            is_over = not data
+
+    async def encrypt(self, host: str, options: TlsOptions) -> None:
+        """Raises what start_tls raises, and ProbeFailed(tls.starttls) when more came in the clear."""
+        assert isinstance(self.stream, Stream), "the compiler allows one start"
+        # The rest of a line that was matched may stay behind. What follows it may have been added by anybody
+        # on the path, and would be taken for the encrypted conversation (CVE-2011-0411).
+        _, _, more = bytes(self._waiting).partition(b"\n")
+        if more or (self._waiting and b"\n" not in self._waiting):
+            said = f"said more in the clear before TLS: {bytes(self._waiting[:_SHOWN])!r}"
+            raise ProbeFailed(Failure.TLS_STARTTLS, said)
+        self._waiting.clear()
+        self.end()
+        self.stream = await start_tls(self.stream, host, options, self._record)
+        self._begin()
+
+    def end(self) -> None:
+        """Nothing more is awaited of this part."""
+        if self._first is not None:
+            last, is_kernel = self.stream.arrived(self._first)
+            self._record.timed(is_kernel)
+            self._record.add_phase("transfer", last - self._first)
+
+    def _filled(self, text: str, where: str) -> bytes:
+        try:
+            made = filled(text, self._groups, self._names, MAX_BYTES)
+        except TooLong:
+            said = f"{where}with what was captured, more than {MAX_BYTES} characters would be sent"
+            raise ProbeFailed(Failure.TCP_EXPECT, said) from None
+        return made.encode("utf-8", "surrogateescape")
+
+
+def _bytes(wanted: bytes) -> Seek:
+    def seek(came: bytes, is_over: bool) -> Found | None:
+        at = came.find(wanted)
+        return None if at < 0 else Found(at + len(wanted))
+
+    return seek
+
+
+def _lines(pattern: str) -> Seek:
+    """^ and $ match at lines, whether these end with CR LF or with LF.
+
+    A pattern that ends with $ waits for the end of its line: what came may be the half of it.
+    """
+    search = compiled(pattern, re.MULTILINE).search
+    is_whole = pattern.endswith("$") and not pattern.endswith("\\$")
+
+    def seek(came: bytes, is_over: bool) -> Found | None:
+        # Bytes that are no UTF-8 survive in this form, so that a capture is sent back as it came.
+        text = came.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
+        match = search(text)
+        if match is None or (is_whole and match.end() == len(text) and not is_over):
+            return None
+        before = text[: match.end()].encode("utf-8", "surrogateescape")
+        count = before.count(b"\n")
+        returns = sum(line.endswith(b"\r") for line in came.split(b"\n", count)[:count])
+        return Found(len(before) + returns, match)
+
+    return seek
+
+
+def _mismatch(what: str, wanted: str | bytes, came: bytearray) -> str:
+    said = f"{len(came)} bytes came: {bytes(came[:_SHOWN])!r}" if came else "nothing came"
+    return f"{what} for {wanted[:80]!r}; {said}"
