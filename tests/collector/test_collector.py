@@ -24,6 +24,7 @@ from vedette.checks import read
 from vedette.checks.model import Assignment
 from vedette.mqtt import Broker, Link
 from vedette.wire import codec, limits
+from vedette.wire.messages import EpochMark
 from vedette.wire.topics import Kind, topic
 from vedette_collector.app import Collector
 from vedette_collector.web.server import SHUTDOWN_SECONDS
@@ -43,32 +44,31 @@ async def ready(running: Running) -> None:
 
 
 def test_a_result_becomes_a_metric_and_is_acknowledged_soon(config: Path) -> None:
-    """Batches that come within 0.1 s share an ack, if the machine carries them that fast."""
+    """Five batches that come within 0.1 s share an ack: at least in one of three rounds."""
 
     async def story() -> None:
         with Mosquitto() as broker:
             async with collecting(broker.url, config) as running, speaking(broker) as agent:
                 await ready(running)
                 loop = asyncio.get_running_loop()
-                took = []
+                rounds = []
                 for first in range(0, 15, 5):
                     began = loop.time()
                     for seq in range(first, first + 5):
                         await agent.say(batch(failed(), first=seq), Kind.LIVE)
-                    while [(mark.epoch, mark.low) for mark in (await agent.ack()).marks] != [
-                        (EPOCH, seq + 1)
-                    ]:
-                        pass
-                    took.append(loop.time() - began)
-                assert min(took) < 0.5  # 0.1 s of gathering, and a busy machine
+                    acks = 1
+                    while (await agent.ack()).marks != [EpochMark(epoch=EPOCH, low=seq + 1)]:
+                        acks += 1
+                    rounds.append((acks, loop.time() - began))
+                fewest, took = min(rounds)
+                assert fewest == 1
+                assert took < 0.5  # 0.1 s of gathering, and a busy machine
                 _, page, headers = await running.get("/metrics")
                 assert headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
                 own = {"check": "api-dns", "agent": "par-01"}
                 assert value(page, "probe_success", **own) == 0
                 assert value(page, "vedette_probe_failures_total", reason="dns.nodata", **own) == 15
-                acks = value(page, "vedette_collector_acks_published_total")
-                assert acks is not None
-                assert 3 <= acks < 15
+                assert value(page, "vedette_collector_acks_published_total") == sum(n for n, _ in rounds)
                 assert value(page, "vedette_collector_broker_connected", link="live") == 1
 
     asyncio.run(story())
