@@ -83,7 +83,7 @@ class Nsd:
             timeout=10,
         )
         assert done.returncode == 0, done.stdout + done.stderr + self.daemon.tail()
-        until(self._serves_all, lambda: f"NSD serves the new {name}: {self.daemon.tail()}", 5.0, step=0.05)
+        until(self._serves_all, lambda: f"NSD serves the new {name}: {self.daemon.tail()}", 15.0, step=0.05)
 
     def serial(self, name: str) -> int | None:
         """The serial that is served now; None when nothing is."""
