@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vedette.checks.model import DnsCheck, DnsExpect
+from vedette.checks.model.dns import ExtendedErrorsExpect, Patterns, QueryOptions, RecordsExpect, SectionsExpect
 from vedette_agent.dns.answer import Answer, digest_of
 from vedette_agent.dns.judge import Verdict, judge
 
@@ -13,7 +14,7 @@ def verdict(
     answers: list[str], rdtype: str = "A", expect: dict[str, Any] | None = None, **said: Any
 ) -> Verdict:
     what = {
-        "rcode": 0, "authoritative": False, "authenticated": False, "chain": [], "ttl": 60, "serial": None,
+        "rcode": 0, "flags": 0, "chain": [], "ttl": 60, "serial": None,
         "answer_rrs": len(answers), "authority_rrs": 0, "additional_rrs": 1,
         "digest": digest_of(answers), **said,
     }  # fmt: skip
@@ -38,10 +39,10 @@ TWO = ["192.0.2.1", "192.0.2.2"]
         (["10 mail.example.com"], "MX", {"contains": ("10  MAIL.example.com.",)}),
         (["v=spf1 -all"], "TXT", {"contains": ("v=spf1 -all",)}),
         (TWO, "A", {"contains": ("192.0.2.2",)}),
-        (TWO, "A", {"matches": r"^192\.0\.2\."}),
+        (TWO, "A", {"patterns": Patterns(every=(r"^192\.0\.2\.",))}),
         (TWO, "A", {"within": ("192.0.2.0/24",)}),
         (TWO, "A", {"min_ttl": 60, "max_ttl": 60}),
-        (TWO, "A", {"authoritative": False, "authenticated": False}),
+        (TWO, "A", {"flags": {"aa": False, "ad": False}}),
         ([], "A", {"min_answers": 0}),
         ([], "A", {"exact": (), "min_answers": 0}),
     ],
@@ -63,13 +64,13 @@ def test_what_is_expected_passes(answers: list[str], rdtype: str, expect: dict[s
             "a.test A: got 192.0.2.1, 192.0.2.2; expected exactly 192.0.2.1",
         ),
         (TWO, {"contains": ("192.0.2.9",)}, "dns.wrong_answer", "192.0.2.9 is missing"),
-        (TWO, {"matches": "1$"}, "dns.wrong_answer", "192.0.2.2 does not match '1$'"),
+        (TWO, {"patterns": Patterns(every=("1$",))}, "dns.wrong_answer", "192.0.2.2 does not match '1$'"),
         (TWO, {"within": ("192.0.2.0/31",)}, "dns.wrong_answer", "192.0.2.2 is outside 192.0.2.0/31"),
         (TWO, {"within": ("2001:db8::/32",)}, "dns.wrong_answer", "is outside"),
         (TWO, {"min_ttl": 61}, "dns.wrong_answer", "TTL 60 s for a.test A; expected at least 61 s"),
         (TWO, {"max_ttl": 59}, "dns.wrong_answer", "TTL 60 s for a.test A; expected at most 59 s"),
-        (TWO, {"authoritative": True}, "dns.wrong_answer", "is not authoritative (AA clear)"),
-        (TWO, {"authenticated": True}, "dns.wrong_answer", "is not authenticated (AD clear)"),
+        (TWO, {"flags": {"aa": True}}, "dns.wrong_answer", "is not authoritative (AA clear)"),
+        (TWO, {"flags": {"ad": True}}, "dns.wrong_answer", "is not authenticated (AD clear)"),
         (
             TWO,
             {"rcodes": ("NXDOMAIN",)},
@@ -89,8 +90,8 @@ def test_what_is_not_expected_fails_in_words(
 
 def test_a_regular_expression_sees_the_start_of_an_endless_text() -> None:
     """The operator's pattern runs over a stranger's text: 4,096 characters of it."""
-    assert verdict(["x" * 4095 + "y"], "TXT", {"matches": "y$"}) is None
-    assert verdict(["x" * 4096 + "y"], "TXT", {"matches": "y"}) is not None
+    assert verdict(["x" * 4095 + "y"], "TXT", {"patterns": Patterns(every=("y$",))}) is None
+    assert verdict(["x" * 4096 + "y"], "TXT", {"patterns": Patterns(every=("y",))}) is not None
 
 
 def test_an_expected_nxdomain_needs_no_records() -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from vedette_agent.dns.query import Query
 
 A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
+AA, TC, RD, RA, AD, CD = 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 MAX_CHAIN = 16  # CNAMEs; resolvers give up earlier (BIND and Unbound: 16 and 11)
 
 # What one hostile answer may cost: at 1 to 2 µs a record, and 50 µs for the worst name, some 5 ms in all.
@@ -27,12 +28,33 @@ _record = _Struct(">HHIH").unpack_from
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_*/")
 
 
+class Shown(NamedTuple):
+    """A record as zone files write it; *owner* is in lower case, without the final dot."""
+
+    owner: str
+    ttl: int
+    rdclass: str
+    rdtype: str
+    data: str
+
+    def __str__(self) -> str:
+        dot = "" if self.owner == "." else "."
+        return f"{self.owner}{dot} {self.ttl} {self.rdclass} {self.rdtype} {self.data}"
+
+
+class Sections(NamedTuple):
+    """Every record of a response, without the OPT record."""
+
+    answer: tuple[Shown, ...]
+    authority: tuple[Shown, ...]
+    additional: tuple[Shown, ...]
+
+
 class Answer(NamedTuple):
     """Lower-case names without the final dot; the root is "."."""
 
     rcode: int
-    authoritative: bool
-    authenticated: bool
+    flags: int  # the bytes 2 and 3 of the header
     answers: list[str]  # text of the records of the asked type at the end of the chain; unique, sorted
     chain: list[str]  # the targets of the CNAMEs, in order
     ttl: int | None  # the smallest in the answer section
@@ -41,6 +63,16 @@ class Answer(NamedTuple):
     authority_rrs: int
     additional_rrs: int
     digest: str | None  # of `answers`; None when there are none
+    options: bytes | None = None  # the data of the OPT record; None without one
+    sections: Sections | None = None  # only where they were asked for
+
+    @property
+    def authoritative(self) -> bool:
+        return bool(self.flags & AA)
+
+    @property
+    def authenticated(self) -> bool:
+        return bool(self.flags & AD)
 
 
 def digest_of(answers: Sequence[str]) -> str | None:
@@ -105,14 +137,14 @@ def _walk(wire: bytes, query: Query) -> Answer:
         at += length
     if len(answers) > 1:
         answers = sorted(set(answers))
+    options = None
     if authority_rrs or additional_rrs:
-        at = _skip(wire, at, authority_rrs, additional_rrs)
+        at, options = _skip(wire, at, authority_rrs, additional_rrs)
     if at != size:
         raise _Unusual
     return Answer(
         wire[3] & 0x0F,
-        bool(wire[2] & 0x04),
-        bool(wire[3] & 0x20),
+        wire[2] << 8 | wire[3],
         answers,
         chain,
         smallest if answer_rrs else None,
@@ -121,13 +153,14 @@ def _walk(wire: bytes, query: Query) -> Answer:
         authority_rrs,
         additional_rrs,
         digest_of(answers),
+        options,
     )
 
 
-def _skip(wire: bytes, at: int, authority: int, additional: int) -> int:
-    """Step over records that decide nothing; only their bounds are read, and the OPT's extended rcode."""
+def _skip(wire: bytes, at: int, authority: int, additional: int) -> tuple[int, bytes | None]:
+    """Step over records that decide nothing: where they end, and the data of the OPT record among them."""
     size = len(wire)
-    seen_opt = False
+    options = None
     for number in range(authority + additional):
         root = wire[at] == 0
         while 0 < wire[at] < 0x40:
@@ -141,11 +174,11 @@ def _skip(wire: bytes, at: int, authority: int, additional: int) -> int:
         if rdtype == OPT:
             # RFC 6891 6.1.1: one, at the root, in the additional section. The top half of its TTL
             # holds a version and the rest of an rcode above 15: both rare.
-            if seen_opt or not root or number < authority or ttl >> 16:
+            if options is not None or not root or number < authority or ttl >> 16:
                 raise _Unusual
-            seen_opt = True
+            options = wire[at + 10 : at + 10 + length]
         at += 10 + length
-    return at
+    return at, options
 
 
 def _name(wire: bytes, at: int) -> tuple[str, int]:

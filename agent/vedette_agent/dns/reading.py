@@ -1,45 +1,16 @@
-"""Reads every answer: the lean walk first, dnspython for what it does not take, and caps before both."""
+"""Reads every answer: the lean walk first, `records` for what it does not take, and caps before both."""
 
 from functools import lru_cache
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
 import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-import dns.rrset
 
-from vedette_agent.dns.answer import MAX_CHAIN, Answer, digest_of, walk
+from vedette_agent.dns.answer import MAX_CHAIN, Answer, Sections, Shown, digest_of, walk
 from vedette_agent.dns.query import Query
+from vedette_agent.dns.records import CNAME, OPT, SOA, Reader, Rr, class_text, type_text
+from vedette_agent.dns.records import Malformed as Malformed
 
-MAX_UNUSUAL_BYTES = 24 * 1024  # dnspython walks a name of any length before it says that it is too long
-# dnspython takes up to 180 µs for a record with long names: this many hold the loop for 15 ms. The largest
-# sets in the field (TXT, NS with their addresses) have some 70 records.
-MAX_RECORDS = 80
-# Data of the asked type that dnspython is given. What consists of many small parts costs 5 µs a byte, and a
-# bitmap of types, which it names one by one, 50: both keep below 20 ms.
-MAX_DATA_BYTES = 4096
-MAX_BITMAP_BYTES = 300
-MAX_STRINGS = 1024  # of TXT records; the largest sets in the field have some 100
 MAX_REMEMBERED_BYTES = 1232  # the largest answer that one question keeps
-
-_Type = dns.rdatatype.RdataType
-_READ_ALWAYS = frozenset({_Type.CNAME, _Type.OPT})
-_COPIED = (65280, 65281)  # RFC 6895 3.1: for private use; the second where the first is asked for
-_TEXTS = frozenset({_Type.TXT, _Type.SPF})
-_BITMAPS = frozenset({_Type.NSEC, _Type.NSEC3, _Type.CSYNC})
-# Names, numbers and bytes that are copied as a whole: the number of records bounds their cost.
-_CHEAP = _TEXTS | {
-    _Type.A, _Type.AAAA, _Type.CNAME, _Type.DNAME, _Type.NS, _Type.PTR, _Type.MX, _Type.SRV, _Type.SOA,
-    _Type.CAA, _Type.DNSKEY, _Type.CDNSKEY, _Type.DS, _Type.CDS, _Type.RRSIG, _Type.TLSA, _Type.SMIMEA,
-    _Type.SSHFP, _Type.CERT, _Type.OPENPGPKEY, _Type.NAPTR, _Type.URI,
-}  # fmt: skip
-
-
-class Malformed(Exception):
-    """The bytes are no answer that can be read. The text says why."""
+ANY = 255
 
 
 def matches(wire: bytes, sent: bytes, end: int) -> bool:
@@ -52,135 +23,109 @@ def is_answer(wire: bytes, sent: bytes, end: int) -> bool:
     return wire[12:end] == sent[12:end] and wire[2] & 0xF8 == 0x80 and wire[4:6] == b"\0\1"
 
 
+def is_bare(wire: bytes) -> bool:
+    """A response without its question: so some servers refuse what they cannot read (RFC 6891 7)."""
+    return len(wire) >= 12 and wire[2] & 0x80 == 0x80 and wire[4:6] == b"\0\0"
+
+
 def is_truncated(wire: bytes) -> bool:
     """TC: the rest is to be had over TCP (RFC 2181 9)."""
     return bool(wire[2] & 0x02)
 
 
-def read(wire: bytes, query: Query) -> Answer:
+def read(wire: bytes, query: Query, *, with_sections: bool = False) -> Answer:
     """What *wire*, which `matches` the query, says. Raises Malformed.
 
     Servers mostly repeat themselves: what a question was answered with last is not read again. Id and letter
     case are ours and differ each time, so they are taken out; then no text can echo them either.
     """
     said = wire[2:12] + wire[query.end :]
-    if query.last is not None and query.last[0] == said:
-        return query.last[1]
+    last = query.last
+    if last is not None and last[0] == said and not (with_sections and last[1].sections is None):
+        return last[1]
     plain = b"\0\0" + wire[2:12] + query.name + wire[12 + len(query.name) :]
-    answer = walk(plain, query) or read_unusual(plain, query)
+    answer = None if with_sections else walk(plain, query)
+    if answer is None:
+        answer = read_unusual(plain, query, with_sections=with_sections)
     if len(said) <= MAX_REMEMBERED_BYTES:
         query.last = said, answer
     return answer
 
 
-def read_unusual(wire: bytes, query: Query) -> Answer:
-    """As `read`, with dnspython alone."""
-    counts = [int.from_bytes(wire[at : at + 2], "big") for at in (6, 8, 10)]
-    if len(wire) > MAX_UNUSUAL_BYTES:
-        raise Malformed(f"the answer has {len(wire)} bytes: too many to read")
-    if sum(counts) > MAX_RECORDS:
-        raise Malformed(f"the answer claims {sum(counts)} records: too many to read")
-    plain = _without_strangers(wire, query, sum(counts))
-    try:
-        # One RR an RRset: merged ones would hide duplicates and order.
-        message = dns.message.from_wire(plain, one_rr_per_rrset=True)
-        return _answer(message, query, counts)
-    except (dns.exception.DNSException, ValueError) as exc:
-        raise Malformed(f"the answer cannot be read: {exc or type(exc).__name__}") from exc
-
-
-def _without_strangers(wire: bytes, query: Query, records: int) -> bytes:
-    """*wire* with every record that nobody asked for marked as of a type that is copied and not read.
-
-    A record of a costly type, put beside the answer, would hold the loop for a tenth of a second.
-    Raises Malformed.
-    """
-    out = bytearray(wire)
-    copied = _COPIED[query.rdtype == _COPIED[0]].to_bytes(2, "big")
-    at, size, strings = query.end, 0, 0
-    try:
-        for _ in range(records):
-            while 0 < wire[at] < 0x40:
-                at += wire[at] + 1
-            at += 1 if wire[at] == 0 else 2
-            rdtype, length = int.from_bytes(wire[at : at + 2], "big"), wire[at + 8] << 8 | wire[at + 9]
-            if rdtype == query.rdtype:
-                size += length
-                strings += _strings(wire[at + 10 : at + 10 + length]) if rdtype in _TEXTS else 0
-            elif rdtype not in _READ_ALWAYS:
-                out[at : at + 2] = copied
-            at += 10 + length
-    except IndexError as exc:
-        raise Malformed("the answer ends within a record") from exc
-    most = MAX_BITMAP_BYTES if query.rdtype in _BITMAPS else MAX_DATA_BYTES
-    if size > most and query.rdtype not in _CHEAP:
-        raise Malformed(f"the answer has {size} bytes of {query.rdtype_text} data: too many to read")
-    if strings > MAX_STRINGS:
-        raise Malformed(f"the answer has {strings} strings: too many to read")
-    return bytes(out)
-
-
-def _strings(data: bytes) -> int:
-    at = count = 0
-    while at < len(data):
-        at += data[at] + 1
-        count += 1
-    return count
-
-
-def _answer(message: dns.message.Message, query: Query, counts: list[int]) -> Answer:
-    section = [rrset for rrset in message.answer if rrset.rdclass == dns.rdataclass.IN]
-    owner = dns.name.from_wire(query.name, 0)[0]
+def read_unusual(wire: bytes, query: Query, *, with_sections: bool = False) -> Answer:
+    """As `read`, without the lean walk."""
+    answers, authorities, additionals = (int.from_bytes(wire[at : at + 2], "big") for at in (6, 8, 10))
+    reader = Reader(wire)
+    found = reader.records(query.end, answers + authorities + additionals)
+    section = found[:answers]
+    options, extended_rcode = _edns(reader, found, answers + authorities)
+    mine = [rr for rr in section if rr.rdclass == query.rdclass]
+    owner = query.text or "."
     chain: list[str] = []
-    if query.rdtype != dns.rdatatype.CNAME:
-        aliases = {rrset.name: rrset[0].target for rrset in section if rrset.rdtype == dns.rdatatype.CNAME}
-        seen = set()
-        while owner in aliases and owner not in seen and len(chain) < MAX_CHAIN:
-            seen.add(owner)
-            owner = aliases[owner]
-            chain.append(name_text(owner))
-        if owner in aliases:  # a loop, or longer than anybody follows: it ends nowhere
-            section = []
-    found = [rrset for rrset in section if rrset.name == owner and rrset.rdtype == query.rdtype]
-    ttls = [rrset.ttl for rrset in message.answer]
-    serials = [rrset[0].serial for rrset in found if rrset.rdtype == dns.rdatatype.SOA]
-    answers = sorted({record_text(rrset) for rrset in found})
+    if query.rdtype not in (CNAME, ANY):
+        owner, chain = _followed(reader, mine, owner)
+    asked = [rr for rr in mine if rr.owner == owner and query.rdtype in (rr.rdtype, ANY)]
+    texts = [_text(reader, rr, query) for rr in asked]
+    serials = [reader.serial(rr) for rr in asked if rr.rdtype == SOA]
+    unique = sorted(set(texts))
+    sections = None
+    if with_sections:
+        shown = [_shown(reader, rr) for rr in found]
+        sections = Sections(
+            *(tuple(one for one in part if one is not None)
+              for part in (shown[:answers], shown[answers : answers + authorities],
+                           shown[answers + authorities :]))
+        )  # fmt: skip
     return Answer(
-        int(message.rcode()),
-        bool(message.flags & dns.flags.AA),
-        bool(message.flags & dns.flags.AD),
-        answers,
+        wire[3] & 0x0F | extended_rcode << 4,
+        wire[2] << 8 | wire[3],
+        unique,
         chain,
-        min(ttls, default=None),
+        min((rr.ttl for rr in section), default=None),
         serials[0] if serials else None,
-        *(counts[0], counts[1], counts[2]),
-        digest_of(answers),
+        *(answers, authorities, additionals),
+        digest_of(unique),
+        options,
+        sections,
     )
 
 
-def record_text(rrset: dns.rrset.RRset) -> str:
-    """The data of a one-record set as zone files write it, names in lower case without the final dot."""
-    rdata = rrset[0]
-    match rrset.rdtype:
-        case dns.rdatatype.CNAME | dns.rdatatype.NS | dns.rdatatype.PTR | dns.rdatatype.DNAME:
-            return name_text(rdata.target)
-        case dns.rdatatype.MX:
-            return f"{rdata.preference} {name_text(rdata.exchange)}"
-        case dns.rdatatype.SRV:
-            return f"{rdata.priority} {rdata.weight} {rdata.port} {name_text(rdata.target)}"
-        case dns.rdatatype.SOA:
-            times = f"{rdata.serial} {rdata.refresh} {rdata.retry} {rdata.expire} {rdata.minimum}"
-            return f"{name_text(rdata.mname)} {name_text(rdata.rname)} {times}"
-        case dns.rdatatype.TXT:
-            # The strings of one record are one text to most readers (RFC 7208 3.3).
-            return b"".join(rdata.strings).decode("utf-8", "backslashreplace")
-        case _:
-            text: str = rdata.to_text()
-            return text
+def _edns(reader: Reader, found: list[Rr], additional: int) -> tuple[bytes | None, int]:
+    """Data of the OPT record, None without one, and the upper bits of the response code (RFC 6891 6.1.3)."""
+    opts = [(at, rr) for at, rr in enumerate(found) if rr.rdtype == OPT]
+    if not opts:
+        return None, 0
+    at, opt = opts[0]
+    if len(opts) > 1 or at < additional or opt.owner != ".":
+        raise Malformed("the answer has more than one OPT record, or one out of place (RFC 6891 6.1.1)")
+    return reader.bytes_of(opt), opt.ttl >> 24
 
 
-def name_text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower() if len(name) > 1 else "."
+def _followed(reader: Reader, section: list[Rr], owner: str) -> tuple[str, list[str]]:
+    """Where the CNAMEs of *owner* lead, and the way there. One that ends nowhere leads to ""."""
+    aliases = {rr.owner: reader.data(rr, is_absolute=False) for rr in section if rr.rdtype == CNAME}
+    chain: list[str] = []
+    seen = set()
+    while owner in aliases and owner not in seen and len(chain) < MAX_CHAIN:
+        seen.add(owner)
+        owner = aliases[owner]
+        chain.append(owner)
+    # In a loop, or longer than anybody follows: it ends nowhere.
+    return "" if owner in aliases else owner, chain
+
+
+def _text(reader: Reader, rr: Rr, query: Query) -> str:
+    """The data as zone files write it, names without the final dot; after its type if any was asked for."""
+    data = reader.data(rr, is_absolute=False)
+    return f"{type_text(rr.rdtype)} {data}" if query.rdtype == ANY else data
+
+
+def _shown(reader: Reader, rr: Rr) -> Shown | None:
+    """None for the OPT record."""
+    if rr.rdtype == OPT:
+        return None
+    data = reader.data(rr, is_absolute=True)
+    return Shown(rr.owner, rr.ttl, class_text(rr.rdclass), type_text(rr.rdtype), data)
 
 
 @lru_cache(maxsize=4096)

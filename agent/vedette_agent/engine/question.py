@@ -7,7 +7,7 @@ from vedette.checks.model import Endpoint
 from vedette.wire.facts import DnsFacts
 from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
-from vedette_agent.dns.reading import is_truncated, matches, rcode_text
+from vedette_agent.dns.reading import is_bare, is_truncated, matches, rcode_text
 from vedette_agent.engine.hostfiles import OwnServer
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
@@ -15,15 +15,20 @@ from vedette_agent.engine.stream import connect
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
+    from vedette_agent.engine.stream import Stream
+    from vedette_agent.engine.tls import TlsStream
 
 _READ_BYTES = 16384
 _length = struct.Struct(">H")
 
 
+Transport = Literal["udp", "tcp", "tls", "https"]
+
+
 class Asked(NamedTuple):
     wire: bytes
     seconds: float
-    transport: Literal["udp", "tcp"]
+    transport: Transport
     strangers: int
 
 
@@ -59,22 +64,38 @@ async def ask_tcp(io: "Io", server: Endpoint, query: Query, record: Record) -> t
     is_own = isinstance(server, OwnServer)
     with await connect(io, server.address, server.port, record, is_own_server=is_own) as stream:
         record.stage = stage
-        sent = query.draw()
-        await stream.send(_length.pack(len(sent)) + sent)
-        started, is_kernel_timed = stream.left()
-        record.timed(is_kernel_timed)
-        data = b""
-        # The length prefix bounds the message: 64 KiB.
-        while len(data) < 2 or len(data) < 2 + _length.unpack_from(data)[0]:
-            more = await stream.recv(_READ_BYTES)
-            if not more:
-                raise ProbeFailed(
-                    Failure.DNS_MALFORMED, f"{server} closed the connection before its answer was whole"
-                )
-            data += more
-        ended, is_kernel_timed = stream.arrived(started)
-        record.timed(is_kernel_timed)
+        return await converse(stream, str(server), query, record)
+
+
+async def converse(
+    stream: "Stream | TlsStream", server: str, query: Query, record: Record
+) -> tuple[bytes, float]:
+    """Ask on an open connection, with a length before each message (RFC 1035 4.2.2); as `ask_tcp`."""
+    sent = query.draw()
+    await stream.send(_length.pack(len(sent)) + sent)
+    record.note("dns.query", sent)
+    data = b""
+    # The length prefix bounds the message: 64 KiB.
+    while len(data) < 2 or len(data) < 2 + _length.unpack_from(data)[0]:
+        more = await stream.recv(_READ_BYTES)
+        if not more:
+            raise ProbeFailed(
+                Failure.DNS_MALFORMED, f"{server} closed the connection before its answer was whole"
+            )
+        data += more
+    started, is_kernel_timed = stream.left()
+    record.timed(is_kernel_timed)
+    ended, is_kernel_timed = stream.arrived(started)
+    record.timed(is_kernel_timed)
     wire = data[2:]
+    record.note("dns.answer", wire)
     if len(wire) != _length.unpack_from(data)[0] or not matches(wire, sent, query.end):
-        raise ProbeFailed(Failure.DNS_MALFORMED, f"{server} answered another question over TCP")
+        raise ProbeFailed(Failure.DNS_MALFORMED, f"{server} {unfit(wire, sent)}")
     return wire, ended - started
+
+
+def unfit(wire: bytes, sent: bytes) -> str:
+    """What a server does that gives *wire* for an answer to *sent*, which it is not."""
+    if wire[:2] == sent[:2] and is_bare(wire):
+        return f"answered {rcode_text(wire[3] & 0x0F)} without the question"
+    return "answered another question"

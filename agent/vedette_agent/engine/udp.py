@@ -20,7 +20,7 @@ from typing import Any
 from vedette.checks.model import Endpoint, Family
 from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
-from vedette_agent.dns.reading import is_answer
+from vedette_agent.dns.reading import is_answer, is_bare, rcode_text
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.hostfiles import OwnServer
@@ -81,6 +81,7 @@ class Exchange:
         """Send. The run is resumed with this exchange, or sees ProbeFailed or Unanswered."""
         self.run = run
         self._socket.send(self, self._address, self._query)
+        run.record.note("dns.query", self.sent)
         if self._shares > 1:
             loop = self._socket.loop
             share = (run.deadline - loop.time()) / self._shares
@@ -95,6 +96,7 @@ class Exchange:
     def settle(self, wire: bytes, rx: int) -> None:
         self.seconds, self.is_kernel_timed = self.watch.stop(rx)
         self.wire = wire
+        self.run.record.note("dns.answer", wire)
         self.run.resume(self)
 
     def complaint_about(self, wire: bytes, address: Address) -> str:
@@ -108,6 +110,8 @@ class Exchange:
             return ""
         if wire[12:end].lower() == self.sent[12:end].lower() and wire[12:end] != self.sent[12:end]:
             return "does not repeat the letter case of the question"
+        if is_bare(wire):
+            return f"says {rcode_text(wire[3] & 0x0F)} without the question"
         return "is not an answer to the question"
 
     def is_imitated_by(self, wire: bytes, address: Address) -> bool:
@@ -215,6 +219,7 @@ class _Socket(StampedSocket):
         if exchange is not None:
             exchange.strangers += 1
             exchange.complaint = exchange.complaint_about(wire, address)
+            exchange.run.record.note("dns.stranger", wire)
 
     def _is_late_answer(self, wire: bytes, address: Address) -> bool:
         """Whether *wire* answers a query that was given up: its server is slow, and nobody forges."""

@@ -3,37 +3,51 @@
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette.wire import limits
 from vedette.wire.facts import DnsFacts
+from vedette.wire.facts.dns import ExtendedErrorFact
 from vedette.wire.failure import Failure, NotRun
-from vedette_agent.dns.answer import Answer
+from vedette_agent.dns import options
+from vedette_agent.dns.answer import RA, Answer
 from vedette_agent.dns.judge import judge
-from vedette_agent.dns.query import query
+from vedette_agent.dns.query import Query, query
 from vedette_agent.dns.reading import Malformed, rcode_text, read
+from vedette_agent.engine.hostfiles import literal
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import Asked, ask, ask_tcp
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 
 
 async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
-    """Phases "request", and "connect" where TCP is used. Facts are kept also when the answer is wrong."""
+    """Phases "request", and "connect" where TCP is used, "tls" where it is encrypted.
+
+    Facts are kept also when the answer is wrong.
+    """
     record.stage = "dns"
     server = check.server or _own_server(check, io)
     record.resolver = str(server)
     record.address, record.port = server
-    question = query(check.query_name, check.rdtype, check.recursion_desired)
-    if check.transport == "tcp":
+    question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
+    if check.transport == "udp":
+        asked = await ask(io, server, question, record)
+    elif check.transport == "tcp":
         asked = Asked(*await ask_tcp(io, server, question, record), "tcp", 0)
     else:
-        asked = await ask(io, server, question, record)
+        asked = await _ask_encrypted(check, io, server, question, record)
     record.add_phase("request", asked.seconds)
+    was_truncated = check.transport == "udp" and asked.transport == "tcp"
+    expect = check.expect
     try:
-        answer = read(asked.wire, question)
+        answer = read(asked.wire, question, with_sections=expect.sections is not None)
     except Malformed as exc:
-        record.dns = DnsFacts(transport=asked.transport, spoof_suspected=asked.strangers)
+        record.dns = DnsFacts(
+            transport=asked.transport, truncated=was_truncated, spoof_suspected=asked.strangers
+        )
         raise ProbeFailed(Failure.DNS_MALFORMED, str(exc)) from exc
-    record.dns = _facts(answer, asked)
-    verdict = judge(answer, check)
+    record.dns = _facts(answer, asked, was_truncated)
+    verdict = judge(answer, check, was_truncated=was_truncated)
     if verdict is not None:
         raise ProbeFailed(*verdict)
+    if record.tls is not None:
+        _hold_certificate(check, record)
 
 
 def _own_server(check: DnsCheck, io: Io) -> Endpoint:
@@ -44,8 +58,30 @@ def _own_server(check: DnsCheck, io: Io) -> Endpoint:
     raise ProbeSpoiled(NotRun.NO_RESOLVER, f"no IPv{check.family} name server is configured on this host")
 
 
-def _facts(answer: Answer, asked: Asked) -> DnsFacts:
-    answers, chain = answer.answers, answer.chain
+async def _ask_encrypted(check: DnsCheck, io: Io, server: Endpoint, question: Query, record: Record) -> Asked:
+    from vedette_agent.probers.dnsencrypted import PORT_TLS, ask_https, ask_tls
+
+    if check.server is None:
+        server = server._replace(port=PORT_TLS)
+    elif literal(server.address, 6 if ":" in server.address else 4) is None:
+        record.address = None
+        server = Endpoint(await io.resolve(server.address, check.family, None, record), server.port)
+    record.resolver = str(server) if check.doh is None else check.doh.url
+    if check.doh is None:
+        return Asked(*await ask_tls(io, server, check, question, record), "tls", 0)
+    return Asked(*await ask_https(io, server, check, check.doh, question, record), "https", 0)
+
+
+def _hold_certificate(check: DnsCheck, record: Record) -> None:
+    from vedette_agent.engine.tls import expires_soon
+
+    expiring = expires_soon(record.tls, check.tls)
+    if expiring is not None:
+        raise expiring
+
+
+def _facts(answer: Answer, asked: Asked, was_truncated: bool) -> DnsFacts:
+    answers, chain, said = answer.answers, answer.chain, answer.options
     return DnsFacts(
         rcode=rcode_text(answer.rcode),
         transport=asked.transport,
@@ -59,5 +95,13 @@ def _facts(answer: Answer, asked: Asked) -> DnsFacts:
         serial=answer.serial,
         authoritative=answer.authoritative,
         authenticated=answer.authenticated,
+        recursion_available=bool(answer.flags & RA),
+        truncated=was_truncated,
+        nsid=options.nsid(said) if said else None,
+        extended_errors=_extended_errors(said) if said else [],
         spoof_suspected=asked.strangers,
     )
+
+
+def _extended_errors(said: bytes) -> list[ExtendedErrorFact]:
+    return [ExtendedErrorFact(code=error.code, text=error.text) for error in options.extended_errors(said)]

@@ -52,6 +52,13 @@ def prepare(checks: Iterable[Check]) -> None:
     from vedette_agent.engine.tls import context
 
     for check in checks:
+        if isinstance(check, DnsCheck) and check.transport in ("tls", "https"):
+            from vedette_agent.probers.dnsencrypted import alpn_of
+
+            try:
+                context(check.tls, alpn_of(check))
+            except ProbeSpoiled:
+                pass
         if isinstance(check, TlsCheck) or (isinstance(check, HttpCheck) and check.url.startswith("https:")):
             try:
                 context(check.tls)

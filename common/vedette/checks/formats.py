@@ -173,7 +173,7 @@ def host_port(text: str) -> tuple[str, int]:
     if found is None:
         raise ValueError(f"{quoted(text)} is not host:port; write example.com:443 or [2001:db8::1]:443")
     name = found[2] if found[1] is None else str(address(found[1]))
-    return host(name), _port(found[3])
+    return host(name), port(found[3])
 
 
 def endpoint(text: str) -> Endpoint:
@@ -188,7 +188,7 @@ def endpoint(text: str) -> Endpoint:
             f"{quoted(text)} is not the address of a resolver; write a literal address, "
             "with a port or without, such as 192.0.2.53:53 or [2001:db8::53]:53"
         )
-    return Endpoint(str(literal), _port(found[3]) if found[3] else DNS_PORT)
+    return Endpoint(str(literal), port(found[3]) if found[3] else DNS_PORT)
 
 
 def address(text: str) -> IPv4Address | IPv6Address:
@@ -344,8 +344,8 @@ def _within(value: float, text: str, low: float, high: float, least: str, most: 
     return value
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
+def port(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 65535:
         raise ValueError(f"port {text} is out of bounds; use 1 to 65535")
-    return port
+    return number

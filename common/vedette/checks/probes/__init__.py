@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 from vedette.checks import formats, schema
 from vedette.checks.model import Check
-from vedette.checks.probes.dns import dns
+from vedette.checks.probes.dns import dns, dns_literal, dns_variants
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.tcp import tcp
@@ -23,7 +23,7 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
         case schema.HttpProbe() | schema.TcpProbe() | schema.TlsProbe() | schema.IcmpProbe():
             return [Variant("", probe, path)]
         case schema.DnsProbe():
-            return [Variant("", probe, path)]
+            return dns_variants(probe, path, report)
         case _:
             assert_never(probe)
 
@@ -32,7 +32,7 @@ def literal_of(probe: Probe) -> str | None:
     """The literal address that fixes the family of *probe*; None when a name is resolved."""
     match probe:
         case schema.DnsProbe():
-            host = formats.endpoint(probe.resolver).address if probe.resolver else None
+            return dns_literal(probe)
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
         case schema.TcpProbe() | schema.TlsProbe():
