@@ -29,4 +29,5 @@ async def ask_for_tls(stream: Stream, protocol: Opening, host: str, record: Reco
             break
         except Refused as exc:
             raise ProbeFailed(Failure.TLS_STARTTLS, str(exc)) from exc
+    record.timed(False)
     record.add_phase("processing", stream.arrived(begun)[0] - begun)

@@ -9,7 +9,8 @@ which then includes the second that the retransmission cost: that is what a user
 received segment the time at which it came in, by the wall clock. What is used of a stamp is its age when it
 is read, which is then taken off the monotonic clock: a wall clock that steps between two packets cannot bend
 a duration, and an age that contradicts the monotonic clock is dropped. A read that takes several segments in
-has the stamp of the last: who dates the first byte of an answer starts with a read of FIRST_READ bytes.
+has the stamp of the last: who dates the first byte of an answer starts with a read of FIRST_READ bytes. (What
+waits unread may be merged by the kernel, and is then all as late as its last segment.)
 
 *Closing.* A conversation that came to its end is closed with FIN. One that is given up (deadline, error) is
 reset: the kernel would otherwise keep unsent bytes and go on retransmitting them to a silent peer for
@@ -78,7 +79,18 @@ class Stream(Conversation):
     One run uses it, and waits for one thing at a time. `send` and `recv` raise PathError.
     """
 
-    __slots__ = ("_begun", "_called", "_departure", "_fd", "_left", "_loop", "_poller", "_sock", "stamp")
+    __slots__ = (
+        "_begun",
+        "_called",
+        "_departure",
+        "_fd",
+        "_is_leaving",
+        "_left",
+        "_loop",
+        "_poller",
+        "_sock",
+        "stamp",
+    )
 
     def __init__(self, io: "Io", sock: socket.socket) -> None:
         self._loop = io.loop
@@ -88,6 +100,7 @@ class Stream(Conversation):
         self._fd = sock.fileno()
         self.stamp = 0  # of the last `recv`, in nanoseconds of CLOCK_REALTIME; 0: the kernel gave none
         self._left = 0  # the same, of the last `send`
+        self._is_leaving = False  # whether more stamps of it may come
         self._called = 0.0  # when that was called
         self._departure = stamps.DEPARTURE if stamps.enable_stream(sock) else []
 
@@ -106,6 +119,7 @@ class Stream(Conversation):
         """Give all of *data* to the kernel."""
         rest = memoryview(data)
         self._left = 0
+        self._is_leaving = False
         self._called = self._loop.time()
         while True:
             try:
@@ -114,8 +128,11 @@ class Stream(Conversation):
                 sent = 0
             except OSError as exc:
                 raise PathError(exc.errno, exc.strerror) from exc
-            self._take_departure()  # it is there already, unless the interface queues
-            if sent == len(rest):
+            is_whole = sent == len(rest)
+            # The stamp is there already, unless the interface queues or the peer is slow.
+            if not self._take_departure() or not is_whole:
+                self._is_leaving = True
+            if is_whole:
                 return
             rest = rest[sent:]
             await suspend(self._until_writable)
@@ -125,6 +142,10 @@ class Stream(Conversation):
         stamp = stamps.departed_at(self._sock)
         self._left = stamp or self._left
         return stamp != 0
+
+    def _take_departures(self) -> None:
+        while self._take_departure():
+            pass
 
     def send_once(self, data: bytes) -> None:
         """Offer *data* to the kernel, for a last word that need not arrive."""
@@ -143,8 +164,7 @@ class Stream(Conversation):
             try:
                 data, ancillary, _, _ = self._sock.recvmsg(max_bytes, ANCILLARY_BYTES)
             except BlockingIOError:
-                while self._take_departure():
-                    pass
+                self._take_departures()
                 continue
             except OSError as exc:
                 raise PathError(exc.errno, exc.strerror) from exc
@@ -166,7 +186,12 @@ class Stream(Conversation):
         return self.dated(self.stamp, since)
 
     def left(self) -> tuple[float, bool]:
-        """When the last `send` left, by the loop's clock, and whether the kernel says so; else its start."""
+        """When the last `send` left, by the loop's clock, and whether the kernel says so; else its start.
+
+        To be asked when the answer is there: what queues, or waits for a slow peer, is stamped when it leaves.
+        """
+        if self._is_leaving:
+            self._take_departures()
         at, is_kernel = self.dated(self._left, self._called)
         return (at, True) if is_kernel else (self._called, False)
 

@@ -55,18 +55,18 @@ class Records:
 
     def take(self, data: bytes) -> bool:
         """Go on over *data*; whether a record begins in it (RFC 8446 5.1)."""
+        known = len(self._head)
+        data = self._head + data
         at, size = self._rest, len(data)
-        if at >= size:
-            self._rest = at - size
-            return False
-        if self._head:
-            data = self._head + data
-            size = len(data)
-        while at + 5 <= size:
+        begins = False
+        while at < size:
+            begins = begins or at >= known
+            if at + 5 > size:
+                break
             at += 5 + (data[at + 3] << 8 | data[at + 4])
         self._head = data[at:]
         self._rest = max(at - size, 0)
-        return True
+        return begins
 
 
 class TlsStream(Conversation):
@@ -203,10 +203,10 @@ async def start_tls(
             break
         except ssl.SSLWantReadError:
             await stream.send(outgoing.read())
+            received += await encrypted.fill()
             if started is None:
                 started, is_kernel = stream.left()
                 record.timed(is_kernel)
-            received += await encrypted.fill()
             if received > MAX_HANDSHAKE_BYTES:
                 said = f"no end of the handshake within {MAX_HANDSHAKE_BYTES} bytes"
                 raise ProbeFailed(Failure.TLS_HANDSHAKE, said) from None
@@ -283,6 +283,8 @@ def _context(options: TlsOptions, alpn: tuple[str, ...]) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # A server could ask for one handshake after another, each as dear as the first (RFC 5246 7.4.1.1).
     made.options |= ssl.OP_NO_RENEGOTIATION
+    # RFC 9525 6.3: a name stands in subjectAltName; no browser looks at the common name any more.
+    made.hostname_checks_common_name = False
     _offer(made, options)
     if alpn:
         made.set_alpn_protocols(list(alpn))

@@ -41,7 +41,8 @@ class Conversation:
     def _begin(self) -> None:
         self._record.stage = "tcp"
         # A greeting is timed from when we saw the connection.
-        self._asked, self._is_kernel = self.stream.now(), False
+        self._begun = self.stream.now()
+        self._has_said = False
         self._first: float | None = None  # when the first bytes arrived
 
     async def follow(self, steps: tuple[DialogueStep, ...], host: str, options: TlsOptions | None) -> None:
@@ -65,8 +66,7 @@ class Conversation:
     async def say(self, data: bytes) -> None:
         self._record.note("tcp.sent", data)
         await self.stream.send(data)
-        if self._first is None:
-            self._asked, self._is_kernel = self.stream.left()
+        self._has_said = True
 
     async def hear(self, seek: Seek, wanted: str | bytes, *, is_last: bool, where: str = "") -> Found:
         """Wait until *seek* finds something, and take what came until its end.
@@ -111,10 +111,11 @@ class Conversation:
                     exc.add_note(f"{where}nothing came for {wanted[:80]!r}")
                 raise
             if self._first is None:
-                self._record.timed(self._is_kernel)
-                self._first, is_kernel = self.stream.arrived(self._asked)
+                asked, is_kernel = self.stream.left() if self._has_said else (self._begun, False)
                 self._record.timed(is_kernel)
-                self._record.add_phase("processing", self._first - self._asked)
+                self._first, is_kernel = self.stream.arrived(asked)
+                self._record.timed(is_kernel)
+                self._record.add_phase("processing", self._first - asked)
             waiting += data
             is_over = not data
 

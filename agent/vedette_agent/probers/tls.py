@@ -48,6 +48,7 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
             except (ssl.SSLError, PathError, ProbeFailed) as exc:
                 if not _is_wanted(exc, check, record):
                     raise
+                record.timed(False)
                 record.add_phase("tls", stream.arrived(begun)[0] - begun)
                 return
             wanted = "" if check.must_refuse == "any" else f" as {check.must_refuse}"
