@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from vedette.checks.model import Check
-from vedette.wire.facts import DnsFacts, Facts, HttpFacts, TlsFacts
+from vedette.wire.facts import AuthorityFacts, DnsFacts, Facts, HttpFacts, TlsFacts, TraceFacts
 from vedette.wire.messages import Result
 
 _COLORS: Final = {"ok": "\x1b[32m", "fail": "\x1b[31m", "not_run": "\x1b[33m"}  # green, red, yellow
@@ -41,6 +41,10 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "resolver", facts.resolver
     if facts.dns is not None:
         yield from _dns(facts.dns)
+    if facts.authority is not None:
+        yield from _authority(facts.authority)
+    if facts.trace is not None:
+        yield from _trace(facts.trace)
     if facts.http is not None:
         yield from _http(facts.http)
     if facts.tls is not None:
@@ -64,6 +68,23 @@ def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(facts.answers) - _SHOWN} more"
     if facts.spoof_suspected:
         yield "suspicious", f"{facts.spoof_suspected} datagrams that answer nothing that was asked"
+
+
+def _authority(facts: AuthorityFacts) -> Iterator[tuple[str, str]]:
+    for one in facts.servers:
+        said = one.failure or f"serial {one.serial}"
+        took = "" if one.duration_us is None else f"  {_duration(one.duration_us)}"
+        yield "server", f"{one.name} [{one.address}]  {said}{took}"
+
+
+def _trace(facts: TraceFacts) -> Iterator[tuple[str, str]]:
+    for step in facts.steps:
+        server = step.address if step.server == step.address else f"{step.server} [{step.address}]"
+        zone = step.zone if step.zone == "." else f"{step.zone}."
+        said = step.failure or step.outcome
+        yield f"level {step.level}", f"{zone}  {server}  {said}  {_duration(step.duration_us)}"
+    for answer in facts.answers[:_SHOWN]:
+        yield "answer", answer
 
 
 def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:

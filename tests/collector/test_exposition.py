@@ -22,7 +22,18 @@ from collector.collector_helpers import (
     spoiled,
 )
 from vedette.checks.formats import RESERVED_TAGS
-from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.checks.model import AuthorityCheck, TraceCheck
+from vedette.wire.facts import (
+    AuthorityFacts,
+    AuthorityServerFacts,
+    DnsFacts,
+    Facts,
+    HttpFacts,
+    IcmpFacts,
+    TlsFacts,
+    TraceFacts,
+    TraceStep,
+)
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
@@ -71,10 +82,41 @@ def value(page: str, name: str, **labels: str) -> float | None:
     return found[0] if found else None
 
 
+ZONE = AuthorityCheck(name="zone", target="example.com", interval=60.0, timeout=5.0, zone="example.com")
+WAY = TraceCheck(name="way", target="example.com A", interval=60.0, timeout=5.0, query_name="example.com")
+ZONE_FACTS = AuthorityFacts(
+    servers=[
+        AuthorityServerFacts(name="ns1.example.com", address="192.0.2.1", rcode="NOERROR", serial=7),
+        AuthorityServerFacts(name="ns2.example.com", address="192.0.2.2", failure="dns.lame"),
+    ],
+    known=2,
+    answering=1,
+    lame=1,
+    serials=1,
+    newest_serial=7,
+    slowest_us=2500,
+    delegation_differs=False,
+    servers_differ=True,
+)
+WAY_FACTS = TraceFacts(
+    steps=[
+        TraceStep(level=at, zone=zone, server="a.ns", address="192.0.2.1", duration_us=us, outcome="failed")
+        for at, zone, us in ((0, ".", 1000), (1, "com", 2000), (1, "com", 500), (12, "x.com", 100))
+    ],
+    levels=13,
+    failed_level=12,
+    lookups=3,
+)
+
+
 def full() -> Core:
     """A collector that has seen one result of every kind with every fact, and one of every outcome."""
-    core = Core(assignment(tags={"network": "isp-a", "region": "eu"}))
+    core = Core(assignment((*ALL, ZONE, WAY), tags={"network": "isp-a", "region": "eu"}))
     phases = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
+    iterating = (
+        ok("zone", facts=Facts(authority=ZONE_FACTS), phases_us={"resolve": 1, "request": 2}),
+        failed("way", facts=Facts(trace=WAY_FACTS), phases_us={"request": 2}),
+    )
     core.send(presence(config_hash="c" * 64))
     core.send(heartbeat(clock_offset_us=-1500, clock_rtt_us=900))
     core.send(
@@ -90,8 +132,26 @@ def full() -> Core:
             ),
         )
     )
-    core.send(batch(failed("web", "http.status"), spoiled("web"), agent="fra-01"))
+    core.send(batch(failed("web", "http.status"), spoiled("web"), *iterating, agent="fra-01"))
     return core
+
+
+def test_a_zone_and_a_trace_are_aggregates_with_no_label_from_a_payload() -> None:
+    page = text(full())
+    zone = {
+        name: value(page, f"vedette_dns_authority_{name}", check="zone", agent="fra-01")
+        for name in ("servers", "addresses", "addresses_answering", "addresses_lame", "serials")
+    }
+    assert zone == {"servers": 2, "addresses": 2, "addresses_answering": 1, "addresses_lame": 1, "serials": 1}
+    assert value(page, "vedette_dns_authority_newest_serial") == 7
+    assert value(page, "vedette_dns_authority_slowest_seconds") == 0.0025
+    assert value(page, "vedette_dns_authority_delegation_differs") == 0
+    assert value(page, "vedette_dns_authority_servers_differ") == 1
+    assert value(page, "vedette_dns_trace_failed_level") == 12
+    assert value(page, "vedette_dns_trace_level_seconds", level="1") == 0.0025  # both servers of com.
+    levels = [line for line in page.splitlines() if line.startswith("vedette_dns_trace_level_seconds{")]
+    assert len(levels) == 2  # level 12 is not in the closed set
+    assert "ns1.example.com" not in page
 
 
 def test_every_family_of_the_tables_appears_and_no_other() -> None:

@@ -12,6 +12,7 @@ from vedette.errors import WireError
 from vedette.wire import codec, limits
 
 RESULT: dict[str, Any] = {"check": "db", "outcome": "ok", "started_us": 1, "duration_us": 1}
+STEP = {"zone": ".", "server": "a.root", "address": "192.0.2.1", "outcome": "referral"}
 NAMES: dict[str, Any] = {"v": 1, "agent": "par-01", "epoch": "0" * 32}
 Document = dict[str, Any]
 
@@ -55,6 +56,10 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_TAGS": lambda n: presence(tags={f"tag_{at}": "x" for at in range(n)}),
     "MAX_TAG_TEXT": lambda n: presence(tags={"network": "é" * n}),
     "MAX_TEXT": lambda n: result(detail="é" * n),
+    "MAX_SERVERS": lambda n: result(
+        facts={"authority": {"servers": [{"name": "ns1.example.com", "address": "192.0.2.1"}] * n}}
+    ),
+    "MAX_STEPS": lambda n: result(facts={"trace": {"steps": [STEP] * n}}),
     "MAX_ANSWERS": lambda n: answers(*["192.0.2.1"] * n),
     "MAX_ANSWER_TEXT": lambda n: answers("é" * n),
     "MAX_EPOCHS": ack,

@@ -46,10 +46,15 @@ class Nsd:
     """One NSD on a loopback port. Every publication of a zone counts its serial up."""
 
     def __init__(
-        self, directory: Path, zones: dict[str, Source], addresses: Sequence[str] = ("127.0.0.1",)
+        self,
+        directory: Path,
+        zones: dict[str, Source],
+        addresses: Sequence[str] = ("127.0.0.1",),
+        port: int | None = None,
     ) -> None:
-        """*addresses*, with 127.0.0.1 among them, are those it listens on."""
-        self.port = free_port()
+        """*addresses* are those it listens on; without a *port* one that is free."""
+        self.port = free_port() if port is None else port
+        self._address = addresses[0]
         self._directory = directory
         self._serials = dict.fromkeys(zones, 0)
         directory.mkdir(parents=True)
@@ -89,7 +94,7 @@ class Nsd:
         """The serial that is served now; None when nothing is."""
         query = dns.message.make_query(name, "SOA")
         try:
-            answer = dns.query.udp(query, "127.0.0.1", port=self.port, timeout=0.5)
+            answer = dns.query.udp(query, self._address, port=self.port, timeout=0.5)
         except (OSError, dns.exception.DNSException):
             return None
         for rrset in answer.answer:

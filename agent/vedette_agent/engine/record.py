@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Final, Literal
 
-from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.facts import AuthorityFacts, DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts, TraceFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
@@ -54,6 +54,7 @@ class Record:
     __slots__ = (
         "_is_timed",
         "address",
+        "authority",
         "clock",
         "dns",
         "http",
@@ -64,6 +65,7 @@ class Record:
         "resolver",
         "stage",
         "tls",
+        "trace",
     )
 
     def __init__(self) -> None:
@@ -75,6 +77,8 @@ class Record:
         self.port: int | None = None
         self.resolver: str | None = None
         self.dns: DnsFacts | None = None
+        self.authority: AuthorityFacts | None = None
+        self.trace: TraceFacts | None = None
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
@@ -102,6 +106,8 @@ class Record:
             port=self.port,
             resolver=self.resolver,
             dns=self.dns,
+            authority=self.authority,
+            trace=self.trace,
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,

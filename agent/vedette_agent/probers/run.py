@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
-from vedette.checks.model import Check, DnsCheck, HttpCheck, IcmpCheck, TcpCheck, TlsCheck
+from vedette.checks.model import (
+    AuthorityCheck,
+    Check,
+    DnsCheck,
+    HttpCheck,
+    IcmpCheck,
+    TcpCheck,
+    TlsCheck,
+    TraceCheck,
+)
 from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import Prober
 
@@ -24,6 +33,14 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.dns import probe_dns
 
             return partial(probe_dns, check, io)
+        case AuthorityCheck():
+            from vedette_agent.probers.authority import probe_authority
+
+            return partial(probe_authority, check, io)
+        case TraceCheck():
+            from vedette_agent.probers.trace import probe_trace
+
+            return partial(probe_trace, check, io)
         case HttpCheck():
             from vedette_agent.probers.http import probe_http
 

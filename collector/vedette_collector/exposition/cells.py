@@ -2,10 +2,18 @@
 
 from typing import Final, assert_never
 
-from vedette.checks.model import DnsCheck, HttpCheck, IcmpCheck, TcpCheck, TlsCheck
+from vedette.checks.model import (
+    AuthorityCheck,
+    DnsCheck,
+    HttpCheck,
+    IcmpCheck,
+    TcpCheck,
+    TlsCheck,
+    TraceCheck,
+)
 from vedette.wire.messages import Result
 from vedette_collector.cell import BUCKETS, Cell, label
-from vedette_collector.exposition.kinds import dns, http, icmp, stream, tls
+from vedette_collector.exposition.kinds import authority, dns, http, icmp, stream, tls, trace
 from vedette_collector.exposition.text import Series, labels, seconds
 
 Blocks = dict[str, str]  # family name to all lines of one cell in it
@@ -58,6 +66,10 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
     match cell.check:
         case DnsCheck():
             dns.write(out, result)
+        case AuthorityCheck():
+            authority.write(out, result)
+        case TraceCheck():
+            trace.write(out, result)
         case HttpCheck():
             http.write(out, result)
         case TcpCheck():

@@ -7,6 +7,7 @@ from typing import Final
 from vedette.checks import formats, schema
 from vedette.checks.model import Assignment, Check, Family
 from vedette.checks.probes import Probe, literal_of, made, variants
+from vedette.checks.probes.authority import families_of
 from vedette.checks.problems import Path, quoted
 from vedette.checks.selection import Fleet
 from vedette.checks.walk import Bad, Report
@@ -85,6 +86,10 @@ def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Re
         suffixes.add(suffix)
         base = f"{one.name}:{suffix}" if suffix else one.name
         families = _families(one, literal_of(variant), path, report, is_listed=bool(suffix))
+        if isinstance(variant, schema.AuthorityProbe):  # its servers must agree over all its families
+            every = tuple(families if one.families else families_of(variant))
+            yield made(variant, inner, report, name=base, family=every[0], families=every, **common)
+            continue
         for family in families:
             name = base if len(families) == 1 else f"{base}:ipv{family}"
             yield made(variant, inner, report, name=name, family=family, **common)

@@ -20,6 +20,10 @@ class Failure(StrEnum):
     DNS_MALFORMED = "dns.malformed"
     DNS_WRONG_ANSWER = "dns.wrong_answer"
     DNS_CNAME_DANGLING = "dns.cname_dangling"  # a CNAME chain that ends without the asked type
+    DNS_LAME = "dns.lame"  # a server that a zone is delegated to does not serve it (RFC 9499 7)
+    DNS_DELEGATION = "dns.delegation"  # leads nowhere, or parent and zone say different things about it
+    DNS_STALE_SERIAL = "dns.stale_serial"  # a server is behind the others (RFC 1982)
+    DNS_INCONSISTENT = "dns.inconsistent"  # the servers of a zone say different things
     NET_UNREACHABLE = "net.unreachable"  # an ICMP error from the path, never our own missing route
     NET_REFUSED = "net.refused"  # ICMP port unreachable answered a datagram
     TCP_REFUSED = "tcp.refused"

@@ -15,6 +15,8 @@ MAX_TAG_TEXT = 128
 MAX_TEXT = 256  # characters: detail texts, names, certificate fields
 MAX_ANSWERS = 32
 MAX_ANSWER_TEXT = 512
+MAX_STEPS = 24  # questions of a trace that are told
+MAX_SERVERS = 32  # name servers of a zone, once for each address
 MAX_EPOCHS = 16  # in one ack
 
 BATCH_RESULTS = 100  # a sender flushes at this many results,

@@ -6,15 +6,18 @@ A check of both address families is two checks here, named `web:ipv4` and `web:i
 
 from msgspec import Struct
 
+from vedette.checks.model.authority import AuthorityCheck, NamedServer
 from vedette.checks.model.base import Endpoint, Family
 from vedette.checks.model.dns import DnsCheck, DnsExpect
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
 from vedette.checks.model.tcp import DialogueStep, TcpCheck
 from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
+from vedette.checks.model.trace import TraceCheck
 
 __all__ = [
     "Assignment",
+    "AuthorityCheck",
     "Check",
     "DialogueStep",
     "DnsCheck",
@@ -24,15 +27,17 @@ __all__ = [
     "HttpCheck",
     "HttpExpect",
     "IcmpCheck",
+    "NamedServer",
     "Refusal",
     "TcpCheck",
     "TlsCheck",
     "TlsOptions",
+    "TraceCheck",
     "Vantage",
 ]
 
 
-Check = DnsCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
+Check = DnsCheck | AuthorityCheck | TraceCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
 
 
 class Vantage(Struct, frozen=True, kw_only=True):

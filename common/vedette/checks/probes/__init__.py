@@ -5,25 +5,43 @@ from typing import Any, assert_never
 
 from vedette.checks import formats, schema
 from vedette.checks.model import Check
+from vedette.checks.probes.authority import authority, servers
 from vedette.checks.probes.dns import dns, dns_literal, dns_variants
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.tcp import tcp
 from vedette.checks.probes.tls import tls
+from vedette.checks.probes.trace import trace
 from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path
 from vedette.checks.walk import Report
 
-Probe = schema.DnsProbe | schema.HttpProbe | schema.TcpProbe | schema.TlsProbe | schema.IcmpProbe
+Probe = (
+    schema.DnsProbe
+    | schema.AuthorityProbe
+    | schema.TraceProbe
+    | schema.HttpProbe
+    | schema.TcpProbe
+    | schema.TlsProbe
+    | schema.IcmpProbe
+)
 
 
 def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe]]:
     """What *probe*, written at *path*, is run as: mostly itself alone."""
     match probe:
-        case schema.HttpProbe() | schema.TcpProbe() | schema.TlsProbe() | schema.IcmpProbe():
+        case (
+            schema.TraceProbe()
+            | schema.HttpProbe()
+            | schema.TcpProbe()
+            | schema.TlsProbe()
+            | schema.IcmpProbe()
+        ):
             return [Variant("", probe, path)]
         case schema.DnsProbe():
             return dns_variants(probe, path, report)
+        case schema.AuthorityProbe():
+            return servers(probe, path, report)
         case _:
             assert_never(probe)
 
@@ -33,6 +51,8 @@ def literal_of(probe: Probe) -> str | None:
     match probe:
         case schema.DnsProbe():
             return dns_literal(probe)
+        case schema.AuthorityProbe() | schema.TraceProbe():
+            return None
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
         case schema.TcpProbe() | schema.TlsProbe():
@@ -50,6 +70,10 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
     match probe:
         case schema.DnsProbe():
             return dns(probe, path, report, common)
+        case schema.AuthorityProbe():
+            return authority(probe, path, report, common)
+        case schema.TraceProbe():
+            return trace(probe, path, report, common)
         case schema.HttpProbe():
             return http(probe, path, report, common)
         case schema.TcpProbe():

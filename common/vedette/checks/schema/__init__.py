@@ -7,16 +7,19 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from vedette.checks.schema.authority import AuthorityProbe
 from vedette.checks.schema.dns import DnsProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.tcp import TcpProbe
 from vedette.checks.schema.tls import TlsProbe, TlsSettings
+from vedette.checks.schema.trace import TraceProbe
 from vedette.checks.schema.types import AgentName, CheckName, FamilyName, Interval, Section, Tags, Timeout
 
 __all__ = [
     "KINDS",
     "Agent",
+    "AuthorityProbe",
     "Check",
     "Configuration",
     "Defaults",
@@ -26,9 +29,10 @@ __all__ = [
     "TcpProbe",
     "TlsProbe",
     "TlsSettings",
+    "TraceProbe",
 ]
 
-KINDS: Final = ("dns", "http", "tcp", "tls", "icmp")
+KINDS: Final = ("dns", "authority", "trace", "http", "tcp", "tls", "icmp")
 
 
 class Defaults(Section, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ SelectionValue = Annotated[str, Meta(min_length=1)]
 
 
 class Check(Section, frozen=True, kw_only=True):
-    """One check: exactly one of dns, http, tcp, tls, icmp, and how it is run."""
+    """One check: exactly one of dns, authority, trace, http, tcp, tls, icmp, and how it is run."""
 
     name: Annotated[CheckName, Meta(description="unique in the file; a label of every metric")]
     interval: Annotated[Interval, Meta(description="instead of the default")] | None = None
@@ -87,6 +91,8 @@ class Check(Section, frozen=True, kw_only=True):
         | None
     ) = None
     dns: DnsProbe | None = None
+    authority: AuthorityProbe | None = None
+    trace: TraceProbe | None = None
     http: HttpProbe | None = None
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None

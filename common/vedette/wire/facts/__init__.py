@@ -4,13 +4,25 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from vedette.wire.facts.authority import AuthorityFacts, AuthorityServerFacts
 from vedette.wire.facts.dns import DnsFacts
 from vedette.wire.facts.http import HttpFacts
 from vedette.wire.facts.icmp import IcmpFacts
 from vedette.wire.facts.tls import TlsFacts
+from vedette.wire.facts.trace import TraceFacts, TraceStep
 from vedette.wire.fields import Message, Text
 
-__all__ = ["DnsFacts", "Facts", "HttpFacts", "IcmpFacts", "TlsFacts"]
+__all__ = [
+    "AuthorityFacts",
+    "AuthorityServerFacts",
+    "DnsFacts",
+    "Facts",
+    "HttpFacts",
+    "IcmpFacts",
+    "TlsFacts",
+    "TraceFacts",
+    "TraceStep",
+]
 
 
 class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -18,6 +30,8 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     port: Annotated[int, Meta(ge=0, le=65535)] | None = None
     resolver: Text | None = None  # address:port that was asked, for the target's name or by a DNS check
     dns: DnsFacts | None = None
+    authority: AuthorityFacts | None = None
+    trace: TraceFacts | None = None
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
