@@ -5,13 +5,23 @@ from typing import Any
 import pytest
 
 from vedette.checks.model import DnsCheck, DnsExpect
-from vedette.checks.model.dns import ExtendedErrorsExpect, Patterns, QueryOptions, RecordsExpect, SectionsExpect
-from vedette_agent.dns.answer import Answer, digest_of
+from vedette.checks.model.dns import (
+    ExtendedErrorsExpect,
+    Patterns,
+    QueryOptions,
+    RecordsExpect,
+    SectionsExpect,
+)
+from vedette_agent.dns.answer import Answer, Sections, Shown, digest_of
 from vedette_agent.dns.judge import Verdict, judge
 
 
 def verdict(
-    answers: list[str], rdtype: str = "A", expect: dict[str, Any] | None = None, **said: Any
+    answers: list[str],
+    rdtype: str = "A",
+    expect: dict[str, Any] | None = None,
+    asked: QueryOptions | None = None,
+    **said: Any,
 ) -> Verdict:
     what = {
         "rcode": 0, "flags": 0, "chain": [], "ttl": 60, "serial": None,
@@ -20,7 +30,7 @@ def verdict(
     }  # fmt: skip
     check = DnsCheck(
         name="t", target="t", interval=30, timeout=5, query_name="a.test", rdtype=rdtype,
-        expect=DnsExpect(**(expect or {})),
+        expect=DnsExpect(**(expect or {})), options=asked,
     )  # fmt: skip
     return judge(Answer(answers=answers, **what), check)
 
@@ -115,3 +125,104 @@ def test_the_hash_tells_sets_apart_and_stays_what_it_was() -> None:
     """A change of the formula would look like a change of every answer in the world."""
     assert digest_of(TWO) == "23ff6469ef188f4b"
     assert digest_of(TWO) != digest_of(TWO[:1])
+
+
+@pytest.mark.parametrize(
+    ("patterns", "problem"),
+    [
+        (Patterns(every=("^192", "[12]$")), None),
+        (Patterns(some=("1$", "2$"), none=("3$",), not_all=("1$",)), None),
+        (Patterns(every=("1$",)), "192.0.2.2 does not match '1$'"),
+        (Patterns(none=("9$", "2$")), "192.0.2.2 matches '2$'; expected of none"),
+        (Patterns(some=("1$", "9$")), "none of 192.0.2.1, 192.0.2.2 matches '9$'"),
+        (
+            Patterns(not_all=("^192",)),
+            "each of 192.0.2.1, 192.0.2.2 matches '^192'; expected not of all",
+        ),
+    ],
+)
+def test_patterns_are_of_every_one_some_or_none(patterns: Patterns, problem: str | None) -> None:
+    found = verdict(TWO, expect={"patterns": patterns})
+    assert (found and found[1]) == (problem and f"a.test A: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("name", "bit", "is_set"),
+    [("aa", 0x0400, "authoritative"), ("tc", 0x0200, "truncated"), ("rd", 0x0100, "asked for"),
+     ("ra", 0x0080, "offers recursion"), ("ad", 0x0020, "authenticated"), ("cd", 0x0010, "disabled")],
+)  # fmt: skip
+def test_each_flag_may_be_demanded_set_or_clear(name: str, bit: int, is_set: str) -> None:
+    for flags, wanted in ((bit, True), (0xFFFF & ~bit, False)):
+        assert verdict(TWO, expect={"flags": {name: wanted}}, flags=flags) is None
+        found = verdict(TWO, expect={"flags": {name: not wanted}}, flags=flags)
+        assert found is not None
+        assert is_set in found[1] or "recursion" in found[1]
+        assert f"({name.upper()} {'set' if wanted else 'clear'})" in found[1]
+
+
+NS = Shown("a.test", 300, "IN", "NS", "ns.a.test.")
+GLUE = Shown("ns.a.test", 60, "IN", "A", "192.0.2.53")
+
+
+@pytest.mark.parametrize(
+    ("expect", "problem"),
+    [
+        (RecordsExpect(exact=("A.test. NS NS.a.test", "ns.a.test A 192.0.2.53")), None),
+        (RecordsExpect(contains=("ns.a.test. A 192.0.2.53",), within=("192.0.2.0/24",)), None),
+        (RecordsExpect(patterns=Patterns(every=(r"^\S+\. \d+ IN ",), some=("^a.test. 300 IN NS",))), None),
+        (RecordsExpect(min_records=3), "2 records; expected at least 3"),
+        (RecordsExpect(max_records=1), "2 records; expected at most 1"),
+        (RecordsExpect(contains=("a.test MX 1 m.a.test",)), "a.test MX 1 m.a.test is missing"),
+        (RecordsExpect(within=("198.51.100.0/24",)), "IN A 192.0.2.53 is outside 198.51.100.0/24"),
+        (RecordsExpect(patterns=Patterns(none=("NS",))), "matches 'NS'; expected of none"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("section", ["answer", "authority", "additional"])
+def test_a_section_is_held_to_its_records(section: str, expect: RecordsExpect, problem: str | None) -> None:
+    came = Sections(**{"answer": (), "authority": (), "additional": (), section: (NS, GLUE)})
+    # Also where the response code leaves no answers to look at.
+    wanted = {"rcodes": ("NXDOMAIN",), "sections": SectionsExpect(**{section: expect})}
+    found = verdict([], expect=wanted, rcode=3, sections=came)
+    assert (found is None) == (problem is None)
+    if found is not None and problem is not None:
+        assert found[1].startswith(f"a.test A, {section} section: ")
+        assert found[1].endswith(problem)
+
+
+def ede(code: int, text: str = "") -> bytes:
+    return (b"\0\x0f" + (2 + len(text)).to_bytes(2, "big") + code.to_bytes(2, "big")) + text.encode()
+
+
+def test_what_the_server_says_of_its_error_is_in_the_detail() -> None:
+    found = verdict([], rcode=2, options=ede(6, "signature expired") + ede(22))
+    assert found == (
+        "dns.servfail",
+        "SERVFAIL for a.test A; expected NOERROR; the server says: "
+        "DNSSEC Bogus (6): signature expired, No Reachable Authority (22)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("expect", "problem"),
+    [
+        (ExtendedErrorsExpect(contains=(3, 49152)), None),
+        (ExtendedErrorsExpect(lacks=(6,), most=2), None),
+        (ExtendedErrorsExpect(contains=(6,)), "extended error 6 is missing"),
+        (ExtendedErrorsExpect(lacks=(3,)), "extended error 3 came; expected not to"),
+        (ExtendedErrorsExpect(most=1), "2 extended errors; expected at most 1"),
+    ],
+)
+def test_extended_errors_are_expected_by_code(expect: ExtendedErrorsExpect, problem: str | None) -> None:
+    found = verdict(TWO, expect={"extended_errors": expect}, options=ede(3) + ede(49152))
+    said = "Stale Answer (3), unassigned (49152)"
+    assert (found and found[1]) == (problem and f"{problem}; the server says: {said}")
+
+
+def test_a_formerr_without_edns_comes_with_a_hint_where_edns_was_sent() -> None:
+    hint = "it came without EDNS: edns.enabled: false asks without it"
+    found = verdict([], rcode=1)
+    assert found is not None
+    assert found[1].endswith(hint)
+    for told in (verdict([], rcode=1, options=b""), verdict([], rcode=1, asked=QueryOptions(edns=False))):
+        assert told is not None
+        assert "EDNS" not in told[1]
