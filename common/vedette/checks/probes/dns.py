@@ -53,7 +53,10 @@ def dns_variants(probe: DnsProbe, path: Path, report: Report) -> Sequence[Varian
     if probe.method == "GET" and not any(one.transport == "https" for one in of):
         report.about((*path, "method"), "only https has a method; set transport, or remove method")
     if probe.resolvers is None:
+        _hold_together(of[0], (*path, "resolver") if probe.resolver is not None else path, report)
         return [Variant("", probe, path)]
+    for at, one in enumerate(of):
+        _hold_together(one, (*path, "resolvers", at), report)
     return [
         Variant(
             one.name or dnstext.suffix_of(_plainly(one)),
@@ -100,7 +103,6 @@ def dns(probe: DnsProbe, path: Path, report: Report, common: dict[str, Any]) -> 
     name = formats.dns_name(probe.name)
     rdtype = dnstext.record_type(probe.type)
     server = server_of(probe.resolver, probe.transport)
-    _hold_together(server, (*path, "resolver") if probe.resolver is not None else path, report)
     written = TlsSettings() if probe.tls is None else probe.tls
     tls = options(written, (*path, "tls"), report)
     if server.server_name is not None:
