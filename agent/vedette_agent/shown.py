@@ -96,7 +96,8 @@ def _tls(facts: TlsFacts) -> Iterator[tuple[str, str]]:
     if facts.version is not None or facts.cipher is not None:
         verified = "verified" if facts.verified else "not verified"
         # The version is not known of a handshake that ended at the certificate.
-        yield "tls", ", ".join(word for word in (facts.version, facts.cipher, verified) if word)
+        alpn = facts.alpn and f"ALPN {facts.alpn}"
+        yield "tls", ", ".join(word for word in (facts.version, facts.cipher, alpn, verified) if word)
     if facts.fingerprint_sha256 is not None:
         names = ", ".join(facts.alternative_names[:_SHOWN])
         if len(facts.alternative_names) > _SHOWN:
@@ -105,6 +106,15 @@ def _tls(facts: TlsFacts) -> Iterator[tuple[str, str]]:
         yield "issued by", facts.issuer or "unknown"
         yield "valid", f"{_date(facts.not_before_us)} to {_date(facts.not_after_us)}{_left(facts)}"
         yield "sha256", facts.fingerprint_sha256
+    if facts.key_type is not None:
+        bits = "" if facts.key_bits is None else f" {facts.key_bits} bits"
+        yield "key", f"{facts.key_type}{bits}, signed by {facts.signature_algorithm or 'an unknown algorithm'}"
+    if facts.presented:
+        anchored = f", a chain of {facts.chain} verified" if facts.chain else ""
+        yield "chain", f"{facts.presented} presented{anchored}"
+    if facts.ocsp is not None:
+        until = f" until {_date(facts.ocsp_next_update_us)}" if facts.ocsp_next_update_us is not None else ""
+        yield "ocsp", f"{facts.ocsp}{until}"
 
 
 def _left(facts: TlsFacts) -> str:

@@ -24,6 +24,7 @@ NOTED_CERTIFICATES: Final = 4  # of a chain that was refused
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
 # One per CA file of the checks; were there fewer than files, each probe would build its own anew.
 MAX_CONTEXTS: Final = 1024
+MAX_IDLE_BYTES: Final = 64 * 1024  # between two pieces of data: one record, tickets, and room
 READ_BYTES: Final = 16 * 1024 + 256  # one full record
 
 _VERSIONS: Final[dict[TlsVersion, ssl.TLSVersion]] = {
@@ -105,7 +106,11 @@ class TlsStream(Conversation):
         await self._stream.send(self._outgoing.read())
 
     async def recv(self, max_bytes: int) -> bytes:
-        """Decrypted bytes; b"" at the end, whether or not the peer said goodbye (RFC 8446 6.1)."""
+        """Decrypted bytes; b"" at the end, whether or not the peer said goodbye (RFC 8446 6.1).
+
+        Raises ssl.SSLError, and ProbeFailed(tls.handshake) when only the protocol's own messages come.
+        """
+        idle = 0
         while True:
             try:
                 data = self._connection.read(max_bytes)
@@ -116,7 +121,11 @@ class TlsStream(Conversation):
                     await self._stream.send(self._outgoing.read())
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
-            await self.fill()
+            idle += await self.fill()
+            if idle > MAX_IDLE_BYTES:
+                # Key updates, above all: each costs us new keys, and OpenSSL would take them for ever.
+                said = f"{MAX_IDLE_BYTES} bytes of TLS without any data"
+                raise ProbeFailed(Failure.TLS_HANDSHAKE, said)
 
     async def fill(self) -> int:
         """Take in what comes next, as it is; the number of its bytes."""

@@ -76,8 +76,11 @@ def prepare(checks: Iterable[Check]) -> None:
                 context(check.tls, alpn_of(check))
             except ProbeSpoiled:
                 pass
-        if isinstance(check, TlsCheck) or (isinstance(check, HttpCheck) and check.url.startswith("https:")):
+        options = check.tls if isinstance(check, TlsCheck | TcpCheck) else None
+        if isinstance(check, HttpCheck) and check.url.startswith("https:"):
+            options = check.tls
+        if options is not None:
             try:
-                context(check.tls)
+                context(options, check.alpn if isinstance(check, TlsCheck) else ())
             except ProbeSpoiled:
                 pass

@@ -73,9 +73,9 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
         case HttpCheck():
             http.write(out, result)
         case TcpCheck():
-            out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "transfer"))
+            out.phases(stream.PHASES, result, ("resolve", "connect", "tls", "processing", "transfer"))
         case TlsCheck():
-            out.phases(stream.PHASES, result, ("resolve", "connect", "tls"))
+            out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
         case _:

@@ -301,6 +301,8 @@ def cipher(text: str) -> str:
         raise ValueError(f"{quoted(text)} is not the name of one cipher; write it as `openssl ciphers` does")
     if text.startswith("TLS_"):
         raise ValueError(f"{quoted(text)} is of TLS 1.3, whose suites cannot be chosen; use expect.cipher")
+    if text.startswith("AECDH-"):
+        raise ValueError(f"{quoted(text)} goes without a certificate, so that nothing is verified; remove it")
     if text.startswith(("DHE-", "EDH-", "DH-", "ADH-")):
         raise ValueError(
             f"{quoted(text)} lets the server choose a group of any size, which holds the agent; remove it"

@@ -1,0 +1,180 @@
+"""The stapled OCSP response: who may have signed it, how old it may be, and what real servers staple."""
+
+import datetime
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("OpenSSL", reason="pyOpenSSL, of the extra `ocsp`, is not installed")
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from servers.certificates import Issued, issued, trusted
+from stream.probing_helpers import probe
+from stream.probing_helpers import tls as check
+from vedette.checks.model import TlsOptions
+from vedette_agent.staple import BadStaple, judged
+
+NOW = datetime.datetime.now(datetime.UTC)
+GOOD, REVOKED, UNKNOWN = (
+    ocsp.OCSPCertStatus.GOOD,
+    ocsp.OCSPCertStatus.REVOKED,
+    ocsp.OCSPCertStatus.UNKNOWN,
+)
+
+
+@pytest.fixture(scope="module")
+def ca() -> Issued:
+    return issued(is_ca=True, common_name="ca")
+
+
+@pytest.fixture(scope="module")
+def leaf(ca: Issued) -> Issued:
+    return issued("localhost", by=ca)
+
+
+def response(
+    leaf: Issued,
+    ca: Issued,
+    *,
+    status: ocsp.OCSPCertStatus = GOOD,
+    since: float = -1,
+    until: float | None = 24,
+    signer: Issued | None = None,
+    brings: bool = True,
+) -> bytes:
+    """*since*, *until*: hours from now. *signer* signs in place of the CA, and *brings* its certificate."""
+    by = signer or ca
+    builder = ocsp.OCSPResponseBuilder().add_response(
+        leaf.certificate,
+        ca.certificate,
+        hashes.SHA1(),
+        status,
+        NOW + datetime.timedelta(hours=since),
+        None if until is None else NOW + datetime.timedelta(hours=until),
+        NOW - datetime.timedelta(days=2) if status is REVOKED else None,
+        x509.ReasonFlags.key_compromise if status is REVOKED else None,
+    )
+    builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, by.certificate)
+    if signer is not None and brings:
+        builder = builder.certificates([signer.certificate])
+    made = builder.sign(by.key, hashes.SHA256())  # type: ignore[arg-type]
+    return made.public_bytes(serialization.Encoding.DER)
+
+
+def test_what_it_says(ca: Issued, leaf: Issued) -> None:
+    chain = [leaf.der, ca.der]
+    assert judged(response(leaf, ca), leaf.der, chain, NOW).status == "good"
+    revoked = judged(response(leaf, ca, status=REVOKED), leaf.der, chain, NOW)
+    assert revoked.status == "revoked"
+    assert "keyCompromise" in revoked.said
+    assert judged(response(leaf, ca, status=UNKNOWN), leaf.der, chain, NOW).status == "unknown"
+    undated = judged(response(leaf, ca, until=None), leaf.der, chain, NOW)
+    assert (undated.status, undated.next_update) == ("good", None)
+
+
+def test_a_responder_that_the_issuer_named_may_sign(ca: Issued, leaf: Issued) -> None:
+    named = issued(by=ca, common_name="responder", uses=[ExtendedKeyUsageOID.OCSP_SIGNING])
+    assert judged(response(leaf, ca, signer=named), leaf.der, [ca.der], NOW).status == "good"
+
+
+def test_what_proves_nothing(ca: Issued, leaf: Issued) -> None:
+    other = issued(is_ca=True, common_name="ca")
+    unnamed = issued(by=ca, common_name="server", uses=[ExtendedKeyUsageOID.SERVER_AUTH])
+    stranger = issued(by=other, common_name="stranger", uses=[ExtendedKeyUsageOID.OCSP_SIGNING])
+    past = issued(by=ca, since=-9, until=-1, uses=[ExtendedKeyUsageOID.OCSP_SIGNING])
+    busy = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    good = response(leaf, ca)
+    forged = good[:-3] + bytes((good[-3] ^ 1,)) + good[-2:]
+    for data, said in [
+        (response(leaf, ca, signer=unnamed), "not signed by"),
+        (response(leaf, ca, signer=stranger), "not signed by"),
+        (response(leaf, ca, signer=past), "not signed by"),
+        (response(leaf, other), "about another certificate"),
+        (response(issued("localhost", by=ca), ca), "about another certificate"),
+        (response(leaf, ca, since=1), "of the future"),
+        (response(leaf, ca, since=-48, until=-24), "too old"),
+        (response(leaf, ca, since=-48, until=None), "too old"),
+        (busy.public_bytes(serialization.Encoding.DER), "try_later"),
+        (forged, "not signed by"),
+        (b"0\x84\xff\xff\xff\xff", "cannot be read"),
+    ]:
+        with pytest.raises(BadStaple, match=said):
+            judged(data, leaf.der, [leaf.der, ca.der], NOW)
+    with pytest.raises(BadStaple, match="not in the chain"):
+        judged(good, leaf.der, [leaf.der, other.der], NOW)
+
+
+@contextmanager
+def stapling(directory: Path, leaf: Issued, ca: Issued, staple: bytes | None) -> Iterator[int]:
+    """`openssl s_server` with this staple; its port."""
+    (directory / "leaf.pem").write_bytes(leaf.pem)
+    (directory / "leaf.key").write_bytes(leaf.key_pem)
+    (directory / "ca.pem").write_bytes(ca.pem)
+    command = [
+        *("openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "50"),
+        *("-cert", "leaf.pem", "-key", "leaf.key", "-chainCAfile", "ca.pem"),
+    ]
+    if staple is not None:
+        (directory / "staple").write_bytes(staple)
+        command += ["-status_file", "staple"]
+    with subprocess.Popen(
+        command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as server:
+        try:
+            assert server.stdout is not None
+            lines = iter(server.stdout.readline, b"")
+            yield next(int(line.rpartition(b":")[2]) for line in lines if line.startswith(b"ACCEPT"))
+        finally:
+            server.kill()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+@pytest.mark.parametrize(
+    ("status", "asked", "reason", "told"),
+    [
+        (GOOD, "good", None, "good"),
+        (REVOKED, "good", "tls.revoked", "revoked"),
+        (REVOKED, "present", "tls.revoked", "revoked"),
+        (UNKNOWN, "good", "tls.ocsp", "unknown"),
+        (UNKNOWN, "present", None, "unknown"),
+        (None, "present", "tls.ocsp", "missing"),
+    ],
+)
+def test_a_real_server(
+    status: ocsp.OCSPCertStatus | None,
+    asked: str,
+    reason: str | None,
+    told: str,
+    ca: Issued,
+    leaf: Issued,
+    tmp_path: Path,
+) -> None:
+    staple = None if status is None else response(leaf, ca, status=status)
+    options = TlsOptions(ca_file=trusted(tmp_path, ca))
+    with stapling(tmp_path, leaf, ca, staple) as port:
+        (result,) = probe(check(port, host="localhost", timeout=20.0, tls=options, ocsp=asked))
+        (refused,) = probe(
+            check(port, host="localhost", timeout=20.0, tls=options, ocsp="good", must_refuse="revoked")
+        )
+    assert result.reason == reason, result.detail
+    assert result.facts is not None
+    assert result.facts.tls is not None
+    assert result.facts.tls.ocsp == told
+    assert (result.facts.tls.ocsp_next_update_us is None) == (status is None)
+    assert (refused.outcome == "ok") == (status is REVOKED), refused.detail
+
+
+def test_a_staple_of_another_time_is_invalid(ca: Issued, leaf: Issued, tmp_path: Path) -> None:
+    with stapling(tmp_path, leaf, ca, response(leaf, ca, since=-48, until=-24)) as port:
+        options = TlsOptions(ca_file=trusted(tmp_path, ca))
+        (result,) = probe(check(port, host="localhost", timeout=20.0, tls=options, ocsp="present"))
+    assert result.reason == "tls.ocsp"
+    assert "too old" in (result.detail or "")
