@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from vedette.checks.model import Check
-from vedette.wire.facts import AuthorityFacts, DnsFacts, Facts, HttpFacts, TlsFacts, TraceFacts
+from vedette.wire.facts import AuthorityFacts, DnsFacts, DnssecFacts, Facts, HttpFacts, TlsFacts, TraceFacts
 from vedette.wire.messages import Result
 
 _COLORS: Final = {"ok": "\x1b[32m", "fail": "\x1b[31m", "not_run": "\x1b[33m"}  # green, red, yellow
@@ -45,6 +45,8 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
         yield from _authority(facts.authority)
     if facts.trace is not None:
         yield from _trace(facts.trace)
+    if facts.dnssec is not None:
+        yield from _dnssec(facts.dnssec)
     if facts.http is not None:
         yield from _http(facts.http)
     if facts.tls is not None:
@@ -68,6 +70,15 @@ def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
         yield "", f"and {len(facts.answers) - _SHOWN} more"
     if facts.spoof_suspected:
         yield "suspicious", f"{facts.spoof_suspected} datagrams that answer nothing that was asked"
+
+
+def _dnssec(facts: DnssecFacts) -> Iterator[tuple[str, str]]:
+    yield "status", facts.status if facts.answer is None else f"{facts.status} {facts.answer}"
+    for zone in facts.zones:
+        yield "zone", f"{zone.zone}  {zone.algorithm}, key tag {zone.key_tag}"
+    if facts.earliest_expiration_us is not None:
+        at = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(facts.earliest_expiration_us // 1_000_000))
+        yield "expires", f"{at}, the signature of {facts.expiring}"
 
 
 def _authority(facts: AuthorityFacts) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from collector.collector_helpers import (
     presence,
     spoiled,
 )
+from collector.dnssec_results import CHAIN, CHAIN_FACTS
 from vedette.checks.formats import RESERVED_TAGS
 from vedette.checks.model import AuthorityCheck, TraceCheck
 from vedette.wire.facts import (
@@ -111,7 +112,7 @@ WAY_FACTS = TraceFacts(
 
 def full() -> Core:
     """A collector that has seen one result of every kind with every fact, and one of every outcome."""
-    core = Core(assignment((*ALL, ZONE, WAY), tags={"network": "isp-a", "region": "eu"}))
+    core = Core(assignment((*ALL, ZONE, WAY, CHAIN), tags={"network": "isp-a", "region": "eu"}))
     phases = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
     iterating = (
         ok("zone", facts=Facts(authority=ZONE_FACTS), phases_us={"resolve": 1, "request": 2}),
@@ -130,6 +131,7 @@ def full() -> Core:
                 facts=Facts(address="192.0.2.1", icmp=IcmpFacts(sent=1, received=1, hop_limit=57)),
                 phases_us={"rtt": 300},
             ),
+            ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
         )
     )
     core.send(batch(failed("web", "http.status"), spoiled("web"), *iterating, agent="fra-01"))
@@ -370,11 +372,11 @@ def test_no_payload_creates_a_label_value() -> None:
     core = full()
     tls = TlsFacts(version="evil", subject="evil", issuer="evil")
     core.send(
-        batch(failed("mail", "evil.evil", detail="evil", facts=Facts(tls=tls, address="evil")), first=5)
+        batch(failed("mail", "evil.evil", detail="evil", facts=Facts(tls=tls, address="evil")), first=50)
     )
-    core.send(batch(failed("evil"), first=6))
+    core.send(batch(failed("evil"), first=51))
     core.send(
-        batch(ok("web", facts=Facts(address="evil", http=HttpFacts(status=200, version="evil"))), first=7)
+        batch(ok("web", facts=Facts(address="evil", http=HttpFacts(status=200, version="evil"))), first=52)
     )
     core.send(presence(version='evil"}\n{', tags={"evil": "evil"}))
     assert strings(families(text(core)).values()) - honest == {"unknown", "evil"}

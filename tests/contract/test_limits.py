@@ -47,6 +47,8 @@ def refused(document: Document) -> str | None:
     return None
 
 
+ZONE = {"zone": ".", "algorithm": "RSASHA256", "key_tag": 20326}
+
 # limit -> (document for a number, the reason beyond)
 COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_BATCH_RESULTS": lambda n: batch(results=[RESULT] * n),
@@ -62,6 +64,7 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_STEPS": lambda n: result(facts={"trace": {"steps": [STEP] * n}}),
     "MAX_ANSWERS": lambda n: answers(*["192.0.2.1"] * n),
     "MAX_ANSWER_TEXT": lambda n: answers("é" * n),
+    "MAX_ZONES": lambda n: result(facts={"dnssec": {"status": "secure", "zones": [ZONE] * n}}),
     "MAX_EPOCHS": ack,
 }
 

@@ -3,7 +3,16 @@
 from time import monotonic
 from typing import Final, Literal
 
-from vedette.wire.facts import AuthorityFacts, DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts, TraceFacts
+from vedette.wire.facts import (
+    AuthorityFacts,
+    DnsFacts,
+    DnssecFacts,
+    Facts,
+    HttpFacts,
+    IcmpFacts,
+    TlsFacts,
+    TraceFacts,
+)
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
@@ -57,6 +66,7 @@ class Record:
         "authority",
         "clock",
         "dns",
+        "dnssec",
         "http",
         "icmp",
         "notes",
@@ -79,6 +89,7 @@ class Record:
         self.dns: DnsFacts | None = None
         self.authority: AuthorityFacts | None = None
         self.trace: TraceFacts | None = None
+        self.dnssec: DnssecFacts | None = None
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
@@ -108,6 +119,7 @@ class Record:
             dns=self.dns,
             authority=self.authority,
             trace=self.trace,
+            dnssec=self.dnssec,
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,

@@ -8,6 +8,7 @@ from vedette.checks.model import (
     AuthorityCheck,
     Check,
     DnsCheck,
+    DnssecCheck,
     HttpCheck,
     IcmpCheck,
     TcpCheck,
@@ -41,6 +42,10 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.trace import probe_trace
 
             return partial(probe_trace, check, io)
+        case DnssecCheck():
+            from vedette_agent.probers.dnssec import probe_dnssec
+
+            return partial(probe_dnssec, check, io)
         case HttpCheck():
             from vedette_agent.probers.http import probe_http
 
@@ -62,13 +67,20 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
 
 
 def prepare(checks: Iterable[Check]) -> None:
-    """Load trust stores ahead of the first probe: that takes tens of milliseconds, and would stall others.
+    """Load trust stores and the DNSSEC validator ahead: tens of milliseconds that would stall others.
 
     What cannot be loaded is told by the probes that need it.
     """
     from vedette_agent.engine.tls import context
 
     for check in checks:
+        if isinstance(check, DnssecCheck):
+            from vedette_agent.probers.dnssec import prepared
+
+            try:
+                prepared(check)
+            except ProbeSpoiled:
+                pass
         if isinstance(check, DnsCheck) and check.transport in ("tls", "https"):
             from vedette_agent.probers.dnsencrypted import alpn_of
 

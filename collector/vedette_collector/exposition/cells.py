@@ -5,6 +5,7 @@ from typing import Final, assert_never
 from vedette.checks.model import (
     AuthorityCheck,
     DnsCheck,
+    DnssecCheck,
     HttpCheck,
     IcmpCheck,
     TcpCheck,
@@ -13,7 +14,7 @@ from vedette.checks.model import (
 )
 from vedette.wire.messages import Result
 from vedette_collector.cell import BUCKETS, Cell, label
-from vedette_collector.exposition.kinds import authority, dns, http, icmp, stream, tls, trace
+from vedette_collector.exposition.kinds import authority, dns, dnssec, http, icmp, stream, tls, trace
 from vedette_collector.exposition.text import Series, labels, seconds
 
 Blocks = dict[str, str]  # family name to all lines of one cell in it
@@ -70,6 +71,8 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
             authority.write(out, result)
         case TraceCheck():
             trace.write(out, result)
+        case DnssecCheck():
+            dnssec.write(out, result)
         case HttpCheck():
             http.write(out, result)
         case TcpCheck():

@@ -5,7 +5,7 @@ Names that start with `probe_` are those of blackbox_exporter and mean the same.
 
 from typing import Final
 
-from vedette_collector.exposition.kinds import authority, dns, http, icmp, stream, tls, trace
+from vedette_collector.exposition.kinds import authority, dns, dnssec, http, icmp, stream, tls, trace
 from vedette_collector.exposition.text import PAIR, Family
 
 CELL_FAMILIES: Final = (
@@ -28,6 +28,7 @@ CELL_FAMILIES: Final = (
     *dns.FAMILIES,
     *authority.FAMILIES,
     *trace.FAMILIES,
+    *dnssec.FAMILIES,
     *http.FAMILIES,
     *tls.FAMILIES,
     *icmp.FAMILIES,

@@ -11,12 +11,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect as kinds
 
-from vedette.checks import formats
+from vedette.checks import anchors, formats
 from vedette.checks.schema import Configuration
 
 MARKER: Final = "<!-- From here on made by `python -m vedette.checks.reference docs/checks.md`. -->\n"
 
 _WHAT: Final = {
+    anchors.anchor: "DS or DNSKEY record",
+    formats.duration: "duration",
     formats.interval: "duration",
     formats.timeout: "duration",
     formats.size: "size",

@@ -24,6 +24,10 @@ class Failure(StrEnum):
     DNS_DELEGATION = "dns.delegation"  # leads nowhere, or parent and zone say different things about it
     DNS_STALE_SERIAL = "dns.stale_serial"  # a server is behind the others (RFC 1982)
     DNS_INCONSISTENT = "dns.inconsistent"  # the servers of a zone say different things
+    DNS_BOGUS = "dns.bogus"  # DNSSEC: what must be signed is not, or not validly (RFC 4033 5)
+    DNS_INSECURE = "dns.insecure"  # DNSSEC: proven to be unsigned
+    DNS_MISSING_DS = "dns.missing_ds"  # DNSSEC: signed, but the zone above has no DS
+    DNS_EXPIRES_SOON = "dns.expires_soon"  # a signature of the chain lasts less long than the check demands
     NET_UNREACHABLE = "net.unreachable"  # an ICMP error from the path, never our own missing route
     NET_REFUSED = "net.refused"  # ICMP port unreachable answered a datagram
     TCP_REFUSED = "tcp.refused"

@@ -9,6 +9,7 @@ from msgspec import Struct
 from vedette.checks.model.authority import AuthorityCheck, NamedServer
 from vedette.checks.model.base import Endpoint, Family
 from vedette.checks.model.dns import DnsCheck, DnsExpect
+from vedette.checks.model.dnssec import Anchor, DnssecCheck
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
 from vedette.checks.model.tcp import DialogueStep, TcpCheck
@@ -16,12 +17,14 @@ from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 from vedette.checks.model.trace import TraceCheck
 
 __all__ = [
+    "Anchor",
     "Assignment",
     "AuthorityCheck",
     "Check",
     "DialogueStep",
     "DnsCheck",
     "DnsExpect",
+    "DnssecCheck",
     "Endpoint",
     "Family",
     "HttpCheck",
@@ -37,7 +40,7 @@ __all__ = [
 ]
 
 
-Check = DnsCheck | AuthorityCheck | TraceCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
+Check = DnsCheck | AuthorityCheck | TraceCheck | DnssecCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
 
 
 class Vantage(Struct, frozen=True, kw_only=True):

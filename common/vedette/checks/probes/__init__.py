@@ -7,6 +7,7 @@ from vedette.checks import formats, schema
 from vedette.checks.model import Check
 from vedette.checks.probes.authority import authority, servers
 from vedette.checks.probes.dns import dns, dns_literal, dns_variants
+from vedette.checks.probes.dnssec import dnssec
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.tcp import tcp
@@ -20,6 +21,7 @@ Probe = (
     schema.DnsProbe
     | schema.AuthorityProbe
     | schema.TraceProbe
+    | schema.DnssecProbe
     | schema.HttpProbe
     | schema.TcpProbe
     | schema.TlsProbe
@@ -32,6 +34,7 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
     match probe:
         case (
             schema.TraceProbe()
+            | schema.DnssecProbe()
             | schema.HttpProbe()
             | schema.TcpProbe()
             | schema.TlsProbe()
@@ -53,6 +56,8 @@ def literal_of(probe: Probe) -> str | None:
             return dns_literal(probe)
         case schema.AuthorityProbe() | schema.TraceProbe():
             return None
+        case schema.DnssecProbe():
+            host = formats.endpoint(probe.resolver).address if probe.resolver else None
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
         case schema.TcpProbe() | schema.TlsProbe():
@@ -74,6 +79,8 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
             return authority(probe, path, report, common)
         case schema.TraceProbe():
             return trace(probe, path, report, common)
+        case schema.DnssecProbe():
+            return dnssec(probe, path, report, common)
         case schema.HttpProbe():
             return http(probe, path, report, common)
         case schema.TcpProbe():

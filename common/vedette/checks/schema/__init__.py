@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from vedette.checks.schema.authority import AuthorityProbe
 from vedette.checks.schema.dns import DnsProbe
+from vedette.checks.schema.dnssec import DnssecProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.tcp import TcpProbe
@@ -24,6 +25,7 @@ __all__ = [
     "Configuration",
     "Defaults",
     "DnsProbe",
+    "DnssecProbe",
     "HttpProbe",
     "IcmpProbe",
     "TcpProbe",
@@ -32,7 +34,7 @@ __all__ = [
     "TraceProbe",
 ]
 
-KINDS: Final = ("dns", "authority", "trace", "http", "tcp", "tls", "icmp")
+KINDS: Final = ("dns", "authority", "trace", "dnssec", "http", "tcp", "tls", "icmp")
 
 
 class Defaults(Section, frozen=True, kw_only=True):
@@ -57,7 +59,7 @@ SelectionValue = Annotated[str, Meta(min_length=1)]
 
 
 class Check(Section, frozen=True, kw_only=True):
-    """One check: exactly one of dns, authority, trace, http, tcp, tls, icmp, and how it is run."""
+    """One check: exactly one of dns, authority, trace, dnssec, http, tcp, tls, icmp, and how it is run."""
 
     name: Annotated[CheckName, Meta(description="unique in the file; a label of every metric")]
     interval: Annotated[Interval, Meta(description="instead of the default")] | None = None
@@ -93,6 +95,7 @@ class Check(Section, frozen=True, kw_only=True):
     dns: DnsProbe | None = None
     authority: AuthorityProbe | None = None
     trace: TraceProbe | None = None
+    dnssec: DnssecProbe | None = None
     http: HttpProbe | None = None
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None

@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from vedette.wire.facts.authority import AuthorityFacts, AuthorityServerFacts
 from vedette.wire.facts.dns import DnsFacts
+from vedette.wire.facts.dnssec import DnssecFacts, DnssecZone
 from vedette.wire.facts.http import HttpFacts
 from vedette.wire.facts.icmp import IcmpFacts
 from vedette.wire.facts.tls import TlsFacts
@@ -16,6 +17,8 @@ __all__ = [
     "AuthorityFacts",
     "AuthorityServerFacts",
     "DnsFacts",
+    "DnssecFacts",
+    "DnssecZone",
     "Facts",
     "HttpFacts",
     "IcmpFacts",
@@ -32,6 +35,7 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     dns: DnsFacts | None = None
     authority: AuthorityFacts | None = None
     trace: TraceFacts | None = None
+    dnssec: DnssecFacts | None = None
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
