@@ -50,7 +50,7 @@ def _steps(dialogue: list[Step | Bad], path: Path, report: Report) -> list[model
             report.about((*here, "expect_hex"), "a second thing to expect; make it a step of its own")
         if step.send is not None and step.send_hex is not None:
             report.about((*here, "send_hex"), "a second thing to send; make it a step of its own")
-        if step == Step():
+        if step == Step() and not any(report.has((*here, field)) for field in Step.__struct_fields__):
             report.about(here, "a step that does nothing; give it expect, send or start_tls")
         if step.expect is not None:
             pattern = re.compile(step.expect)

@@ -22,7 +22,7 @@ def tls(probe: schema.TlsProbe, path: Path, report: Report, common: dict[str, An
     if probe.must_refuse and probe.must_refuse is not True:
         if probe.must_refuse == "revoked" and probe.ocsp is None:
             report.about((*path, "must_refuse"), "revocation is known by OCSP only; add ocsp: good")
-        if probe.must_refuse != "handshake" and not probe.verify:
+        if probe.must_refuse not in ("handshake", "revoked") and not probe.verify:
             report.about(
                 (*path, "must_refuse"), "without verification nothing is refused so; remove verify: false"
             )
