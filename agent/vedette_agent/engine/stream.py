@@ -117,7 +117,7 @@ class Stream(Conversation):
 
     async def send(self, data: bytes) -> None:
         """Give all of *data* to the kernel."""
-        rest = memoryview(data)
+        rest: bytes | memoryview = data
         self._left = 0
         self._is_leaving = False
         self._called = self._loop.time()
@@ -134,7 +134,7 @@ class Stream(Conversation):
                 self._is_leaving = True
             if is_whole:
                 return
-            rest = rest[sent:]
+            rest = memoryview(rest)[sent:]
             await suspend(self._until_writable)
 
     def _take_departure(self) -> bool:
