@@ -1,10 +1,12 @@
 """The reference of every key of the configuration file, made from the structs that read it.
 
-`python -m vedette.checks.reference docs/checks.md` renews what stands below the marker of that page.
+`python -m vedette.checks.reference docs/checks.md` renews what stands below the marker of that page, and of
+the page of each kind of check in `docs/checks/`.
 """
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,7 @@ import msgspec
 from msgspec import inspect as kinds
 
 from vedette.checks import anchors, formats
-from vedette.checks.schema import Configuration
+from vedette.checks.schema import KINDS, Check, Configuration
 
 MARKER: Final = "<!-- From here on made by `python -m vedette.checks.reference docs/checks.md`. -->\n"
 
@@ -35,19 +37,39 @@ _WHAT: Final = {
 }
 
 
-def renewed(page: str) -> str:
-    """*page* with its generated part made anew."""
-    written, marker, _ = page.partition(MARKER)
-    return f"{written}{marker}\n{tables()}"
+def renewed(page: str, kind: str | None = None) -> str:
+    """*page* with its generated part made anew: what all checks share, or what *kind* has of its own."""
+    written = page.partition(MARKER)[0].rstrip("\n")
+    return f"{written}\n\n{MARKER}\n{_shared() if kind is None else _own(kind)}"
 
 
-def tables() -> str:
-    root = msgspec.inspect.type_info(Configuration)
-    assert isinstance(root, kinds.StructType)
-    return "\n".join(_sections(root, "The file", set()))
+def pages(overview: Path) -> dict[Path, str | None]:
+    """Every page of the reference, with the kind of check that it is about; None for the *overview*."""
+    directory = overview.with_suffix("")
+    return {overview: None, **{directory / f"{kind}.md": kind for kind in KINDS}}
 
 
-def _sections(info: kinds.StructType, title: str, seen: set[type]) -> list[str]:
+def _shared() -> str:
+    return "\n".join(_sections(_struct(Configuration), "The file", set(), without=KINDS))
+
+
+def _own(kind: str) -> str:
+    field = next(field for field in _struct(Check).fields if field.name == kind)
+    info = _struct_in(field.type)
+    assert info is not None
+    return "\n".join(_sections(info, f"`{kind}`", set()))
+
+
+def _struct(cls: type) -> kinds.StructType:
+    info = msgspec.inspect.type_info(cls)
+    assert isinstance(info, kinds.StructType)
+    return info
+
+
+def _sections(
+    info: kinds.StructType, title: str, seen: set[type], without: Collection[str] = ()
+) -> list[str]:
+    """Tables of *info* and all below it, but for the insides of the fields in *without*."""
     if info.cls in seen:
         return [f"## {title}\n", f"As above: {_summary(info)}\n"]
     seen.add(info.cls)
@@ -60,11 +82,11 @@ def _sections(info: kinds.StructType, title: str, seen: set[type]) -> list[str]:
     lines += [_row(field) for field in info.fields]
     lines.append("")
     for field in info.fields:
-        inner = _struct_in(field.type)
+        inner = None if field.name in without else _struct_in(field.type)
         if inner is not None:
             place = "" if title == "The file" else f"{title.strip('`')}."
             listed = "[]" if isinstance(_given(field.type)[0], kinds.ListType) else ""
-            lines += _sections(inner, f"`{place}{field.name}{listed}`", seen)
+            lines += _sections(inner, f"`{place}{field.name}{listed}`", seen, without)
     return lines
 
 
@@ -148,5 +170,5 @@ def _json(value: object) -> str:
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    target.write_text(renewed(target.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, about in pages(Path(sys.argv[1])).items():
+        path.write_text(renewed(path.read_text(encoding="utf-8"), about), encoding="utf-8")
