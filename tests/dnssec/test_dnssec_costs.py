@@ -2,20 +2,24 @@
 
 import contextlib
 import time
+from collections.abc import Callable
 
-import dns.flags
+import dns.dnssec
+import dns.dnssectypes
 import dns.message
 import dns.rdata
 import dns.rdataset
 import dns.rrset
 import pytest
 
-from dnssec.resolving_helpers import validated
-from dnssec.signing_helpers import DAY, Key, Nsec3, colliding, name
+from dnssec.resolving_helpers import World, validated
+from dnssec.signing_helpers import DAY, Key, Nsec3, SignedZone, colliding, name
 from dnssec.zones_helpers import NOW, leaf, tree
+from vedette.checks.anchors import anchor
 from vedette.wire.failure import Failure
-from vedette_agent.dnssec import reply, signatures
-from vedette_agent.dnssec.chain import MAX_QUESTIONS
+from vedette_agent.dnssec import anchors, reply, signatures
+from vedette_agent.dnssec.anchors import anchors_of
+from vedette_agent.dnssec.chain import MAX_DENIALS, MAX_QUESTIONS, Chain
 from vedette_agent.dnssec.signatures import MAX_ATTEMPTS
 from vedette_agent.dnssec.verdict import Unusable
 
@@ -36,8 +40,8 @@ def test_colliding_keys_times_many_signatures_are_given_up_after_a_few() -> None
     false = [good.replace(signature=bytes([number]) * 64) for number in range(40)]
     zone.zone.replace_rdataset(www, dns.rdataset.from_rdata_list(60, false))
     turns: list[None] = []
-    world, anchors = tree(zone)
-    verdict = validated(world, "www.good.example.", "A", anchors, NOW, turns)
+    world, tops = tree(zone)
+    verdict = validated(world, "www.good.example.", "A", tops, NOW, turns)
     assert verdict.status == "bogus"
     assert verdict.why == "www.good.example A: more signatures and keys than are worth trying"
     assert len(turns) <= 5 + MAX_ATTEMPTS + 1  # the five sets above, and this one
@@ -45,16 +49,16 @@ def test_colliding_keys_times_many_signatures_are_given_up_after_a_few() -> None
 
 def test_a_probe_has_a_number_of_attempts_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signatures, "MAX_PROBE_ATTEMPTS", 5)
-    world, anchors = tree(leaf("good.example."))
-    verdict = validated(world, "www.good.example.", "A", anchors, NOW)
+    world, tops = tree(leaf("good.example."))
+    verdict = validated(world, "www.good.example.", "A", tops, NOW)
     assert verdict.why == "www.good.example A: more signatures and keys than are worth trying"
 
 
 def test_the_loop_has_a_turn_after_each_verification() -> None:
     """Five sets from the root's keys down to the leaf's, and the answer: each is verified once."""
     turns: list[None] = []
-    world, anchors = tree(leaf("good.example."))
-    assert validated(world, "www.good.example.", "A", anchors, NOW, turns).status == "secure"
+    world, tops = tree(leaf("good.example."))
+    assert validated(world, "www.good.example.", "A", tops, NOW, turns).status == "secure"
     assert len(turns) == 6
 
 
@@ -77,8 +81,8 @@ def test_rsa_keys_of_absurd_size_are_not_used(key: bytes) -> None:
     bent = signature.replace(key_tag=ordinary.tag)
     zone.zone.replace_rdataset(zone.origin, dns.rdataset.from_rdata(60, bent))
     turns: list[None] = []
-    world, anchors = tree(zone)
-    verdict = validated(world, "www.good.example.", "A", anchors, NOW, turns)
+    world, tops = tree(zone)
+    verdict = validated(world, "www.good.example.", "A", tops, NOW, turns)
     assert verdict.why.startswith("good.example DNSKEY: no usable DNSKEY has the key tag ")
     assert len(turns) == 4  # nothing was tried with it
 
@@ -86,20 +90,20 @@ def test_rsa_keys_of_absurd_size_are_not_used(key: bytes) -> None:
 def test_nsec3_iterations_beyond_a_hundred_make_the_zone_insecure() -> None:
     """RFC 9276 3.2; 2,500 was the most that RFC 5155 allowed (CVE-2023-50868)."""
     for iterations, wanted in ((100, "secure"), (101, "insecure"), (2500, "insecure")):
-        world, anchors = tree(leaf("good.example.", nsec3=Nsec3(iterations)))
-        verdict = validated(world, "nothing.good.example.", "A", anchors, NOW)
+        world, tops = tree(leaf("good.example.", nsec3=Nsec3(iterations)))
+        verdict = validated(world, "nothing.good.example.", "A", tops, NOW)
         assert verdict.status == wanted
-        assert validated(world, "www.good.example.", "A", anchors, NOW).status == "secure"
+        assert validated(world, "www.good.example.", "A", tops, NOW).status == "secure"
 
 
 def test_hashing_for_a_name_of_very_many_labels_is_given_up() -> None:
-    world, anchors = tree(leaf("good.example.", nsec3=Nsec3(100)))
-    verdict = validated(world, "x." * 100 + "good.example.", "A", anchors, NOW)
+    world, tops = tree(leaf("good.example.", nsec3=Nsec3(100)))
+    verdict = validated(world, "x." * 100 + "good.example.", "A", tops, NOW)
     assert (verdict.status, "names to hash" in verdict.why) == ("insecure", True)
 
 
 def test_iterations_that_nobody_signed_do_not_make_a_zone_insecure() -> None:
-    world, anchors = tree(leaf("good.example.", nsec3=Nsec3()))
+    world, tops = tree(leaf("good.example.", nsec3=Nsec3()))
 
     def forge(message: dns.message.Message) -> None:
         for at, rrset in enumerate(message.authority):
@@ -108,13 +112,13 @@ def test_iterations_that_nobody_signed_do_not_make_a_zone_insecure() -> None:
                 message.authority[at] = dns.rrset.from_rdata_list(rrset.name, 60, made)
 
     world.changes["nothing.good.example.", "A"] = forge
-    assert validated(world, "nothing.good.example.", "A", anchors, NOW).status == "bogus"
+    assert validated(world, "nothing.good.example.", "A", tops, NOW).status == "bogus"
 
 
 def test_an_nsec_expanded_from_a_wildcard_denies_nothing() -> None:
     """CVE-2017-15105: the wildcard's NSEC fits below any owner, and would deny what lies after it."""
     zone = leaf("good.example.")
-    world, anchors = tree(zone)
+    world, tops = tree(zone)
     wildcard = name("*.wild.good.example.")
     nsec = zone.zone.get_rdataset(wildcard, "NSEC")
     signature = zone.zone.get_rdataset(wildcard, "RRSIG", "NSEC")
@@ -126,16 +130,16 @@ def test_an_nsec_expanded_from_a_wildcard_denies_nothing() -> None:
         message.authority.append(dns.rrset.from_rdata_list(owner, 60, list(signature)))
 
     world.changes["real.wild.good.example.", "MX"] = forge
-    verdict = validated(world, "real.wild.good.example.", "MX", anchors, NOW)
+    verdict = validated(world, "real.wild.good.example.", "MX", tops, NOW)
     assert verdict.status == "bogus"
     assert verdict.why.endswith("is from a wildcard, which it cannot be")
 
 
 def test_endless_aliases_end() -> None:
     more = "".join(f"c{n} 60 IN CNAME c{n + 1}\n" for n in range(40))
-    world, anchors = tree(leaf("good.example.", more=more))
+    world, tops = tree(leaf("good.example.", more=more))
     with pytest.raises(Unusable) as caught:
-        validated(world, "c0.good.example.", "A", anchors, NOW)
+        validated(world, "c0.good.example.", "A", tops, NOW)
     assert caught.value.failure == Failure.DNS_CNAME_DANGLING
 
 
@@ -144,9 +148,9 @@ def test_questions_end_too() -> None:
     owner = "x." * 110 + "good.example."
     zone = leaf("good.example.", more=f"{owner} 60 IN A 192.0.2.9\n")
     zone.drop_signature(owner, "A")
-    world, anchors = tree(zone)
+    world, tops = tree(zone)
     with pytest.raises(Unusable):
-        validated(world, owner, "A", anchors, NOW)
+        validated(world, owner, "A", tops, NOW)
     assert len(world.asked) == MAX_QUESTIONS
 
 
@@ -192,3 +196,94 @@ def test_what_is_cut_short_is_unreadable_and_no_accident(cut: int) -> None:
     wire = bomb(1, bytes(18) + LONGEST + bytes(64))
     with pytest.raises(reply.Unreadable):
         reply.read(wire[:cut], 19)
+
+
+def test_digests_are_computed_for_a_number_of_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 DS of one tag and as many keys that have it would be 3,600 digests."""
+    key = Key()
+    keys = colliding(key, 60)
+    zone = name("good.example.")
+    digests = [
+        dns.dnssec.make_ds(zone, key.public, "SHA256").replace(digest=bytes([n]) * 32) for n in range(60)
+    ]
+    computed: list[int] = []
+    real = anchors._digest
+    monkeypatch.setattr(anchors, "_digest", lambda *given: computed.append(1) or real(*given))
+    assert anchors.secure(zone, digests).confirmed(keys) == []
+    assert len(computed) == anchors.MAX_DIGESTS
+
+
+def test_sha1_counts_only_where_there_is_nothing_better() -> None:
+    """RFC 4509 3: whoever can forge SHA-1 must not be able to choose it."""
+    zone, key = name("good.example."), Key()
+    policy = dns.dnssec.allow_all_policy
+    sha1 = dns.dnssec.make_ds(zone, key.public, "SHA1", policy=policy)
+    sha256 = dns.dnssec.make_ds(zone, key.public, "SHA256").replace(digest=bytes(32))
+    assert anchors.secure(zone, [sha1]).confirmed([key.public]) == [key.public]
+    assert anchors.secure(zone, [sha1, sha256]).confirmed([key.public]) == []
+
+
+def test_of_a_heap_of_denials_a_few_are_verified() -> None:
+    world, tops = tree(leaf("good.example."))
+
+    def heap(message: dns.message.Message) -> None:
+        nsec, signature = message.authority[-2:]
+        for number in range(40):
+            owner = name(f"h{number}.good.example.")
+            message.authority.insert(0, dns.rrset.from_rdata_list(owner, 60, list(signature)))
+            message.authority.insert(0, dns.rrset.from_rdata_list(owner, 60, list(nsec)))
+
+    world.changes["nothing.good.example.", "A"] = heap
+    turns: list[None] = []
+    assert validated(world, "nothing.good.example.", "A", tops, NOW, turns).status == "bogus"
+    assert len(turns) <= 5 + MAX_DENIALS
+
+
+def trap() -> SignedZone:
+    key = Key()
+    zone = leaf("good.example.", keys=[key])
+    for each in colliding(key, 28):
+        zone.records("good.example.", "DNSKEY").add(each)
+    zone.resign("good.example.", "DNSKEY")
+    www = name("www.good.example.")
+    good = zone.zone.get_rdataset(www, "RRSIG", "A")[0]
+    false = [good.replace(signature=bytes([number]) * 64) for number in range(40)]
+    zone.zone.replace_rdataset(www, dns.rdataset.from_rdata_list(60, false))
+    return zone
+
+
+COSTLY = {
+    "keytrap": trap,
+    "hashes": lambda: leaf("good.example.", nsec3=Nsec3(100, "ab" * 255)),
+    "large set": lambda: leaf(
+        "good.example.",
+        keys=[Key(dns.dnssectypes.Algorithm.RSASHA512)],
+        more="".join(f"www 60 IN A 10.1.{n}.1\n" for n in range(110)),
+    ),
+}
+
+
+@pytest.mark.parametrize("made", COSTLY.values(), ids=COSTLY)
+def test_no_step_holds_the_loop_for_twenty_milliseconds(made: Callable[[], SignedZone]) -> None:
+    world, tops = tree(made())
+    for owner in ("www.good.example.", "x." * 40 + "good.example."):
+        steps = min(longest_step(world, owner, tops) for _ in range(3))
+        assert steps < 0.02
+
+
+def longest_step(world: World, owner: str, tops: list[str]) -> float:
+    chain = Chain(name(owner), 1, anchors_of(tuple(map(anchor, tops))), NOW)
+    steps = chain.verdict()
+    answer: reply.Reply | None = None
+    longest = 0.0
+    try:
+        while True:
+            started = time.thread_time()
+            wanted = steps.send(answer)
+            longest = max(longest, time.thread_time() - started)
+            answer = None
+            if wanted is not None:
+                wire = world.answer(wanted)
+                answer = reply.read(wire, 12 + len(wanted.name.to_wire() or b"") + 4)
+    except StopIteration:
+        return max(longest, time.thread_time() - started)
