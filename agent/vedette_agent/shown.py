@@ -58,7 +58,13 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
     if facts.rcode is not None:
-        flags = "".join([", authoritative" * facts.authoritative, ", authenticated" * facts.authenticated])
+        flags = "".join(
+            [
+                ", authoritative" * facts.authoritative,
+                ", authenticated" * facts.authenticated,
+                ", truncated over udp" * facts.truncated,
+            ]
+        )
         sections = f"{facts.answer_rrs}/{facts.authority_rrs}/{facts.additional_rrs} records"
         yield "answer", f"{facts.rcode} over {facts.transport}, {sections}{flags}"
     for name in facts.cname_chain:
@@ -68,6 +74,10 @@ def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
         yield "", f"{answer}{ttl}"
     if len(facts.answers) > _SHOWN:
         yield "", f"and {len(facts.answers) - _SHOWN} more"
+    if facts.nsid is not None:
+        yield "instance", facts.nsid
+    for error in facts.extended_errors:
+        yield "said", f"extended error {error.code}" + (f": {error.text}" if error.text else "")
     if facts.spoof_suspected:
         yield "suspicious", f"{facts.spoof_suspected} datagrams that answer nothing that was asked"
 

@@ -1,11 +1,11 @@
 """Reads the records of a message: names, and data as text. What hostile bytes may cost is counted.
 
 Names, addresses and texts are read here, in a microsecond or two a record. Data of other types is left to
-dnspython, which knows them all and takes up to 180 µs for a record with long names: hence its own budget.
-All 64 KiB of a message cost less than 20 ms, whatever they hold.
+dnspython, which knows them all and takes up to 220 µs for a record with long names: hence a budget of time,
+estimated beforehand, so that the same answer has the same verdict on every host. All 64 KiB of a message
+cost less than 20 ms, whatever they hold.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
@@ -20,22 +20,25 @@ MAX_RECORDS: Final = 1024  # in all sections
 MAX_STEPS: Final = 8192  # labels and pointers in all names
 MAX_HOPS: Final = 16  # pointers in one name, as dnspython
 MAX_STRINGS: Final = 8192  # of all texts; the largest sets in the field have some 100
-# What dnspython is given. Data of many small parts costs 5 µs a byte, and a bitmap of types, which it names
-# one by one, 50.
-MAX_STUDIED: Final = 64  # records
-MAX_STUDIED_BYTES: Final = 4096
-MAX_BITMAP_BYTES: Final = 300
+# What dnspython may take, in microseconds, by estimate: 45 records with names, 200 without, 2 KiB of many
+# small parts, or 280 bytes of a bitmap of types, which it names one by one. The field has a tenth of that.
+MAX_STUDY: Final = 10_000
+_NAMED: Final = 220.0  # a record that may hold names
+_UNNAMED: Final = 50.0
+MAX_ODD_TEXT: Final = 4096  # bytes that are no UTF-8: Python takes 0.2 µs to escape each
 
 _Type = dns.rdatatype.RdataType
 A, NS, CNAME, SOA, PTR, MX, TXT, AAAA, SRV, DNAME, OPT, SPF = 1, 2, 5, 6, 12, 15, 16, 28, 33, 39, 41, 99
 IN: Final = 1
 _ONE_NAME: Final = frozenset({NS, CNAME, PTR, DNAME})
 _BITMAPS: Final = frozenset({_Type.NSEC, _Type.NSEC3, _Type.CSYNC})
-# Names, numbers and bytes that dnspython copies as a whole: their number bounds their cost.
+_STRINGS: Final = frozenset({_Type.CAA, _Type.NAPTR, _Type.URI, _Type.HINFO})  # escaped byte by byte
+_SERVICES: Final = frozenset({_Type.SVCB, _Type.HTTPS})
+# Numbers and bytes that are copied as a whole.
 _WHOLE: Final = frozenset(
     {
-        _Type.CAA, _Type.DNSKEY, _Type.CDNSKEY, _Type.DS, _Type.CDS, _Type.RRSIG, _Type.TLSA, _Type.SMIMEA,
-        _Type.SSHFP, _Type.CERT, _Type.OPENPGPKEY, _Type.NAPTR, _Type.URI,
+        _Type.DNSKEY, _Type.CDNSKEY, _Type.DS, _Type.CDS, _Type.TLSA, _Type.SMIMEA, _Type.SSHFP, _Type.CERT,
+        _Type.OPENPGPKEY, _Type.ZONEMD,
     }
 )  # fmt: skip
 
@@ -43,18 +46,10 @@ _record = _Struct(">HHIH").unpack_from
 _three = _Struct(">HHH").unpack_from
 _five = _Struct(">IIIII").unpack_from
 _PLAIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_*/+")
-_ESCAPED: Final = frozenset(b'"().;\\@$')  # RFC 1035 5.1
 
 
 class Malformed(Exception):
     """The bytes are no answer that can be read, or hold more than is read. The text says which."""
-
-
-class TooMuch(Malformed):
-    """Well-formed as far as it was read, and beyond a bound of ours."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the answer has {what}; this agent reads no more than that")
 
 
 class Rr(NamedTuple):
@@ -71,17 +66,20 @@ class Rr(NamedTuple):
 class Reader:
     """One pass over one message. Every method raises Malformed."""
 
-    __slots__ = ("_bitmap_bytes", "_names", "_steps", "_strings", "_studied", "_studied_bytes", "_wire")
+    __slots__ = ("_names", "_steps", "_strings", "_studied", "_study", "_texts", "_wire")
 
     def __init__(self, wire: bytes) -> None:
         self._wire = wire
         self._names: dict[int, tuple[str, int]] = {}  # by where they start: servers point to few
-        self._steps = self._strings = self._studied = self._studied_bytes = self._bitmap_bytes = 0
+        self._texts: dict[int, list[bytes]] = {}  # by where the data start
+        self._studied: dict[int, str] = {}
+        self._steps = self._strings = 0
+        self._study = 0.0  # microseconds
 
     def records(self, at: int, count: int) -> list[Rr]:
         """All *count* records from *at* on, and nothing behind them."""
         if count > MAX_RECORDS:
-            raise TooMuch(f"{count} records, which are more than {MAX_RECORDS}")
+            raise Malformed(f"the answer has {count} records; this agent reads {MAX_RECORDS}")
         wire, size = self._wire, len(self._wire)
         found = []
         for _ in range(count):
@@ -129,7 +127,7 @@ class Reader:
         except IndexError as exc:
             raise Malformed("the answer ends within a name") from exc
         if self._steps > MAX_STEPS:
-            raise TooMuch(f"names of more than {MAX_STEPS} parts")
+            raise Malformed(f"the names in the answer have more parts than the {MAX_STEPS} this agent reads")
         made = ".".join(labels) or ".", end or at + 1
         self._names[start] = made
         return made
@@ -156,11 +154,13 @@ class Reader:
         if rdtype == SOA:
             return self._soa(at, end, is_absolute)
         if rdtype in (TXT, SPF):
-            strings = list(self._texts(at, end))
+            strings = self._strings_of(at, end)
             if is_absolute or rdtype == SPF:
                 return " ".join(f'"{quotable(one)}"' for one in strings)
-            return b"".join(strings).decode("utf-8", "backslashreplace")
-        return self._study(rr)
+            return _decoded(b"".join(strings))
+        if at not in self._studied:
+            self._studied[at] = self._by_dnspython(rr)
+        return self._studied[at]
 
     def serial(self, rr: Rr) -> int:
         """Of a SOA record whose data were read."""
@@ -184,33 +184,31 @@ class Reader:
         names = f"{absolute(server)} {absolute(mailbox)}" if is_absolute else f"{server} {mailbox}"
         return f"{names} {numbers}"
 
-    def _texts(self, at: int, end: int) -> Iterator[bytes]:
-        wire = self._wire
-        if at == end:
-            raise Malformed("a text in the answer has no string")
+    def _strings_of(self, start: int, end: int) -> list[bytes]:
+        known = self._texts.get(start)
+        if known is not None:
+            return known
+        wire, at = self._wire, start
+        found = []
         while at < end:
-            self._strings += 1
             after = at + 1 + wire[at]
             if after > end:
                 raise Malformed("a text in the answer is longer than its record")
-            yield wire[at + 1 : after]
+            found.append(wire[at + 1 : after])
             at = after
+        if not found:
+            raise Malformed("a text in the answer has no string")
+        self._strings += len(found)
         if self._strings > MAX_STRINGS:
-            raise TooMuch(f"more than {MAX_STRINGS} strings")
+            raise Malformed(f"the answer has more than the {MAX_STRINGS} strings that this agent reads")
+        self._texts[start] = found
+        return found
 
-    def _study(self, rr: Rr) -> str:
-        """By dnspython, as far as the budget reaches."""
-        self._studied += 1
-        if self._studied > MAX_STUDIED:
-            raise TooMuch(f"more than {MAX_STUDIED} records of types such as {type_text(rr.rdtype)}")
-        if rr.rdtype in _BITMAPS:
-            self._bitmap_bytes += rr.length
-            if self._bitmap_bytes > MAX_BITMAP_BYTES:
-                raise TooMuch(f"more than {MAX_BITMAP_BYTES} bytes of {type_text(rr.rdtype)} data")
-        elif rr.rdtype not in _WHOLE:
-            self._studied_bytes += rr.length
-            if self._studied_bytes > MAX_STUDIED_BYTES:
-                raise TooMuch(f"more than {MAX_STUDIED_BYTES} bytes of {type_text(rr.rdtype)} data")
+    def _by_dnspython(self, rr: Rr) -> str:
+        record, byte = _cost(rr.rdtype)
+        self._study += record + rr.length * byte
+        if self._study > MAX_STUDY:
+            raise Malformed(f"the answer has more {type_text(rr.rdtype)} data than this agent reads")
         try:
             made: str = dns.rdata.from_wire(
                 dns.rdataclass.RdataClass.make(rr.rdclass),
@@ -226,7 +224,40 @@ class Reader:
         return made
 
 
+def _cost(rdtype: int) -> tuple[float, float]:
+    """Microseconds for a record and for a byte of it, at worst."""
+    if rdtype in _WHOLE:
+        return _UNNAMED, 0.02
+    if rdtype == _Type.RRSIG:
+        return _NAMED, 0.02
+    if rdtype in _BITMAPS:
+        return _NAMED, 35.0
+    if rdtype in _STRINGS:
+        return _NAMED, 0.6
+    return _NAMED, 3.0 if rdtype in _SERVICES else 5.0
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        if len(text) <= MAX_ODD_TEXT:
+            return text.decode("utf-8", "backslashreplace")
+        return "".join([_IN_TEXTS[byte] for byte in text])
+
+
 _ADDRESSES: Final = {A: (AF_INET, 4), AAAA: (AF_INET6, 16)}
+
+
+def _spelling(byte: int, escaped: bytes, lowest: int) -> str:
+    if byte in escaped:
+        return f"\\{chr(byte)}"
+    return chr(byte) if lowest <= byte < 0x7F else f"\\{byte:03}"
+
+
+_IN_NAMES: Final = [_spelling(byte, b'"().;\\@$', 0x21) for byte in range(256)]
+_IN_TEXTS: Final = [chr(byte) if byte < 0x80 else f"\\x{byte:02x}" for byte in range(256)]
+_IN_STRINGS: Final = [_spelling(byte, b'"\\', 0x20) for byte in range(256)]
 
 
 def absolute(name: str) -> str:
@@ -236,10 +267,7 @@ def absolute(name: str) -> str:
 
 def escaped(label: bytes) -> str:
     """As zone files write it: RFC 1035 5.1."""
-    return "".join(
-        f"\\{chr(byte)}" if byte in _ESCAPED else chr(byte) if 0x20 < byte < 0x7F else f"\\{byte:03}"
-        for byte in label
-    )
+    return "".join([_IN_NAMES[byte] for byte in label])
 
 
 def quotable(string: bytes) -> str:
@@ -248,10 +276,7 @@ def quotable(string: bytes) -> str:
         text = string.decode("ascii")
         if text.isprintable():
             return text
-    return "".join(
-        f"\\{chr(byte)}" if byte in b'"\\' else chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03}"
-        for byte in string
-    )
+    return "".join([_IN_STRINGS[byte] for byte in string])
 
 
 @lru_cache(maxsize=1024)
