@@ -1,6 +1,10 @@
 """The authority prober: servers of a zone in agreement, in disagreement, lame, silent and badly delegated."""
 
 import asyncio
+import contextlib
+import errno
+import os
+import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -304,3 +308,26 @@ def test_a_probe_asks_two_hundred_questions_at_most(monkeypatch: pytest.MonkeyPa
     probed, queries = asyncio.run(main())
     assert isinstance(probed.error, ProbeFailed)
     assert queries == iterating.MAX_QUERIES
+
+
+def test_without_descriptors_no_server_is_to_blame() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+
+    async def main() -> Probed:
+        async with bench() as on:
+            try:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 10, hard))
+                with contextlib.suppress(OSError):
+                    while True:
+                        taken.append(os.dup(0))
+                return await on.run(probe_authority, check(5353, **listed(ns1=SHOP_1)), MOST)
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                for descriptor in taken:
+                    os.close(descriptor)
+
+    probed = asyncio.run(main())
+    assert isinstance(probed.error, OSError)
+    assert probed.error.errno == errno.EMFILE
+    assert probed.record.authority is None

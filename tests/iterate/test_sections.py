@@ -73,6 +73,7 @@ MALFORMED = {
     "long name": head(1) + data_of(2, b"\xc0\x0c\0"),
     "name beyond the end": head(1) + data_of(2, b"\x3fabc"),
     "pointer to itself": head(1) + b"\xc0\x13" + struct.pack(">HHIH", 1, 1, 60, 4) + b"\1\2\3\4",
+    "pointer forward to a name": head(1) + b"\xc0\x1f" + struct.pack(">HHIH", 2, 1, 60, 3) + b"\1z\0",
     "pointer forward": head(1) + b"\xc0\x20" + struct.pack(">HHIH", 1, 1, 60, 4) + b"\1\2\3\4",
     "unknown label form": head(1) + b"\x80a\0" + struct.pack(">HHIH", 1, 1, 60, 4) + b"\1\2\3\4",
     "cut record": head(1) + b"\xc0\x0c\0\1\0\1",

@@ -9,14 +9,12 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from vedette_agent.engine.run import TICK, AgentStopped, Arm, DeadlineExceeded, Disarm, Run, suspend
+from vedette_agent.engine.run import AgentStopped, Arm, DeadlineExceeded, Disarm, Run, suspend
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
 MAX_BRANCHES: Final = 32
-# Before the deadline of the run, so that what the others said is told, and not only that time was up.
-MARGIN: Final = 2 * TICK
 
 T = TypeVar("T")
 
@@ -59,7 +57,9 @@ class _Group:
     def arm(self, run: Run) -> Disarm:
         """Start every branch. The run is resumed when the last has ended."""
         now = self.loop.time()
-        until = now + max(run.deadline - MARGIN - now, 0.0) / self._shares
+        # A run is swept on the tick after its deadline, so its branches end first, and what they were told
+        # is not lost with them.
+        until = now + max(run.deadline - now, 0.0) / self._shares
         made = [_Branch(self, coro, at, until, run) for at, coro in enumerate(self._waiting)]
         self._open = dict.fromkeys(made)
         for branch in made:
