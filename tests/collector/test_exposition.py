@@ -47,7 +47,14 @@ DNS_FACTS = Facts(
     resolver="192.0.2.53:53",
     dns=DnsFacts(rcode="NOERROR", answer_rrs=2, authority_rrs=1, additional_rrs=3, serial=2026112201),
 )
-TLS = TlsFacts(version="TLSv1.3", earliest_not_after_us=1_900_000_000_000_000)
+TLS = TlsFacts(
+    version="TLSv1.3",
+    cipher="TLS_AES_256_GCM_SHA384",
+    earliest_not_after_us=1_900_000_000_000_000,
+    chain_not_after_us=1_910_000_000_000_000,
+    ocsp="good",
+    ocsp_next_update_us=1_800_000_000_000_000,
+)
 WEB_FACTS = Facts(
     address="2001:db8::1",
     port=443,
@@ -261,6 +268,23 @@ def test_certificate_metrics_stay_when_the_certificate_has_expired() -> None:
     assert value(text(core), "probe_ssl_earliest_cert_expiry", check="mail") == 1_600_000_000
 
 
+def test_tls_series_are_those_of_blackbox_exporter() -> None:
+    """The end of the verified chain is another than that of what was presented; ciphers have IANA names."""
+    core = Core()
+    old = TlsFacts(version="TLSv1.2", cipher="ECDHE-RSA-AES128-GCM-SHA256", earliest_not_after_us=1_000_000)
+    core.send(batch(ok("mail", facts=Facts(tls=TLS))))
+    page = text(core)
+    assert value(page, "probe_ssl_last_chain_expiry_timestamp_seconds", check="mail") == 1_910_000_000
+    assert value(page, "probe_tls_cipher_info", check="mail", cipher="TLS_AES_256_GCM_SHA384") == 1
+    assert value(page, "vedette_tls_ocsp_info", check="mail", status="good") == 1
+    assert value(page, "vedette_tls_ocsp_next_update_timestamp_seconds", check="mail") == 1_800_000_000
+    core.send(batch(ok("mail", facts=Facts(tls=old)), first=2))
+    page = text(core)
+    iana = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
+    assert value(page, "probe_tls_cipher_info", check="mail", cipher=iana) == 1
+    assert value(page, "probe_ssl_last_chain_expiry_timestamp_seconds", check="mail") is None
+
+
 def test_the_histogram_is_cumulative_and_complete() -> None:
     core = Core()
     core.send(batch(ok(duration_us=400), ok(duration_us=12_000), ok(duration_us=60_000_000)))
@@ -370,7 +394,7 @@ def test_no_payload_creates_a_label_value() -> None:
     """Every text field of a payload says "evil"; the labels of the page stay those of an honest one."""
     honest = strings(families(text(full())).values())
     core = full()
-    tls = TlsFacts(version="evil", subject="evil", issuer="evil")
+    tls = TlsFacts(version="evil", cipher="evil", alpn="evil", subject="evil", issuer="evil")
     core.send(
         batch(failed("mail", "evil.evil", detail="evil", facts=Facts(tls=tls, address="evil")), first=50)
     )
@@ -379,7 +403,7 @@ def test_no_payload_creates_a_label_value() -> None:
         batch(ok("web", facts=Facts(address="evil", http=HttpFacts(status=200, version="evil"))), first=52)
     )
     core.send(presence(version='evil"}\n{', tags={"evil": "evil"}))
-    assert strings(families(text(core)).values()) - honest == {"unknown", "evil"}
+    assert strings(families(text(core)).values()) - honest == {"unknown", "other", "evil"}
     assert value(text(core), "vedette_agent_info", agent="par-01", version="evil") == 1
 
 
