@@ -13,13 +13,18 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect as kinds
 
-from vedette.checks import anchors, formats
+from vedette.checks import anchors, dnstext, formats
 from vedette.checks.schema import KINDS, Check, Configuration
 
 MARKER: Final = "<!-- From here on made by `python -m vedette.checks.reference docs/checks.md`. -->\n"
 
 _WHAT: Final = {
     anchors.anchor: "DS or DNSKEY record",
+    dnstext.record_type: "record type",
+    dnstext.resolver: "server, or https URL",
+    dnstext.server: "server",
+    dnstext.https_url: "https URL",
+    formats.suffix: "name",
     formats.duration: "duration",
     formats.interval: "duration",
     formats.timeout: "duration",
@@ -109,7 +114,7 @@ def _value(info: kinds.Type) -> str:
         case kinds.UnionType():
             return " or ".join(_value(one) for one in _given(info))
         case kinds.ListType():
-            return f"list of {_value(info.item_type)}" if not _struct_in(info) else "list"
+            return "list" if _is_struct(info.item_type) else f"list of {_value(info.item_type)}"
         case kinds.LiteralType():
             return ", ".join(f"`{value}`" for value in info.values)
         case kinds.DictType():
@@ -159,10 +164,16 @@ def _given(info: kinds.Type) -> list[kinds.Type]:
 
 
 def _struct_in(info: kinds.Type) -> kinds.StructType | None:
-    (first, *_) = _given(info)
-    if isinstance(first, kinds.ListType):
-        return _struct_in(first.item_type)
-    return first if isinstance(first, kinds.StructType) else None
+    """The first of what may stand there that has keys of its own, itself or as an entry of a list."""
+    for one in _given(info):
+        found = _struct_in(one.item_type) if isinstance(one, kinds.ListType) else one
+        if isinstance(found, kinds.StructType):
+            return found
+    return None
+
+
+def _is_struct(info: kinds.Type) -> bool:
+    return all(isinstance(one, kinds.StructType) for one in _given(info))
 
 
 def _json(value: object) -> str:
