@@ -20,7 +20,10 @@ from servers.dns import Asked, Behaviour, dns_server
 from servers.nsd import plain
 from servers.probing import Probed, bench
 from vedette.checks.model import AuthorityCheck, NamedServer
+from vedette.wire import codec, limits
 from vedette.wire.facts import AuthorityFacts
+from vedette.wire.messages import Batch, Result
+from vedette_agent import outcome
 from vedette_agent.dns.iterate.walk import Server
 from vedette_agent.dns.query import Query
 from vedette_agent.engine.policy import Policy
@@ -28,6 +31,7 @@ from vedette_agent.engine.record import NotInTime, ProbeFailed, ProbeSpoiled, Re
 from vedette_agent.probers import iterating
 from vedette_agent.probers.authority import probe_authority
 from vedette_agent.probers.iterating import Inquiry, Wanted
+from vedette_agent.shown import shown
 
 MOST = 20.0
 ZONE = "shop.example"
@@ -331,3 +335,24 @@ def test_without_descriptors_no_server_is_to_blame() -> None:
     assert isinstance(probed.error, OSError)
     assert probed.error.errno == errno.EMFILE
     assert probed.record.authority is None
+
+
+def test_people_see_the_servers_and_a_long_detail_is_cut(on_loopback: Tree) -> None:
+    made = check(
+        on_loopback.port, **listed(**{f"n{n}.{'x' * 60}.test": NOBODY for n in range(5)}, ns1=SHOP_1)
+    )
+    probed = ask(made)
+    result = outcome.result(
+        made, probed.record, probed.error, started_us=1, elapsed=probed.seconds, stalled=0.0
+    )
+    assert result.detail is not None
+    assert len(result.detail) == 256
+    codec.encode(batch_of(result))
+    lines = [line.split() for line in shown(made, result, has_color=False).splitlines()]
+    servers = [line for line in lines if line[0] == "server"]
+    assert [line[3] for line in servers[:5]] == ["net.refused"] * 5
+    assert servers[5][1:5] == ["ns1", f"[{SHOP_1}]", "serial", str(on_loopback.first.serial(f"{ZONE}."))]
+
+
+def batch_of(result: Result) -> Batch:
+    return Batch(v=limits.VERSION, agent="par-01", epoch="0" * 32, first_seq=0, results=[result])

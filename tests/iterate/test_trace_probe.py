@@ -19,6 +19,7 @@ from vedette_agent import outcome
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.record import NotInTime, ProbeSpoiled, Record
 from vedette_agent.probers.trace import probe_trace
+from vedette_agent.shown import shown
 
 MOST = 20.0  # seconds for what ends by itself
 
@@ -183,3 +184,18 @@ def test_a_flood_of_referrals_costs_a_bounded_number_of_queries(on_loopback: Tre
     probed, queries = asyncio.run(main())
     assert probed.failure == "dns.delegation"
     assert 1 < queries <= 60
+
+
+def test_people_see_the_levels(on_loopback: Tree) -> None:
+    made = check(on_loopback.port, "www.lame.example")
+    probed = trace(on_loopback.port, "www.lame.example")
+    result = outcome.result(
+        made, probed.record, probed.error, started_us=1, elapsed=probed.seconds, stalled=0.0
+    )
+    lines = [line.split() for line in shown(made, result, has_color=False).splitlines()]
+    assert lines[0][:4] == ["fail", "dns.lame", "t", "www.lame.example"]
+    assert [line[1:-2] for line in lines if line[0] == "level"] == [  # the time is last
+        ["0", ".", ROOT, "referral"],
+        ["1", "example.", "ns.example", f"[{TOP}]", "referral"],
+        ["2", "lame.example.", "ns1.lame.example", f"[{SHOP_1}]", "dns.lame"],
+    ]

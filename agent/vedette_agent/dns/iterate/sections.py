@@ -11,18 +11,20 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
 from typing import NamedTuple
 
-from vedette_agent.dns.answer import MAX_HOPS, MAX_LABELS
+from vedette_agent.dns.answer import MAX_HOPS
 from vedette_agent.dns.reading import Malformed
 
 A, NS, CNAME, SOA, AAAA, OPT = 1, 2, 5, 6, 28, 41
 MAX_RECORDS = 1024
-MAX_STEPS = 8192  # labels and pointers in all names of one message
+MAX_NAME = 254  # RFC 1035 2.3.4, without the root
+MAX_STEPS = 4096  # labels and pointers in all names of one message
 
 _counts = _Struct(">HHH").unpack_from
 _record = _Struct(">HHIH").unpack_from
 _serial = _Struct(">I").unpack_from
 _SOA_NUMBERS = 20  # bytes behind its two names
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_*/+")
+_WRITTEN = tuple(chr(byte) if byte in _PLAIN else f"\\{byte:03}" for byte in range(256))
 
 
 class Rr(NamedTuple):
@@ -69,7 +71,8 @@ class _Reader:
         self._wire = wire
         self._at = at
         self._steps = 0
-        self._names: dict[int, tuple[str, int]] = {}  # by where they start: servers point to few
+        # Text, end and size by where a name starts: most names point to few others.
+        self._names: dict[int, tuple[str, int, int]] = {}
 
     def record(self) -> Rr | None:
         """The next one; None when it is of another class, or EDNS."""
@@ -109,7 +112,7 @@ class _Reader:
         """The name at *start*, and where what follows it starts. Pointers lead strictly backwards."""
         known = self._names.get(start)
         if known is not None:
-            return known
+            return known[:2]
         wire, at, lowest = self._wire, start, start
         labels: list[str] = []
         end = hops = size = 0
@@ -123,24 +126,33 @@ class _Reader:
                 if target >= lowest or target < 12 or hops > MAX_HOPS:
                     raise Malformed("a name of the answer points where no name is")
                 end = end or at + 2
+                known = self._names.get(target)
+                if known is not None:
+                    labels += [] if known[0] == "." else [known[0]]
+                    size += known[2]
+                    break
                 lowest = at = target
                 continue
             size += length + 1
-            if length >= 0x40 or len(labels) == MAX_LABELS or size > 254:
-                raise Malformed("a name of the answer is too long, or of an unknown form")
+            if length >= 0x40:
+                raise Malformed("a name of the answer is of an unknown form")
+            if size > MAX_NAME:
+                break
             if at + 1 + length > len(wire):
                 raise IndexError
             labels.append(_text(wire[at + 1 : at + 1 + length].lower()))
             at += length + 1
+        if size > MAX_NAME:
+            raise Malformed("a name of the answer is too long")
         made = ".".join(labels) or ".", end or at + 1
-        self._names[start] = made
+        self._names[start] = *made, size
         return made
 
 
 def _text(label: bytes) -> str:
     if _PLAIN.issuperset(label):
         return label.decode("ascii")
-    return "".join(chr(byte) if byte in _PLAIN else f"\\{byte:03}" for byte in label)
+    return "".join(map(_WRITTEN.__getitem__, label))
 
 
 def is_within(name: str, zone: str) -> bool:
