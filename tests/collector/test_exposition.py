@@ -35,6 +35,7 @@ from vedette.wire.facts import (
     TraceFacts,
     TraceStep,
 )
+from vedette.wire.facts.dns import ExtendedErrorFact
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
@@ -45,7 +46,15 @@ from vedette_collector.exposition.text import safe_version
 DNS_FACTS = Facts(
     address="192.0.2.53",
     resolver="192.0.2.53:53",
-    dns=DnsFacts(rcode="NOERROR", answer_rrs=2, authority_rrs=1, additional_rrs=3, serial=2026112201),
+    dns=DnsFacts(
+        rcode="NOERROR",
+        answer_rrs=2,
+        authority_rrs=1,
+        additional_rrs=3,
+        serial=2026112201,
+        ttl_seconds=300,
+        extended_errors=[ExtendedErrorFact(code=3)],
+    ),
 )
 TLS = TlsFacts(
     version="TLSv1.3",
@@ -222,6 +231,9 @@ def test_values_of_a_dns_probe() -> None:
     assert value(page, "probe_dns_query_succeeded", **own) == 1
     assert value(page, "probe_dns_answer_rrs", **own) == 2
     assert value(page, "probe_dns_serial", **own) == 2026112201
+    assert value(page, "vedette_dns_ttl_seconds", **own) == 300
+    assert value(page, "vedette_dns_flags", flag="ad", **own) == 0
+    assert value(page, "vedette_dns_extended_error", code="3", **own) == 1
     assert value(page, "probe_ip_protocol", **own) == 4
 
 

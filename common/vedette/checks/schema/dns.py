@@ -51,6 +51,7 @@ class ResolverSettings(Section, frozen=True, kw_only=True):
             str,
             text_of(
                 formats.suffix,
+                pattern=formats.SUFFIX,
                 description="what tells it apart in a list: the check runs as CHECK:NAME; "
                 "made from the address without it",
                 examples=["google"],
@@ -75,6 +76,7 @@ class ResolverSettings(Section, frozen=True, kw_only=True):
             str,
             text_of(
                 dnstext.https_url,
+                pattern="^https://",
                 description="of DNS over HTTPS (RFC 8484)",
                 examples=["https://dns.example/dns-query"],
             ),
