@@ -367,5 +367,5 @@ def test_a_revoked_key_or_one_that_is_of_no_zone_confirms_nothing() -> None:
         key.public = bent
         key.tag = bent.key_id()
         zone.resign("good.example.", "DNSKEY")
-        world, anchors = tree(zone)
-        assert status(world, anchors, "www.good.example.").status == "bogus"
+        verdict = status(*tree(zone), "www.good.example.")
+        assert (verdict.status, verdict.why[:43]) == ("bogus", "good.example DNSKEY: no usable DNSKEY has t")

@@ -62,7 +62,15 @@ def test_no_data_is_not_proven_where_the_type_or_a_cname_is(types: str) -> None:
 def test_an_nsec_says_nothing_about_names_of_another_zone() -> None:
     found = nsecs("example. example. SOA NS")
     assert denial.nxdomain(found, name("www.example.")) is Proof.PROVEN
-    assert denial.nxdomain(found, name("www.test.")) is Proof.NOTHING
+    assert not found.covers(name("www.test."))
+
+
+def test_a_record_from_below_the_cut_does_not_say_that_there_is_no_ds() -> None:
+    """RFC 6840 4.1: it has SOA."""
+    cut = name("sub.example.")
+    assert denial.delegation(nsecs("sub.example. z.example. NS"), cut) is Delegation.INSECURE
+    assert denial.delegation(nsecs("sub.example. z.example. NS SOA"), cut) is Delegation.UNPROVEN
+    assert denial.delegation(nsecs("sub.example. z.example. NS DS"), cut) is Delegation.UNPROVEN
 
 
 def test_a_wildcard_that_is_not_denied_spoils_the_denial() -> None:
