@@ -11,7 +11,6 @@ from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
 from typing import NamedTuple
 
-from vedette_agent.dns.answer import MAX_HOPS
 from vedette_agent.dns.reading import Malformed
 
 A, NS, CNAME, SOA, AAAA, OPT = 1, 2, 5, 6, 28, 41
@@ -115,15 +114,14 @@ class _Reader:
             return known[:2]
         wire, at, lowest = self._wire, start, start
         labels: list[str] = []
-        end = hops = size = 0
+        end = size = 0
         while length := wire[at]:
             self._steps += 1
             if self._steps > MAX_STEPS:
                 raise Malformed("the names of the answer have too many parts to read")
             if length >= 0xC0:
                 target = (length & 0x3F) << 8 | wire[at + 1]
-                hops += 1
-                if target >= lowest or target < 12 or hops > MAX_HOPS:
+                if target >= lowest or target < 12:
                     raise Malformed("a name of the answer points where no name is")
                 end = end or at + 2
                 known = self._names.get(target)
@@ -136,8 +134,6 @@ class _Reader:
             size += length + 1
             if length >= 0x40:
                 raise Malformed("a name of the answer is of an unknown form")
-            if size > MAX_NAME:
-                break
             if at + 1 + length > len(wire):
                 raise IndexError
             labels.append(_text(wire[at + 1 : at + 1 + length].lower()))
