@@ -49,7 +49,10 @@ _STUB = "stub-zone:\n  name: {zone}\n  stub-addr: 127.0.0.1@{port}\n  stub-no-ca
 class Unbound:
     """A validating resolver: *stubs* maps zone names to authority ports, *anchors* are DS records as text."""
 
-    def __init__(self, directory: Path, stubs: Mapping[str, int], anchors: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, directory: Path, stubs: Mapping[str, int], anchors: tuple[str, ...] = (), more: str = ""
+    ) -> None:
+        """*more*: further lines of its server section."""
         self.port = free_port()
         self._probe = next(iter(stubs))
         directory.mkdir(parents=True)
@@ -58,6 +61,7 @@ class Unbound:
             _CONF.format(port=self.port, dir=directory)
             + "".join(_OPEN.format(zone=zone) for zone in stubs)
             + "".join(_ANCHOR.format(ds=ds) for ds in anchors)
+            + more
             + "".join(_STUB.format(zone=zone, port=port) for zone, port in stubs.items())
         )
         self.daemon = Daemon(
