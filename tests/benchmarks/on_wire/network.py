@@ -25,7 +25,6 @@ ADDRESSES = 250
 INTERFACE = "near0"  # the prober's; what passes here is the truth
 _TESTS = Path(__file__).parents[2]
 
-# Offered to the kernel as in a cable: no checksum, and so no segmentation, is left for a device to do.
 _LINKS = f"""
 ip link add {INTERFACE} address 02:00:00:00:00:01 netns {{near}} type veth peer name near1 netns {{middle}}
 ip link add far0 address 02:00:00:00:00:02 netns {{far}} type veth peer name far1 netns {{middle}}
