@@ -99,6 +99,16 @@ def test_a_line_that_comes_in_halves_is_captured_whole() -> None:
     assert heard == [b"abcd"]
 
 
+def test_the_last_look_is_at_the_deadline() -> None:
+    """Half a line is enough at the end, where nothing is awaited any more; before, there is no time left."""
+    with TcpServer(says(b"token ab", then=silent)) as server:
+        last, more = probe(
+            tcp(server.port, timeout=0.5, dialogue=steps(("^token (.*)$", None))),
+            tcp(server.port, timeout=0.5, dialogue=steps(("^token (.*)$", "\\1"))),
+        )
+    assert (last.outcome, more.reason) == ("ok", "tcp.expect")
+
+
 def test_bytes_are_sent_and_found_as_they_are() -> None:
     def echo(connection: socket.socket) -> None:
         connection.sendall(b"\0\r\n" + connection.recv(100)[::-1])

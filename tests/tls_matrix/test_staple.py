@@ -20,6 +20,7 @@ from servers.certificates import Issued, issued, trusted
 from stream.probing_helpers import probe
 from stream.probing_helpers import tls as check
 from vedette.checks.model import TlsOptions
+from vedette_agent import staple
 from vedette_agent.staple import BadStaple, judged
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -112,8 +113,21 @@ def test_what_proves_nothing(ca: Issued, leaf: Issued) -> None:
         judged(good, leaf.der, [leaf.der, other.der], NOW)
 
 
+def test_no_more_than_the_start_of_a_response_is_looked_at(
+    ca: Issued, leaf: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of entries fit into a handshake, and each costs a digest or a signature."""
+    named = issued(by=ca, common_name="responder", uses=[ExtendedKeyUsageOID.OCSP_SIGNING])
+    monkeypatch.setattr(staple, "MAX_SIGNERS", 0)
+    with pytest.raises(BadStaple, match="not signed by"):
+        judged(response(leaf, ca, signer=named), leaf.der, [ca.der], NOW)
+    monkeypatch.setattr(staple, "MAX_RESPONSES", 0)
+    with pytest.raises(BadStaple, match="about another certificate"):
+        judged(response(leaf, ca), leaf.der, [ca.der], NOW)
+
+
 @contextmanager
-def stapling(directory: Path, leaf: Issued, ca: Issued, staple: bytes | None) -> Iterator[int]:
+def stapling(directory: Path, leaf: Issued, ca: Issued, response: bytes | None) -> Iterator[int]:
     """`openssl s_server` with this staple; its port."""
     (directory / "leaf.pem").write_bytes(leaf.pem)
     (directory / "leaf.key").write_bytes(leaf.key_pem)
@@ -122,8 +136,8 @@ def stapling(directory: Path, leaf: Issued, ca: Issued, staple: bytes | None) ->
         *("openssl", "s_server", "-accept", "127.0.0.1:0", "-naccept", "50"),
         *("-cert", "leaf.pem", "-key", "leaf.key", "-chainCAfile", "ca.pem"),
     ]
-    if staple is not None:
-        (directory / "staple").write_bytes(staple)
+    if response is not None:
+        (directory / "staple").write_bytes(response)
         command += ["-status_file", "staple"]
     with subprocess.Popen(
         command, cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -157,9 +171,9 @@ def test_a_real_server(
     leaf: Issued,
     tmp_path: Path,
 ) -> None:
-    staple = None if status is None else response(leaf, ca, status=status)
+    stapled = None if status is None else response(leaf, ca, status=status)
     options = TlsOptions(ca_file=trusted(tmp_path, ca))
-    with stapling(tmp_path, leaf, ca, staple) as port:
+    with stapling(tmp_path, leaf, ca, stapled) as port:
         (result,) = probe(check(port, host="localhost", timeout=20.0, tls=options, ocsp=asked))
         (refused,) = probe(
             check(port, host="localhost", timeout=20.0, tls=options, ocsp="good", must_refuse="revoked")

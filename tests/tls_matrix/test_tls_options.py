@@ -1,5 +1,6 @@
 """What a TLS check offers, demands and expects to be refused."""
 
+import random
 import shutil
 import socket
 import ssl
@@ -19,6 +20,7 @@ from stream.probing_helpers import tls as check
 from vedette.checks.model import TlsOptions
 from vedette.wire.facts import TlsFacts
 from vedette.wire.messages import Result
+from vedette_agent.der import key_facts
 
 OLD = TlsOptions(verify=False, max_version="TLSv1.1")
 
@@ -138,13 +140,18 @@ def test_a_client_certificate_that_is_renewed_is_read_again(
 ) -> None:
     server.verify_mode = ssl.CERT_REQUIRED
     server.load_verify_locations(trusted(tmp_path, ca))
-    mine = files(tmp_path, issued(by=issued(is_ca=True)))
-    one = TlsOptions(verify=False, **mine)
+    both = tmp_path / "both.pem"  # a file with the key in it
+    identities = [issued(by=issued(is_ca=True)), issued(by=ca, common_name="client")]
+    results = []
     with TcpServer(tls(server)) as listening:
-        (before,) = probe(check(listening.port, tls=one))
-        files(tmp_path, issued(by=ca, common_name="client"))
-        (after,) = probe(check(listening.port, tls=one))
-    assert (before.outcome, after.outcome) == ("fail", "ok"), after.detail
+        for one in identities:
+            both.write_bytes(one.pem + one.key_pem)
+            results += probe(check(listening.port, tls=TlsOptions(verify=False, cert_file=str(both))))
+        apart = files(tmp_path, identities[1])
+        results += probe(check(listening.port, tls=TlsOptions(verify=False, **apart)))
+        files(tmp_path, issued())
+        results += probe(check(listening.port, tls=TlsOptions(verify=False, **apart)))
+    assert [one.outcome for one in results] == ["fail", "ok", "ok", "fail"]
 
 
 def test_what_is_agreed_on_is_expected(server: ssl.SSLContext, options: Any) -> None:
@@ -270,8 +277,6 @@ def test_who_keeps_the_connection_has_accepted(server: ssl.SSLContext) -> None:
 def test_keys_and_signatures_are_named(
     command: str, key_type: str, bits: int, signature: str, tmp_path: Path
 ) -> None:
-    from vedette_agent.der import key_facts
-
     make = f"openssl req -x509 -nodes {command} -keyout k.pem -out c.der -outform DER -subj /CN=x"
     subprocess.run(make.split(), cwd=tmp_path, check=True, capture_output=True, timeout=60)
     der = (tmp_path / "c.der").read_bytes()
@@ -279,3 +284,18 @@ def test_keys_and_signatures_are_named(
     for end in range(len(der)):
         with pytest.raises(ValueError, match=r"cut short|a length"):
             key_facts(der[:end])
+
+
+def test_a_mangled_certificate_is_read_or_refused(ca: Issued) -> None:
+    """Nothing but ValueError flies out, whatever is turned in it; endless names are refused."""
+    chance = random.Random(31)
+    for _ in range(2000):
+        mangled = bytearray(ca.der)
+        for _ in range(chance.randrange(1, 5)):
+            mangled[chance.randrange(len(mangled))] = chance.choice((0, 1, 6, 0x30, 0x7F, 0x80, 0x84, 0xFF))
+        try:
+            key_facts(bytes(mangled))
+        except ValueError:
+            pass
+    with pytest.raises(ValueError, match="too long"):
+        key_facts(b"\x30\x29\x30\0\x30\x25\6\x23" + b"\xff" * 35)
