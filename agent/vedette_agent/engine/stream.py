@@ -188,7 +188,7 @@ class Stream(Conversation):
     def left(self) -> tuple[float, bool]:
         """When the last `send` left, by the loop's clock, and whether the kernel says so; else its start.
 
-        To be asked when the answer is there: what queues, or waits for a slow peer, is stamped when it leaves.
+        Ask when the answer is there: what queues, or waits for a slow peer, is stamped only as it leaves.
         """
         if self._is_leaving:
             self._take_departures()
