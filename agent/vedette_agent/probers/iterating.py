@@ -50,7 +50,6 @@ class Inquiry:
         self._io = io
         self._record = record
         self._port = port
-        self._is_kernel_timed = True
 
     async def ask(self, wanted: Sequence[Wanted], shares: int = 1) -> list[Told]:
         """What each server told, in their order, within the time left divided by *shares*."""
@@ -75,38 +74,38 @@ class Inquiry:
         self.queries += len(wanted)
         if self.queries > MAX_QUERIES:
             raise ProbeFailed(Failure.DNS_DELEGATION, f"it takes more than {MAX_QUERIES} queries")
-        records = [Record() for _ in wanted]
-        started = self._io.engine.now()
-        branches = [self._one(one, own) for one, own in zip(wanted, records, strict=True)]
-        outcomes = await together(self._io, branches, shares)
-        waited = self._io.engine.now() - started
         told = []
-        for one, own, outcome in zip(wanted, records, outcomes, strict=True):
-            if own.dns is not None:
-                self.strangers += own.dns.spoof_suspected
-            what = outcome if isinstance(outcome, Told) else Told(_missed(outcome, waited), waited, b"")
-            self._note(one, own, what)
-            told.append(what)
+        for outcome in await together(self._io, [self._one(one) for one in wanted], shares):
+            if isinstance(outcome, Exception):
+                raise outcome
+            told.append(outcome)
         return told
 
-    async def _one(self, wanted: Wanted, own: Record) -> Told:
+    async def _one(self, wanted: Wanted) -> Told:
+        """Raises only what is our own host's fault."""
+        own = Record()  # of several at once
         own.stage = "dns"
-        asked = await ask(self._io, Endpoint(wanted.server.address, self._port), wanted.query, own)
-        self.strangers += asked.strangers
+        server, question = wanted
+        self._record.note("dns.asked", f"{server}: {question.text} {question.rdtype_text}")
+        started = self._io.engine.now()
         try:
-            said: Sections | Missed = sections(asked.wire, wanted.query.end)
-        except Malformed as exc:
-            said = Missed(Failure.DNS_MALFORMED, f"sent what cannot be read: {exc}")
-        return Told(said, asked.seconds, asked.wire)
+            asked = await ask(self._io, Endpoint(server.address, self._port), question, own)
+            told = Told(sections(asked.wire, question.end), asked.seconds, asked.wire)
+            self.strangers += asked.strangers
+        except Exception as exc:
+            waited = self._io.engine.now() - started
+            told = Told(_missed(exc, waited), waited, b"")
+            self.strangers += 0 if own.dns is None else own.dns.spoof_suspected
+        self._note(server, own, told)
+        return told
 
-    def _note(self, wanted: Wanted, own: Record, told: Told) -> None:
+    def _note(self, server: Server, own: Record, told: Told) -> None:
         record = self._record
-        self._is_kernel_timed &= own.clock == "kernel" or not told.wire
-        record.clock = "kernel" if self._is_kernel_timed else "monotonic"
+        if told.wire:
+            record.timed(own.clock == "kernel")
         record.notes += own.notes[: max(0, NOTES - len(record.notes))]
-        query = wanted.query
-        record.note("dns.asked", f"{wanted.server}: {query.text} {query.rdtype_text}")
-        record.note("dns.answer", told.wire or (told.said.why if isinstance(told.said, Missed) else ""))
+        if isinstance(told.said, Missed):
+            record.note("dns.missed", f"{server} {told.said.why}")
 
 
 def query(name: str, rdtype: int | str) -> Query:
@@ -129,6 +128,9 @@ def failure(code: str, text: str) -> ProbeFailed | ProbeSpoiled:
 
 
 def _missed(error: Exception, waited: float) -> Missed:
+    """What *error* after *waited* seconds means. Raises it where it is about our own host."""
+    if isinstance(error, Malformed):
+        return Missed(Failure.DNS_MALFORMED, f"sent what cannot be read: {error}")
     if isinstance(error, DeadlineExceeded):
         notes = "; ".join(["", *getattr(error, "__notes__", ())])
         return Missed(error.failure or Failure.DNS_TIMEOUT, f"did not answer, {waited:.2g} s{notes}")
