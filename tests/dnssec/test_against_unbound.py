@@ -15,6 +15,7 @@ import dns.query
 import dns.rcode
 import pytest
 
+from collector.dnssec_results import CHAIN
 from dnssec.signing_helpers import DAY, Key, Nsec3, SignedZone
 from dnssec.zones_helpers import above, leaf
 from servers.nsd import Nsd
@@ -22,6 +23,7 @@ from servers.probing import Probed, bench
 from servers.unbound import Unbound
 from vedette.checks.anchors import anchor
 from vedette.checks.model import DnssecCheck, Endpoint
+from vedette_agent import outcome
 from vedette_agent.probers.dnssec import probe_dnssec
 
 Algorithm = dns.dnssectypes.Algorithm
@@ -199,6 +201,9 @@ def test_a_secure_chain_is_described(servers: Servers) -> None:
     assert set(probed.record.phases) == {"request"}
     assert probed.record.dns is None
     assert probed.record.resolver == str(servers.resolver)
+    said = outcome.result(CHAIN, probed.record, None, started_us=1, elapsed=1.0, stalled=0.0)
+    assert said.facts is not None
+    assert said.facts.dnssec == facts
 
 
 @pytest.mark.parametrize(

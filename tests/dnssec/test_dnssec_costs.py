@@ -245,14 +245,17 @@ def test_sha1_counts_only_where_there_is_nothing_better() -> None:
 
 
 def test_of_a_heap_of_denials_a_few_are_verified() -> None:
-    world, tops = tree(leaf("good.example."))
+    """All of them are real, and none is about the question."""
+    zone = leaf("good.example.", more="".join(f"z{number} 60 IN A 192.0.2.9\n" for number in range(40)))
+    world, tops = tree(zone)
 
     def heap(message: dns.message.Message) -> None:
-        nsec, signature = message.authority[-2:]
-        for number in range(40):
-            owner = name(f"h{number}.good.example.")
-            message.authority.insert(0, dns.rrset.from_rdata_list(owner, 60, list(signature)))
-            message.authority.insert(0, dns.rrset.from_rdata_list(owner, 60, list(nsec)))
+        message.authority.clear()
+        for number in range(39):
+            for rdtype, covered in (("NSEC", 0), ("RRSIG", dns.rdatatype.NSEC)):
+                owner = name(f"z{number}.good.example.")
+                found = zone.zone.get_rdataset(owner, rdtype, covered)
+                message.authority.append(dns.rrset.from_rdata_list(owner, 60, list(found)))
 
     world.changes["nothing.good.example.", "A"] = heap
     turns: list[None] = []
