@@ -120,6 +120,13 @@ def test_a_server_that_changes_the_case_is_named_for_it() -> None:
     assert probed.error.__notes__[0].endswith("does not repeat the letter case of the question")
 
 
+def test_a_refusal_without_the_question_is_told_of() -> None:
+    """Anybody could send it: over UDP it ends nothing."""
+    probed = probe(server.bare, seconds=0.2)
+    assert probed.error is not None
+    assert probed.error.__notes__[0].endswith("says FORMERR without the question")
+
+
 def test_an_answer_larger_than_what_is_read_is_malformed() -> None:
     assert probe(server.oversized).failure == "dns.malformed"
 

@@ -245,6 +245,8 @@ def test_a_chain_of_pointers_is_followed_for_sixteen_hops() -> None:
             assert answer == read_unusual(wire, asked)
         else:
             assert walk(wire, asked) is None
+            with pytest.raises(Malformed, match="points where no name is"):
+                read(wire, asked)
 
 
 def pointers_to_an_address(hops: int) -> tuple[bytes, Query]:

@@ -103,6 +103,11 @@ def wrong_case(asked: Asked) -> None:
     asked.reply(wire[:12] + wire[12:end].swapcase() + wire[end:])
 
 
+def bare(asked: Asked) -> None:
+    """FORMERR in a header alone, as a server that cannot read EDNS may say it."""
+    asked.reply(asked.wire[:2] + b"\x80\x01" + bytes(8))
+
+
 def own_question(asked: Asked) -> None:
     """The query itself comes back: the QR bit is clear."""
     asked.reply(asked.wire)
