@@ -200,6 +200,23 @@ def test_a_dialogue_turns_to_tls(tmp_path: Path) -> None:
     assert soon.reason in ("tls.expires_soon", None)  # trustme's last for decades, by its version
 
 
+def test_the_rest_of_a_line_is_not_found_behind_tls() -> None:
+    """`mx` ends the line on which TLS begins; the step after it waits for an encrypted one."""
+    inner = tls(context(trustme.CA().issue_cert("localhost")), lambda encrypted: encrypted.sendall(b"ready"))
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(b"220 mx\r\n")
+        inner(connection)
+
+    begun = DialogueStep(expect="^220", start_tls=True)
+    with TcpServer(behave) as server:
+        clear, encrypted = probe(
+            tcp(server.port, dialogue=(begun, DialogueStep(expect="mx")), tls=TlsOptions(verify=False)),
+            tcp(server.port, dialogue=(begun, DialogueStep(expect="ready")), tls=TlsOptions(verify=False)),
+        )
+    assert (clear.reason, encrypted.outcome) == ("tcp.closed", "ok"), encrypted.detail
+
+
 def test_what_was_said_in_the_clear_is_not_taken_for_encrypted() -> None:
     with TcpServer(_starttls(b"220 mx\r\n", trustme.CA().issue_cert("localhost"), b"injected\r\n")) as server:
         (result,) = probe(tcp(server.port, dialogue=UPGRADE, tls=TlsOptions(verify=False)))
