@@ -197,6 +197,7 @@ def test_a_closed_port_is_told(on_loopback: Tree) -> None:
         ("none.example", f"none.example. does not exist, says ns.example [{TOP}] of example."),
         ("alias.test", f"alias.test. does not exist, says ns.example [{TOP}] of test."),
         ("ns2.test", f"ns2.test. has no NS record, says ns.example [{TOP}] of test."),
+        ("bare.example", "ns1.bare.example, a name server of bare.example., has no address"),
         (
             "away.example",
             "ns.gone.test, a name server of away.example., does not exist",
@@ -208,11 +209,14 @@ def test_a_delegation_that_leads_nowhere_is_told(on_loopback: Tree, zone: str, d
     assert (probed.failure, probed.detail) == ("dns.delegation", detail)
 
 
-def test_one_server_of_parent_and_zone_answers_for_both(on_loopback: Tree) -> None:
-    """example. and test. are served by the same server, so a referral from the root is all there is."""
-    probed = ask(check(on_loopback.port, "test"))
+def test_where_the_servers_of_the_parent_serve_the_zone_there_is_no_referral_to_compare(
+    on_loopback: Tree,
+) -> None:
+    probed = ask(check(on_loopback.port, "below.test"))
     assert probed.error is None
-    assert facts(probed).delegation_differs is False
+    assert [(one.name, one.address) for one in facts(probed).servers] == [("ns1.below.test", TOP)]
+    assert facts(probed).delegation_differs is None
+    assert facts(ask(check(on_loopback.port, "test"))).delegation_differs is False
 
 
 def test_the_root_itself_is_asked_where_it_is_said_to_be(on_loopback: Tree) -> None:

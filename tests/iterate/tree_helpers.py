@@ -34,6 +34,7 @@ away NS ns.gone.test.
 lame NS ns1.lame
 ns1.lame A {SHOP_1}
 alias CNAME www.cdn.test.
+bare NS ns1.bare
 moved NS ns1.moved
 ns1.moved A {SHOP_1}
 """
@@ -41,6 +42,8 @@ TEST = f"""$ORIGIN test.
 {_SOA}@ NS ns.example.
 ns2 A {SHOP_2}
 ns2 AAAA ::1
+below NS ns1.below
+ns1.below A {TOP}
 www.cdn CNAME www.shop.example.
 loop CNAME loop.shop.example.
 """
@@ -52,6 +55,11 @@ www A 192.0.2.80
 mail MX 10 www
 loop CNAME loop.test.
 big TXT "{"x" * 250}" "{"y" * 250}" "{"z" * 250}" "{"u" * 250}" "{"v" * 250}" "{"w" * 250}"
+"""
+# Served by the servers of test., which therefore never refer to it.
+BELOW = f"""$ORIGIN below.test.
+{_SOA}@ NS ns1
+ns1 A {TOP}
 """
 # What the parent says of it is old: another server, another address.
 MOVED = f"""$ORIGIN moved.example.
@@ -80,7 +88,7 @@ def tree(directory: Path) -> Iterator[Tree]:
             return nsd
 
         served("root", {".": ROOT_ZONE}, ROOT)
-        served("top", {"example.": EXAMPLE, "test.": TEST}, TOP)
+        served("top", {"example.": EXAMPLE, "test.": TEST, "below.test.": BELOW}, TOP)
         first = served("first", {"shop.example.": SHOP, "moved.example.": MOVED}, SHOP_1)
         second = served("second", {"shop.example.": SHOP}, SHOP_2, "::1")
         yield Tree(port, first, second)

@@ -111,7 +111,8 @@ async def _addresses(
         for family in check.families:
             glue = of_family(named.glue.get(name, ()), family)
             known[name] += glue
-            if not glue and not is_within(name, check.zone):
+            # Below its own zone a name is found by glue alone, unless the parent's servers serve the zone.
+            if not glue and (parent is None or not is_within(name, check.zone)):
                 walk = Walk(name, _TYPES[family], check.families[0], start, budget=budget, cuts=cuts)
                 walks[name, family] = walk
     await inquiry.walk(list(walks.values()), shares=2)
@@ -126,7 +127,11 @@ async def _addresses(
         ends = [walk.end for (of, _), walk in walks.items() if of == name]
         if any(end == Nothing(exists=False) for end in ends):
             faults.append(("dns.delegation", f"{name}, a name server of {shown(check.zone)}, does not exist"))
-        elif every and not known[name] and not any(isinstance(end, Lost) for end in ends):
+        elif (
+            not known[name]
+            and (every or not (ends or named.glue.get(name)))
+            and not any(isinstance(end, Lost) for end in ends)
+        ):
             faults.append(("dns.delegation", f"{name}, a name server of {shown(check.zone)}, has no address"))
     return _Servers(_spread(known), len(named.servers), parent, tuple(dict.fromkeys(faults)))
 
