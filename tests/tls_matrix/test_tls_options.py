@@ -149,7 +149,8 @@ def test_a_client_certificate_that_is_renewed_is_read_again(
             results += probe(check(listening.port, tls=TlsOptions(verify=False, cert_file=str(both))))
         apart = files(tmp_path, identities[1])
         results += probe(check(listening.port, tls=TlsOptions(verify=False, **apart)))
-        (tmp_path / "client.key").write_bytes(issued().key_pem)  # of no certificate that is there
+    (tmp_path / "client.key").write_bytes(issued().key_pem)  # of no certificate that is there
+    with TcpServer(silent) as listening:
         results += probe(check(listening.port, tls=TlsOptions(verify=False, **apart)))
     assert [one.outcome for one in results] == ["fail", "ok", "ok", "not_run"]
 
