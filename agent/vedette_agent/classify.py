@@ -25,8 +25,10 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "tcp": Failure.TCP_TIMEOUT,
     "http": Failure.HTTP_TIMEOUT,
     "icmp": Failure.ICMP_LOSS,
+    "ntp": Failure.NTP_TIMEOUT,
+    "udp": Failure.UDP_TIMEOUT,
 }
-_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "icmp"})
+_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "icmp", "udp", "ntp"})
 _WAITED_FOR: Final[dict[Stage, str]] = {
     "resolve": "an answer about the target's name",
     "dns": "an answer",
@@ -36,6 +38,8 @@ _WAITED_FOR: Final[dict[Stage, str]] = {
     "tcp": "the expected bytes",
     "http": "the response",
     "icmp": "an echo reply",
+    "ntp": "an answer",
+    "udp": "an answer",
 }
 
 # What OpenSSL makes of bytes that are no records.

@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from vedette.checks.model import Check
-from vedette.wire.facts import AuthorityFacts, DnsFacts, DnssecFacts, Facts, HttpFacts, TlsFacts, TraceFacts
+from vedette.wire.facts import (
+    AuthorityFacts,
+    DnsFacts,
+    DnssecFacts,
+    Facts,
+    HttpFacts,
+    NtpFacts,
+    TlsFacts,
+    TraceFacts,
+)
 from vedette.wire.messages import Result
 
 _COLORS: Final = {"ok": "\x1b[32m", "fail": "\x1b[31m", "not_run": "\x1b[33m"}  # green, red, yellow
@@ -54,6 +63,10 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.icmp is not None:
         hops = "" if facts.icmp.hop_limit is None else f", hop limit {facts.icmp.hop_limit}"
         yield "echo", f"{facts.icmp.received} of {facts.icmp.sent} answered{hops}"
+    if facts.udp is not None and facts.udp.answer_bytes is not None:
+        yield "answer", f"{facts.udp.answer_bytes} bytes"
+    if facts.ntp is not None and facts.ntp.stratum is not None:
+        yield from _ntp(facts.ntp)
 
 
 def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
@@ -108,6 +121,14 @@ def _trace(facts: TraceFacts) -> Iterator[tuple[str, str]]:
         yield "answer", answer
 
 
+def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:
+    yield "server", f"stratum {facts.stratum}, reference {facts.reference_id}, leap {facts.leap}"
+    if facts.offset_us is not None and facts.delay_us is not None:
+        delay = _duration(facts.delay_us)
+        yield "offset", f"{facts.offset_us / 1e3:+.3f} ms, by the clock of this host; delay {delay}"
+    yield "root", f"delay {_duration(facts.root_delay_us)}, dispersion {_duration(facts.root_dispersion_us)}"
+
+
 def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:
     redirects = f", {facts.redirects} redirects" if facts.redirects else ""
     yield "response", f"HTTP/{facts.version} {facts.status}, {facts.body_bytes} bytes of body{redirects}"
@@ -129,7 +150,10 @@ def _tls(facts: TlsFacts) -> Iterator[tuple[str, str]]:
         yield "sha256", facts.fingerprint_sha256
     if facts.key_type is not None:
         bits = "" if facts.key_bits is None else f" {facts.key_bits} bits"
-        yield "key", f"{facts.key_type}{bits}, signed by {facts.signature_algorithm or 'an unknown algorithm'}"
+        yield (
+            "key",
+            f"{facts.key_type}{bits}, signed by {facts.signature_algorithm or 'an unknown algorithm'}",
+        )
     if facts.presented:
         anchored = f", a chain of {facts.chain} verified" if facts.chain else ""
         yield "chain", f"{facts.presented} presented{anchored}"

@@ -22,6 +22,7 @@ from collector.collector_helpers import (
     spoiled,
 )
 from collector.dnssec_results import CHAIN, CHAIN_FACTS
+from collector.service_results import RESULTS, SERVICES
 from vedette.checks.formats import RESERVED_TAGS
 from vedette.checks.model import AuthorityCheck, TraceCheck
 from vedette.wire.facts import (
@@ -128,7 +129,7 @@ WAY_FACTS = TraceFacts(
 
 def full() -> Core:
     """A collector that has seen one result of every kind with every fact, and one of every outcome."""
-    core = Core(assignment((*ALL, ZONE, WAY, CHAIN), tags={"network": "isp-a", "region": "eu"}))
+    core = Core(assignment((*ALL, ZONE, WAY, CHAIN, *SERVICES), tags={"network": "isp-a", "region": "eu"}))
     phases = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
     iterating = (
         ok("zone", facts=Facts(authority=ZONE_FACTS), phases_us={"resolve": 1, "request": 2}),
@@ -147,6 +148,7 @@ def full() -> Core:
                 facts=Facts(address="192.0.2.1", icmp=IcmpFacts(sent=1, received=1, hop_limit=57)),
                 phases_us={"rtt": 300},
             ),
+            *RESULTS,
             ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
         )
     )

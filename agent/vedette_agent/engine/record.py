@@ -10,13 +10,15 @@ from vedette.wire.facts import (
     Facts,
     HttpFacts,
     IcmpFacts,
+    NtpFacts,
     TlsFacts,
     TraceFacts,
+    UdpFacts,
 )
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
-Stage = Literal["resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp"]
+Stage = Literal["resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp"]
 
 
 class ProbeFailed(Exception):
@@ -70,12 +72,14 @@ class Record:
         "http",
         "icmp",
         "notes",
+        "ntp",
         "phases",
         "port",
         "resolver",
         "stage",
         "tls",
         "trace",
+        "udp",
     )
 
     def __init__(self) -> None:
@@ -93,6 +97,8 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
+        self.ntp: NtpFacts | None = None
+        self.udp: UdpFacts | None = None
         self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
 
     def timed(self, by_kernel: bool) -> None:
@@ -123,4 +129,6 @@ class Record:
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,
+            ntp=self.ntp,
+            udp=self.udp,
         )

@@ -11,9 +11,11 @@ from vedette.checks.model import (
     DnssecCheck,
     HttpCheck,
     IcmpCheck,
+    NtpCheck,
     TcpCheck,
     TlsCheck,
     TraceCheck,
+    UdpCheck,
 )
 from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import Prober
@@ -62,6 +64,14 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.icmp import probe_icmp
 
             return partial(probe_icmp, check, io)
+        case NtpCheck():
+            from vedette_agent.probers.ntp import probe_ntp
+
+            return partial(probe_ntp, check, io)
+        case UdpCheck():
+            from vedette_agent.probers.udp import probe_udp
+
+            return partial(probe_udp, check, io)
         case _:
             assert_never(check)
 

@@ -8,13 +8,26 @@ from vedette.checks.model import (
     DnssecCheck,
     HttpCheck,
     IcmpCheck,
+    NtpCheck,
     TcpCheck,
     TlsCheck,
     TraceCheck,
+    UdpCheck,
 )
 from vedette.wire.messages import Result
 from vedette_collector.cell import BUCKETS, Cell, label
-from vedette_collector.exposition.kinds import authority, dns, dnssec, http, icmp, stream, tls, trace
+from vedette_collector.exposition.kinds import (
+    authority,
+    dns,
+    dnssec,
+    http,
+    icmp,
+    ntp,
+    stream,
+    tls,
+    trace,
+    udp,
+)
 from vedette_collector.exposition.text import Series, labels, seconds
 
 Blocks = dict[str, str]  # family name to all lines of one cell in it
@@ -81,6 +94,10 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
             out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
+        case NtpCheck():
+            ntp.write(out, result)
+        case UdpCheck():
+            udp.write(out, result)
         case _:
             assert_never(cell.check)
     if facts is not None and facts.tls is not None:

@@ -5,7 +5,18 @@ Names that start with `probe_` are those of blackbox_exporter and mean the same.
 
 from typing import Final
 
-from vedette_collector.exposition.kinds import authority, dns, dnssec, http, icmp, stream, tls, trace
+from vedette_collector.exposition.kinds import (
+    authority,
+    dns,
+    dnssec,
+    http,
+    icmp,
+    ntp,
+    stream,
+    tls,
+    trace,
+    udp,
+)
 from vedette_collector.exposition.text import PAIR, Family
 
 CELL_FAMILIES: Final = (
@@ -32,6 +43,8 @@ CELL_FAMILIES: Final = (
     *http.FAMILIES,
     *tls.FAMILIES,
     *icmp.FAMILIES,
+    *ntp.FAMILIES,
+    *udp.FAMILIES,
     *stream.FAMILIES,
     Family(
         "vedette_probe_failure_info",

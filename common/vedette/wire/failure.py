@@ -55,6 +55,15 @@ class Failure(StrEnum):
     HTTP_PROTOCOL = "http.protocol"
     HTTP_TIMEOUT = "http.timeout"
     ICMP_LOSS = "icmp.loss"
+    UDP_TIMEOUT = "udp.timeout"
+    UDP_EXPECT = "udp.expect"  # the answer is not what was expected
+    NTP_TIMEOUT = "ntp.timeout"
+    NTP_MALFORMED = "ntp.malformed"  # an answer that no time server may give
+    NTP_KISS = "ntp.kiss"  # kiss-o'-death: the server sends us away (RFC 5905 7.4)
+    NTP_UNSYNCHRONIZED = "ntp.unsynchronized"  # by the server's own word
+    NTP_OFFSET = "ntp.offset"  # farther from the agent's clock than the check allows
+    NTP_STRATUM = "ntp.stratum"
+    NTP_DISPERSION = "ntp.dispersion"  # root dispersion
 
     @property
     def layer(self) -> str:

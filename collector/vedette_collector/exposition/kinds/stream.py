@@ -10,9 +10,9 @@ FAMILIES: Final = (
     Family(
         PHASES,
         "gauge",
-        "Duration of a TCP or TLS probe by phase.",
+        "Duration of a probe by phase.",
         (*PAIR, "phase"),
         "For the kinds without phases in blackbox_exporter: `resolve`, `connect`, `tls`, `processing`, "
-        "`transfer`.",
+        "`transfer`, `request`.",
     ),
 )

@@ -12,9 +12,11 @@ from vedette.checks.model.dns import DnsCheck, DnsExpect
 from vedette.checks.model.dnssec import Anchor, DnssecCheck
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
+from vedette.checks.model.ntp import NtpCheck
 from vedette.checks.model.tcp import DialogueStep, TcpCheck
 from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 from vedette.checks.model.trace import TraceCheck
+from vedette.checks.model.udp import UdpCheck
 
 __all__ = [
     "Anchor",
@@ -31,16 +33,29 @@ __all__ = [
     "HttpExpect",
     "IcmpCheck",
     "NamedServer",
+    "NtpCheck",
     "Refusal",
     "TcpCheck",
     "TlsCheck",
     "TlsOptions",
     "TraceCheck",
+    "UdpCheck",
     "Vantage",
 ]
 
 
-Check = DnsCheck | AuthorityCheck | TraceCheck | DnssecCheck | HttpCheck | TcpCheck | TlsCheck | IcmpCheck
+Check = (
+    DnsCheck
+    | AuthorityCheck
+    | TraceCheck
+    | DnssecCheck
+    | HttpCheck
+    | TcpCheck
+    | TlsCheck
+    | IcmpCheck
+    | UdpCheck
+    | NtpCheck
+)
 
 
 class Vantage(Struct, frozen=True, kw_only=True):

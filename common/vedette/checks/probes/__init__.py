@@ -10,9 +10,11 @@ from vedette.checks.probes.dns import dns, dns_literal, dns_variants
 from vedette.checks.probes.dnssec import dnssec
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
+from vedette.checks.probes.ntp import ntp
 from vedette.checks.probes.tcp import tcp
 from vedette.checks.probes.tls import tls
 from vedette.checks.probes.trace import trace
+from vedette.checks.probes.udp import udp
 from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path
 from vedette.checks.walk import Report
@@ -26,6 +28,8 @@ Probe = (
     | schema.TcpProbe
     | schema.TlsProbe
     | schema.IcmpProbe
+    | schema.NtpProbe
+    | schema.UdpProbe
 )
 
 
@@ -39,6 +43,8 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             | schema.TcpProbe()
             | schema.TlsProbe()
             | schema.IcmpProbe()
+            | schema.NtpProbe()
+            | schema.UdpProbe()
         ):
             return [Variant("", probe, path)]
         case schema.DnsProbe():
@@ -60,9 +66,9 @@ def literal_of(probe: Probe) -> str | None:
             host = formats.endpoint(probe.resolver).address if probe.resolver else None
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
-        case schema.TcpProbe() | schema.TlsProbe():
+        case schema.TcpProbe() | schema.TlsProbe() | schema.UdpProbe():
             host = formats.host_port(probe.address)[0]
-        case schema.IcmpProbe():
+        case schema.IcmpProbe() | schema.NtpProbe():
             host = formats.host(probe.host)
         case _:
             assert_never(probe)
@@ -89,5 +95,9 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
             return tls(probe, path, report, common)
         case schema.IcmpProbe():
             return icmp(probe, common)
+        case schema.NtpProbe():
+            return ntp(probe, common)
+        case schema.UdpProbe():
+            return udp(probe, path, report, common)
         case _:
             assert_never(probe)

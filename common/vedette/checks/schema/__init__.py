@@ -12,10 +12,12 @@ from vedette.checks.schema.dns import DnsProbe
 from vedette.checks.schema.dnssec import DnssecProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
+from vedette.checks.schema.ntp import NtpProbe
 from vedette.checks.schema.tcp import TcpProbe
 from vedette.checks.schema.tls import TlsProbe, TlsSettings
 from vedette.checks.schema.trace import TraceProbe
 from vedette.checks.schema.types import AgentName, CheckName, FamilyName, Interval, Section, Tags, Timeout
+from vedette.checks.schema.udp import UdpProbe
 
 __all__ = [
     "KINDS",
@@ -28,13 +30,15 @@ __all__ = [
     "DnssecProbe",
     "HttpProbe",
     "IcmpProbe",
+    "NtpProbe",
     "TcpProbe",
     "TlsProbe",
     "TlsSettings",
     "TraceProbe",
+    "UdpProbe",
 ]
 
-KINDS: Final = ("dns", "authority", "trace", "dnssec", "http", "tcp", "tls", "icmp")
+KINDS: Final = ("dns", "authority", "trace", "dnssec", "http", "tcp", "tls", "icmp", "udp", "ntp")
 
 
 class Defaults(Section, frozen=True, kw_only=True):
@@ -59,7 +63,7 @@ SelectionValue = Annotated[str, Meta(min_length=1)]
 
 
 class Check(Section, frozen=True, kw_only=True):
-    """One check: exactly one of dns, authority, trace, dnssec, http, tcp, tls, icmp, and how it is run."""
+    """One check: exactly one kind of probe, and how it is run."""
 
     name: Annotated[CheckName, Meta(description="unique in the file; a label of every metric")]
     interval: Annotated[Interval, Meta(description="instead of the default")] | None = None
@@ -100,6 +104,8 @@ class Check(Section, frozen=True, kw_only=True):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     icmp: IcmpProbe | None = None
+    ntp: NtpProbe | None = None
+    udp: UdpProbe | None = None
 
 
 class Configuration(Section, frozen=True, kw_only=True):

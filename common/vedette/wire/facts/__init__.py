@@ -9,8 +9,10 @@ from vedette.wire.facts.dns import DnsFacts
 from vedette.wire.facts.dnssec import DnssecFacts, DnssecZone
 from vedette.wire.facts.http import HttpFacts
 from vedette.wire.facts.icmp import IcmpFacts
+from vedette.wire.facts.ntp import NtpFacts
 from vedette.wire.facts.tls import TlsFacts
 from vedette.wire.facts.trace import TraceFacts, TraceStep
+from vedette.wire.facts.udp import UdpFacts
 from vedette.wire.fields import Message, Text
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "Facts",
     "HttpFacts",
     "IcmpFacts",
+    "NtpFacts",
     "TlsFacts",
     "TraceFacts",
     "TraceStep",
+    "UdpFacts",
 ]
 
 
@@ -39,3 +43,5 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
+    ntp: NtpFacts | None = None
+    udp: UdpFacts | None = None

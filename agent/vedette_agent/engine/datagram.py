@@ -1,0 +1,119 @@
+"""One datagram and its answer, on a socket of its own and so from a port that nobody knows (RFC 6056).
+
+The socket is not connected: the kernel would drop what comes from elsewhere without telling, and that
+somebody tries to answer in the target's place is worth knowing.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from vedette_agent.engine import stamps
+from vedette_agent.engine.datagrams import READS, StampedSocket
+from vedette_agent.engine.record import Record
+from vedette_agent.engine.run import Disarm, Run, suspend
+from vedette_agent.engine.udp import Address, path_error, socket_address
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+MAX_DATAGRAM: Final = 65_535
+
+Accept = Callable[[bytes], bool]
+
+
+class Datagram(StampedSocket):
+    """Sent by arming it; the run is resumed with its answer, or sees ProbeFailed(net.*)."""
+
+    __slots__ = ("_accept", "_address", "_has_ended", "_max_bytes", "_payload", "_run",
+                 "foreign", "is_kernel_timed", "received", "seconds", "watch")  # fmt: skip
+
+    def __init__(self, io: "Io", address: Address, payload: bytes, accept: Accept, max_bytes: int) -> None:
+        super().__init__(io.loop)
+        self._address = address
+        self._payload = payload
+        self._accept = accept
+        self._max_bytes = max_bytes
+        self._has_ended = False
+        self._run: Run
+        self.watch: stamps.Stopwatch
+        self.seconds = 0.0
+        self.received = 0  # the kernel's stamp of the answer, nanoseconds since the epoch; 0: none
+        self.is_kernel_timed = False
+        self.foreign = 0  # datagrams that are not the answer
+        is_v6 = ":" in address[0]
+        self.sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.sock.setblocking(False)
+            stamps.enable(self.sock)
+            source = io.source.get(6 if is_v6 else 4)
+            if source is not None:
+                self.sock.bind(socket_address(source, 0))
+            self.loop.add_reader(self.sock, self._readable)
+        except BaseException:
+            self.sock.close()
+            raise
+
+    def arm(self, run: Run) -> Disarm:
+        """Raises OSError on our own kernel's word."""
+        self._run = run
+        self.watch = stamps.Stopwatch()
+        self.sock.sendto(self._payload, self._address)
+        self._time(self, 0)
+        return self._disarm
+
+    def _disarm(self) -> None:
+        self._has_ended = True
+
+    def _readable(self) -> None:
+        for number in range(READS):
+            try:
+                wire, ancillary, _, address = self.sock.recvmsg(self._max_bytes, stamps.ANCILLARY_BYTES)
+            except OSError:  # nothing more, or an ICMP error whose details are on the error queue
+                if number == 0:
+                    self._take_notices()
+                return
+            if not self.watch.tx:
+                self._take_notices()  # the stamp may wait there; so may the end of the run
+            if self._has_ended:
+                return
+            if address != self._address or not self._accept(wire):
+                self.foreign += 1
+                self._run.record.note("udp.foreign", wire)
+                continue
+            self.received = stamps.received_at(ancillary)
+            self.seconds, self.is_kernel_timed = self.watch.stop(self.received)
+            self._run.resume(wire)
+            return
+
+    def _take_error(self, notice: stamps.Notice) -> None:
+        # Many routers quote no more than the ports (RFC 792); what they do quote has to be ours.
+        is_ours = notice.address[:2] == self._address[:2] and self._payload.startswith(
+            notice.quote[: len(self._payload)]
+        )
+        if is_ours and not self._has_ended:
+            self._run.throw(path_error(notice))
+
+
+def datagram(
+    io: "Io", address: str, port: int, payload: bytes, record: Record, accept: Accept, max_bytes: int
+) -> Datagram:
+    """Ready to be sent by `answer_to`, and to be closed by the caller; sets the record's address and port.
+
+    A datagram counts as the answer when it comes from there and *accept* takes it. A longer one than
+    *max_bytes* arrives cut. Raises ProbeSpoiled(policy), and OSError when no socket can be had.
+    """
+    record.address, record.port = address, port
+    io.policy.check(address)
+    return Datagram(io, socket_address(address, port), payload, accept, max_bytes)
+
+
+async def answer_to(sent: Datagram, record: Record) -> bytes:
+    """Send, and wait for the answer. Adds the phase "request".
+
+    Raises ProbeFailed(net.*) on an ICMP error, and OSError on our own kernel's word.
+    """
+    wire: bytes = await suspend(sent.arm)
+    record.timed(sent.is_kernel_timed)
+    record.add_phase("request", sent.seconds)
+    return wire

@@ -1,0 +1,53 @@
+"""Probes a service over UDP: one datagram, and the first that comes back from its address and port."""
+
+from typing import TYPE_CHECKING, Final
+
+from vedette.checks.model import UdpCheck
+from vedette.wire.facts import UdpFacts
+from vedette.wire.failure import Failure
+from vedette_agent.engine.datagram import MAX_DATAGRAM, answer_to, datagram
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.pattern import compiled
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.io import Io
+
+_SHOWN: Final = 60
+
+
+async def probe_udp(check: UdpCheck, io: "Io", record: Record) -> None:
+    """The first answer decides. Nothing is sent a second time: a lost datagram is a failed probe."""
+    address = await io.resolve(check.host, check.family, check.resolver, record)
+    record.stage = "udp"
+    sent = datagram(io, address, check.port, check.payload, record, _any, MAX_DATAGRAM)
+    record.note("udp.sent", check.payload)
+    record.udp = UdpFacts()
+    try:
+        answer = await answer_to(sent, record)
+    except DeadlineExceeded as exc:
+        if sent.foreign:
+            exc.add_note(f"{sent.foreign} datagrams from elsewhere were ignored")
+        raise
+    finally:
+        sent.close()
+        record.udp = UdpFacts(foreign=sent.foreign)
+    record.udp = UdpFacts(answer_bytes=len(answer), foreign=sent.foreign)
+    record.note("udp.received", answer)
+    wanted = _wanted(check, answer)
+    if wanted is not None:
+        said = f"no match for {wanted[:80]!r}; {len(answer)} bytes came: {answer[:_SHOWN]!r}"
+        raise ProbeFailed(Failure.UDP_EXPECT, said)
+
+
+def _any(wire: bytes) -> bool:
+    return True
+
+
+def _wanted(check: UdpCheck, answer: bytes) -> str | bytes | None:
+    """What was expected of *answer* and is not so; None if all is well."""
+    if check.expect_bytes is not None:
+        return None if answer.startswith(check.expect_bytes) else check.expect_bytes
+    if check.expect is not None:
+        return None if compiled(check.expect).search(answer.decode("utf-8", "replace")) else check.expect
+    return None

@@ -1,0 +1,56 @@
+"""Series of the kinds that test one service each."""
+
+import pytest
+
+from collector.collector_helpers import Core, assignment, batch, failed
+from collector.service_results import RESULTS, SERVICES
+from vedette.wire.facts import Facts, NtpFacts, UdpFacts
+from vedette.wire.messages import Result
+from vedette_collector.cell import Cell
+from vedette_collector.exposition.cells import blocks
+
+
+def series(result: Result) -> dict[str, float]:
+    """The series of its own kind, by name and own label, after one result."""
+    core = Core(assignment(SERVICES, ("par-01",)))
+    core.send(batch(result))
+    cell: Cell = core.board.cells["par-01"][result.check]
+    found = {}
+    for line in "".join(blocks(cell).values()).splitlines():
+        name, _, rest = line.partition("{")
+        labels, _, value = rest.rpartition("} ")
+        own = labels.rpartition('",')[2].split('"')[1] if labels.count("=") == 4 else ""
+        found[f"{name} {own}".strip()] = float(value)
+    return found
+
+
+def test_a_udp_probe() -> None:
+    seen = series(RESULTS[0])
+    assert seen["vedette_udp_answer_bytes"] == 40
+    assert seen["vedette_udp_foreign_datagrams"] == 2
+    assert seen["vedette_probe_phase_seconds request"] == 0.0009
+
+
+def test_without_an_answer_a_udp_probe_has_no_size() -> None:
+    seen = series(failed("game", "udp.timeout", facts=Facts(udp=UdpFacts(foreign=3))))
+    assert "vedette_udp_answer_bytes" not in seen
+    assert seen["vedette_udp_foreign_datagrams"] == 3
+
+
+def test_a_time_server() -> None:
+    seen = series(RESULTS[1])
+    assert seen["vedette_ntp_offset_seconds"] == pytest.approx(-0.0045)
+    assert seen["vedette_ntp_delay_seconds"] == pytest.approx(0.0006)
+    assert seen["vedette_ntp_stratum"] == 2
+    assert seen["vedette_ntp_root_delay_seconds"] == pytest.approx(0.002)
+    assert seen["vedette_ntp_root_dispersion_seconds"] == pytest.approx(0.003)
+    assert seen["vedette_ntp_leap"] == 1
+
+
+def test_a_time_server_without_time_has_no_offset_and_a_mute_one_nothing() -> None:
+    lost = NtpFacts(version=4, leap=3, stratum=0, reference_id="INIT")
+    seen = series(failed("time", "ntp.unsynchronized", facts=Facts(ntp=lost)))
+    assert (seen["vedette_ntp_leap"], seen["vedette_ntp_stratum"]) == (3, 0)
+    assert "vedette_ntp_offset_seconds" not in seen
+    mute = series(failed("time", "ntp.timeout", facts=Facts(ntp=NtpFacts())))
+    assert not [name for name in mute if name.startswith("vedette_ntp")]
