@@ -318,6 +318,28 @@ def test_a_probe_asks_two_hundred_questions_at_most(monkeypatch: pytest.MonkeyPa
     assert queries == iterating.MAX_QUERIES
 
 
+def test_of_a_delegation_to_hundreds_of_addresses_thirty_two_are_asked(on_loopback: Tree) -> None:
+    asked_by_zone: list[str] = []
+
+    def referring(asked: Asked) -> None:
+        asked_by_zone.append(asked.name.lower())
+        names = [f"n{n}.z.dead.example." for n in range(40)]
+        response = dns.message.make_response(asked.message)
+        response.authority.append(dns.rrset.from_text("z.dead.example.", 60, "IN", "NS", *names))
+        for n, name in enumerate(names):
+            addresses = [f"127.1.{n}.{m}" for m in range(1, 6)]
+            response.additional.append(dns.rrset.from_text(name, 60, "IN", "A", *addresses))
+        asked.reply(response.to_wire(max_size=8192))
+
+    over_tcp = server.only("tcp", referring)
+    probed = beside(over_tcp, check(on_loopback.port, "z.dead.example"))
+    assert probed.failure == "net.refused"
+    said = facts(probed)
+    assert (said.known, len(said.servers), said.answering) == (16, 32, 0)
+    assert len({one.name for one in said.servers}) == 16  # each name before any twice
+    assert asked_by_zone == ["z.dead.example."]
+
+
 def test_without_descriptors_no_server_is_to_blame() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken: list[int] = []

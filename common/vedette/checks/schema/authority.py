@@ -16,7 +16,9 @@ class AuthorityServer(Section, frozen=True, kw_only=True):
     """One name server of the zone."""
 
     name: Annotated[Host, Meta(description="its name, as in the NS records")]
-    addresses: Annotated[list[Address], Meta(min_length=1, max_length=4, description="where it is asked")]
+    addresses: Annotated[
+        list[Address], Meta(min_length=1, max_length=2, description="where it is asked: one a family, say")
+    ]
     short: (
         Annotated[
             Short, Meta(description="its own check is called `NAME:SHORT`; `NAME:` and its name without")
