@@ -71,7 +71,7 @@ def test_each_step_reads_on_where_the_one_before_stopped() -> None:
     with TcpServer(says(greeting, then=silent)) as server:
         good, twice = probe(
             tcp(server.port, dialogue=steps(("^250-a", None), ("^250-STARTTLS$", None), ("^250 end$", None))),
-            tcp(server.port, dialogue=steps(("^250-a", None), ("^250-a", None)), timeout=0.5),
+            tcp(server.port, dialogue=steps(("^250-a", None), ("^250-a", None)), timeout=1.0),
         )
     assert (good.outcome, twice.reason) == ("ok", "tcp.expect")
     assert "step 2: no match for '^250-a'" in (twice.detail or "")
@@ -103,8 +103,8 @@ def test_the_last_look_is_at_the_deadline() -> None:
     """Half a line is enough at the end, where nothing is awaited any more; before, there is no time left."""
     with TcpServer(says(b"token ab", then=silent)) as server:
         last, more = probe(
-            tcp(server.port, timeout=0.5, dialogue=steps(("^token (.*)$", None))),
-            tcp(server.port, timeout=0.5, dialogue=steps(("^token (.*)$", "\\1"))),
+            tcp(server.port, timeout=1.0, dialogue=steps(("^token (.*)$", None))),
+            tcp(server.port, timeout=1.0, dialogue=steps(("^token (.*)$", "\\1"))),
         )
     assert (last.outcome, more.reason) == ("ok", "tcp.expect")
 
@@ -138,7 +138,8 @@ def test_bytes_are_sent_and_found_as_they_are() -> None:
 )
 def test_the_step_that_failed_is_named(behave: Behave, reason: str, said: str) -> None:
     with TcpServer(behave) as server:
-        (result,) = probe(tcp(server.port, timeout=0.7, dialogue=steps(("^220", "hi\n"), ("^250", None))))
+        timeout = 20.0 if reason == "tcp.closed" or "bytes came" in said else 1.0
+        (result,) = probe(tcp(server.port, timeout=timeout, dialogue=steps(("^220", "hi\n"), ("^250", None))))
     assert (result.outcome, result.reason) == ("fail", reason)
     assert said in (result.detail or "")
 

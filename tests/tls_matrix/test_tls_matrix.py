@@ -277,10 +277,12 @@ RECORDS: list[tuple[str, Behave, str]] = [
 
 @pytest.mark.parametrize(("behave", "reason"), [row[1:] for row in RECORDS], ids=[row[0] for row in RECORDS])
 def test_records_by_hand(behave: Behave, reason: str) -> None:
+    # Only who waits for the deadline gets a short one: the machine may be busy.
+    timeout = 0.7 if reason == "tls.timeout" else 20.0
     with TcpServer(behave) as server:
         begun, cpu = time.monotonic(), time.thread_time()
-        (result,) = probe(check(server.port, timeout=0.7, tls=TlsOptions(verify=False)))
+        (result,) = probe(check(server.port, timeout=timeout, tls=TlsOptions(verify=False)))
         spent, took = time.thread_time() - cpu, time.monotonic() - begun
     assert (result.outcome, result.reason) == ("fail", reason), result.detail
-    assert took < 5
+    assert took < timeout + 5
     assert spent < CPU_SECONDS
