@@ -53,7 +53,7 @@ FAMILIES: Final = (
         "gauge",
         "Unix time at which the first certificate of the verified chain expires.",
         PAIR,
-        "Absent without verification, and when it failed. What is presented besides the chain does not count.",
+        "Absent without verification, and when it failed. What is presented beside it does not count.",
     ),
     Family("probe_tls_version_info", "gauge", "TLS version that was used.", (*PAIR, "version")),
     Family(
