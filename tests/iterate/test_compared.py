@@ -107,3 +107,17 @@ def test_the_newest_serial_is_ahead_of_all_wherever_the_circle_begins(start: int
     newest = newest_of(serials)
     assert newest == (start + max(steps)) % 2**32
     assert all(behind(serial, newest) < 2**31 for serial in serials)
+
+
+def test_what_our_own_side_lacks_is_the_verdict_only_where_nothing_else_failed() -> None:
+    unsent = Seen(NS1, code="no_route", why="cannot be asked")
+    silent = Seen(NS2, code="dns.timeout", why="did not answer")
+    assert compared("z", [unsent, silent], None, 0).faults[0][0] == "dns.timeout"
+    assert compared("z", [unsent, good(NS2)], None, 0).faults[0][0] == "no_route"
+
+
+def test_a_zone_of_more_servers_than_are_read_is_not_compared_with_its_delegation() -> None:
+    """Of either side only some are known: they need not be the same."""
+    names = tuple(f"n{n:02}.z" for n in range(20))
+    found = compared("z", [good(NS1, 7, names)], delegation(*names[:16], glue={}, own={}), 0)
+    assert found.faults == []
