@@ -327,3 +327,18 @@ def test_whatever_servers_say_a_walk_ends_within_its_bounds(
     assert walk.end is not None
     assert len(asked) <= MAX_QUERIES
     assert len(asked) == len(walk.steps) + walk.lookups
+
+
+def test_a_walk_over_ipv6_uses_and_looks_for_nothing_else() -> None:
+    walk = Walk("www.shop.example", 1, 6, [Server("a.root", "2001:db8::1")], shuffle=lambda servers: None)
+    first = walk.question()
+    assert first is not None
+    glue = ["ns1.shop.example. 192.0.2.3", "ns1.shop.example. 2001:db8::3"]
+    walk.take(referral(first, "shop.example.", "ns1.shop.example.", "ns.test.", glue=glue))
+    second = walk.question()
+    assert second is not None
+    assert second.server == Server("ns1.shop.example", "2001:db8::3")
+    walk.take(SILENT)
+    third = walk.question()
+    assert third is not None
+    assert (third.name, third.rdtype, third.zone) == ("ns.test", 28, ".")  # AAAA
