@@ -33,21 +33,15 @@ class _Servers(NamedTuple):
 async def probe_authority(check: AuthorityCheck, io: Io, record: Record) -> None:
     """Phases "resolve" (the servers are found) and "request". Facts are kept also when something is wrong."""
     record.stage = "dns"
-    inquiry = Inquiry(io, record, check.port)
-    started = io.engine.now()
-    try:
-        found = await _found(check, io, record, inquiry)
-    finally:
-        if not check.servers:
-            record.add_phase("resolve", io.engine.now() - started)
+    inquiry = Inquiry(io, record, check.port, "resolve")
+    found = await _found(check, io, record, inquiry)
     if not found.servers:
         versions = " or ".join(f"IPv{family}" for family in check.families)
         nothing = ("dns.delegation", f"no server of {shown(check.zone)} has an {versions} address")
         raise failure(*(found.faults or [nothing])[0])
-    started = io.engine.now()
+    inquiry.phase = "request"
     asked = _Asking(check, inquiry, found)
     await asked.run()
-    record.add_phase("request", io.engine.now() - started)
     delegation = None
     if found.parent is not None:
         delegation = Delegation(found.parent, asked.own, check.families)
@@ -64,7 +58,7 @@ async def _found(check: AuthorityCheck, io: Io, record: Record, inquiry: Inquiry
         listed = [Server(one.name, address) for one in check.servers for address in one.addresses]
         return _Servers(listed, len(check.servers))
     if check.resolver is not None:
-        through = Inquiry(io, record, check.resolver.port)
+        through = Inquiry(io, record, check.resolver.port, "resolve")
         return await _resolved(check, Server(check.resolver.address, check.resolver.address), through)
     return await _delegated(check, inquiry)
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from vedette.checks.model import Endpoint, Family
 from vedette.wire.failure import NOT_RUN_REASONS, Failure, NotRun
+from vedette.wire.messages import Phase
 from vedette_agent.classify import classify
 from vedette_agent.dns.iterate.roots import ROOTS
 from vedette_agent.dns.iterate.sections import Sections, sections
@@ -42,9 +43,13 @@ class Told(NamedTuple):
 
 
 class Inquiry:
-    """The questions of one probe. Counts them, and keeps what came as the evidence in *record*."""
+    """The questions of one probe. Counts them, and keeps what came as the evidence in *record*.
 
-    def __init__(self, io: Io, record: Record, port: int) -> None:
+    What the slowest of each step took on the wire is added to `phase`.
+    """
+
+    def __init__(self, io: Io, record: Record, port: int, phase: Phase = "request") -> None:
+        self.phase: Phase = phase
         self.queries = 0
         self.strangers = 0
         self._io = io
@@ -79,6 +84,7 @@ class Inquiry:
             if isinstance(outcome, Exception):
                 raise outcome
             told.append(outcome)
+        self._record.add_phase(self.phase, max(one.seconds for one in told))
         return told
 
     async def _one(self, wanted: Wanted) -> Told:
@@ -90,7 +96,8 @@ class Inquiry:
         started = self._io.engine.now()
         try:
             asked = await ask(self._io, Endpoint(server.address, self._port), question, own)
-            told = Told(sections(asked.wire, question.end), asked.seconds, asked.wire)
+            seconds = asked.seconds + own.phases.get("connect", 0.0)
+            told = Told(sections(asked.wire, question.end), seconds, asked.wire)
             self.strangers += asked.strangers
         except Exception as exc:
             waited = self._io.engine.now() - started
@@ -101,8 +108,7 @@ class Inquiry:
 
     def _note(self, server: Server, own: Record, told: Told) -> None:
         record = self._record
-        if told.wire:
-            record.timed(own.clock == "kernel")
+        record.timed(own.clock == "kernel" and bool(told.wire))
         record.notes += own.notes[: max(0, NOTES - len(record.notes))]
         if isinstance(told.said, Missed):
             record.note("dns.missed", f"{server} {told.said.why}")

@@ -18,20 +18,18 @@ _SAID: Final = {"nxdomain": "no such name", "nodata": "no such record"}
 
 
 async def probe_trace(check: TraceCheck, io: Io, record: Record) -> None:
-    """Phase "request": all of the walk. Facts are kept also when it does not come to its end."""
+    """Phase "request": all questions of the walk. Facts are kept also when it does not come to its end."""
     record.stage = "dns"
     question = query(check.query_name, check.rdtype)
     walk = Walk(check.query_name, question.rdtype, check.family, roots(check.roots, check.family))
     inquiry = Inquiry(io, record, check.port)
     last: Told | None = None
-    started = io.engine.now()
     try:
         while (asked := walk.question()) is not None:
             wanted = Wanted(asked.server, query(asked.name, asked.rdtype))
             [last] = await inquiry.ask([wanted], asked.tries)
             walk.take(last.said, last.seconds)
     finally:
-        record.add_phase("request", io.engine.now() - started)
         record.trace = _facts(walk, inquiry)
     if walk.steps:
         record.address, record.port = walk.steps[-1].question.server.address, check.port
