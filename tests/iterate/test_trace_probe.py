@@ -132,7 +132,7 @@ def test_a_port_where_nobody_listens_is_told(on_loopback: Tree) -> None:
 def test_a_silent_server_is_told_with_what_answered_above_it(on_loopback: Tree) -> None:
     async def main() -> Probed:
         async with dns_server(server.silent, NOBODY, on_loopback.port), bench() as on:
-            return await on.run(probe_trace, check(on_loopback.port, "www.dead.example"), 0.5)
+            return await on.run(probe_trace, check(on_loopback.port, "www.dead.example"), 1.5)
 
     probed = asyncio.run(main())
     assert isinstance(probed.error, NotInTime)
