@@ -25,6 +25,7 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "tcp": Failure.TCP_TIMEOUT,
     "http": Failure.HTTP_TIMEOUT,
     "icmp": Failure.ICMP_LOSS,
+    "websocket": Failure.WEBSOCKET_TIMEOUT,
     "ntp": Failure.NTP_TIMEOUT,
     "udp": Failure.UDP_TIMEOUT,
 }
@@ -38,6 +39,7 @@ _WAITED_FOR: Final[dict[Stage, str]] = {
     "tcp": "the expected bytes",
     "http": "the response",
     "icmp": "an echo reply",
+    "websocket": "the WebSocket",
     "ntp": "an answer",
     "udp": "an answer",
 }

@@ -14,6 +14,7 @@ from vedette.wire.facts import (
     NtpFacts,
     TlsFacts,
     TraceFacts,
+    WebsocketFacts,
 )
 from vedette.wire.messages import Result
 
@@ -67,6 +68,8 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
         yield "answer", f"{facts.udp.answer_bytes} bytes"
     if facts.ntp is not None and facts.ntp.stratum is not None:
         yield from _ntp(facts.ntp)
+    if facts.websocket is not None and facts.websocket.status:
+        yield from _websocket(facts.websocket)
 
 
 def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:
@@ -127,6 +130,12 @@ def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:
         delay = _duration(facts.delay_us)
         yield "offset", f"{facts.offset_us / 1e3:+.3f} ms, by the clock of this host; delay {delay}"
     yield "root", f"delay {_duration(facts.root_delay_us)}, dispersion {_duration(facts.root_dispersion_us)}"
+
+
+def _websocket(facts: WebsocketFacts) -> Iterator[tuple[str, str]]:
+    subprotocol = "" if facts.subprotocol is None else f", subprotocol {facts.subprotocol}"
+    closed = "" if facts.close_code is None else f", closed by the server with {facts.close_code}"
+    yield "websocket", f"status {facts.status}{subprotocol}, {facts.messages} messages came{closed}"
 
 
 def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:

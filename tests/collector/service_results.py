@@ -1,8 +1,8 @@
 """Checks of single services, and a result of each with every fact."""
 
 from collector.collector_helpers import ok
-from vedette.checks.model import Check, NtpCheck, UdpCheck
-from vedette.wire.facts import Facts, NtpFacts, UdpFacts
+from vedette.checks.model import Check, NtpCheck, UdpCheck, WebsocketCheck
+from vedette.wire.facts import Facts, NtpFacts, UdpFacts, WebsocketFacts
 from vedette.wire.messages import Result
 
 GAME = UdpCheck(
@@ -15,7 +15,17 @@ GAME = UdpCheck(
     payload=b"?",
 )
 TIME = NtpCheck(name="time", target="ntp.example", interval=30.0, timeout=5.0, host="ntp.example")
-SERVICES: tuple[Check, ...] = (GAME, TIME)
+LIVE = WebsocketCheck(
+    name="live",
+    target="ws://live.example/",
+    interval=30.0,
+    timeout=5.0,
+    host="live.example",
+    port=80,
+    authority="live.example",
+    path="/",
+)
+SERVICES: tuple[Check, ...] = (GAME, TIME, LIVE)
 NTP_FACTS = NtpFacts(
     version=4,
     leap=1,
@@ -29,4 +39,9 @@ NTP_FACTS = NtpFacts(
 RESULTS: tuple[Result, ...] = (
     ok("game", facts=Facts(udp=UdpFacts(answer_bytes=40, foreign=2)), phases_us={"request": 900}),
     ok("time", facts=Facts(ntp=NTP_FACTS), phases_us={"resolve": 100, "request": 700}),
+    ok(
+        "live",
+        facts=Facts(websocket=WebsocketFacts(status=101, upgraded=True, messages=2, matched=True)),
+        phases_us={"processing": 300, "transfer": 400},
+    ),
 )

@@ -4,7 +4,7 @@ import pytest
 
 from collector.collector_helpers import Core, assignment, batch, failed
 from collector.service_results import RESULTS, SERVICES
-from vedette.wire.facts import Facts, NtpFacts, UdpFacts
+from vedette.wire.facts import Facts, NtpFacts, UdpFacts, WebsocketFacts
 from vedette.wire.messages import Result
 from vedette_collector.cell import Cell
 from vedette_collector.exposition.cells import blocks
@@ -54,3 +54,21 @@ def test_a_time_server_without_time_has_no_offset_and_a_mute_one_nothing() -> No
     assert "vedette_ntp_offset_seconds" not in seen
     mute = series(failed("time", "ntp.timeout", facts=Facts(ntp=NtpFacts())))
     assert not [name for name in mute if name.startswith("vedette_ntp")]
+
+
+def test_a_websocket() -> None:
+    seen = series(RESULTS[2])
+    assert seen["probe_websocket_status_code"] == 101
+    assert seen["probe_websocket_connection_upgraded"] == 1
+    assert seen["probe_websocket_failed_due_to_regex"] == 0
+    assert seen["vedette_probe_phase_seconds transfer"] == 0.0004
+
+
+def test_a_websocket_that_was_refused_or_not_there() -> None:
+    refused = series(failed("live", facts=Facts(websocket=WebsocketFacts(status=403))))
+    assert refused["probe_websocket_status_code"] == 403
+    assert refused["probe_websocket_connection_upgraded"] == 0
+    assert "probe_websocket_failed_due_to_regex" not in refused
+    assert series(failed("live", "tcp.refused"))["probe_websocket_status_code"] == 0
+    silent = WebsocketFacts(status=101, upgraded=True, matched=False)
+    assert series(failed("live", facts=Facts(websocket=silent)))["probe_websocket_failed_due_to_regex"] == 1

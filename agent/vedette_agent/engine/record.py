@@ -14,11 +14,14 @@ from vedette.wire.facts import (
     TlsFacts,
     TraceFacts,
     UdpFacts,
+    WebsocketFacts,
 )
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
-Stage = Literal["resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp"]
+Stage = Literal[
+    "resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp", "websocket"
+]
 
 
 class ProbeFailed(Exception):
@@ -80,6 +83,7 @@ class Record:
         "tls",
         "trace",
         "udp",
+        "websocket",
     )
 
     def __init__(self) -> None:
@@ -97,6 +101,7 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
+        self.websocket: WebsocketFacts | None = None
         self.ntp: NtpFacts | None = None
         self.udp: UdpFacts | None = None
         self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
@@ -129,6 +134,7 @@ class Record:
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,
+            websocket=self.websocket,
             ntp=self.ntp,
             udp=self.udp,
         )

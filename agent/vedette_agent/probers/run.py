@@ -16,6 +16,7 @@ from vedette.checks.model import (
     TlsCheck,
     TraceCheck,
     UdpCheck,
+    WebsocketCheck,
 )
 from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import Prober
@@ -64,6 +65,10 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.icmp import probe_icmp
 
             return partial(probe_icmp, check, io)
+        case WebsocketCheck():
+            from vedette_agent.probers.websocket import probe_websocket
+
+            return partial(probe_websocket, check, io)
         case NtpCheck():
             from vedette_agent.probers.ntp import probe_ntp
 
@@ -98,7 +103,7 @@ def prepare(checks: Iterable[Check]) -> None:
                 context(check.tls, alpn_of(check))
             except ProbeSpoiled:
                 pass
-        options = check.tls if isinstance(check, TlsCheck | TcpCheck) else None
+        options = check.tls if isinstance(check, TlsCheck | TcpCheck | WebsocketCheck) else None
         if isinstance(check, HttpCheck) and check.url.startswith("https:"):
             options = check.tls
         if options is not None:

@@ -13,6 +13,7 @@ from vedette.checks.model import (
     TlsCheck,
     TraceCheck,
     UdpCheck,
+    WebsocketCheck,
 )
 from vedette.wire.messages import Result
 from vedette_collector.cell import BUCKETS, Cell, label
@@ -27,6 +28,7 @@ from vedette_collector.exposition.kinds import (
     tls,
     trace,
     udp,
+    websocket,
 )
 from vedette_collector.exposition.text import Series, labels, seconds
 
@@ -94,6 +96,8 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
             out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
+        case WebsocketCheck():
+            websocket.write(out, result)
         case NtpCheck():
             ntp.write(out, result)
         case UdpCheck():

@@ -16,6 +16,7 @@ from vedette_collector.exposition.kinds import (
     tls,
     trace,
     udp,
+    websocket,
 )
 from vedette_collector.exposition.text import PAIR, Family
 
@@ -43,6 +44,7 @@ CELL_FAMILIES: Final = (
     *http.FAMILIES,
     *tls.FAMILIES,
     *icmp.FAMILIES,
+    *websocket.FAMILIES,
     *ntp.FAMILIES,
     *udp.FAMILIES,
     *stream.FAMILIES,

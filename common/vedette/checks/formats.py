@@ -230,21 +230,31 @@ def regex(text: str) -> str:
 
 def url(text: str) -> str:
     """An absolute http or https URL without user info and fragment; the host in ASCII."""
+    return _absolute(text, ("http", "https"))
+
+
+def websocket_url(text: str) -> str:
+    """As `url`, for ws and wss."""
+    return _absolute(text, ("ws", "wss"))
+
+
+def _absolute(text: str, schemes: tuple[str, str]) -> str:
     if len(text) > MAX_URL:
         raise ValueError(f"a URL of {len(text)} characters; {MAX_URL} are allowed")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as exc:
-        raise ValueError(f"{quoted(text)} is not a URL ({exc}); write https://host/path") from exc
-    if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{quoted(text)} is not an http or https URL; begin with http:// or https://")
+        raise ValueError(f"{quoted(text)} is not a URL ({exc}); write {schemes[1]}://host/path") from exc
+    if parts.scheme not in schemes:
+        told = f"begin with {schemes[0]}:// or {schemes[1]}://"
+        raise ValueError(f"{quoted(text)} is not an {schemes[0]} or {schemes[1]} URL; {told}")
     if "@" in parts.netloc:
         raise ValueError("the URL holds a user name or password; send them in an Authorization header")
     if "#" in text:
         raise ValueError(f"{quoted(text)} has a fragment, which is never sent; remove it from the #")
     if not parts.hostname:
-        raise ValueError(f"{quoted(text)} has no host; write https://host/path")
+        raise ValueError(f"{quoted(text)} has no host; write {schemes[1]}://host/path")
     if port == 0:
         raise ValueError("port 0 cannot be probed; use 1 to 65535")
     name = host(parts.hostname)
@@ -258,6 +268,11 @@ def url(text: str) -> str:
 
 def url_host(text: str) -> str:
     """The host of a URL that `url` accepts."""
+    return host(urlsplit(text).hostname or "")
+
+
+def websocket_host(text: str) -> str:
+    """The host of a URL that `websocket_url` accepts."""
     return host(urlsplit(text).hostname or "")
 
 

@@ -64,6 +64,11 @@ class Failure(StrEnum):
     NTP_OFFSET = "ntp.offset"  # farther from the agent's clock than the check allows
     NTP_STRATUM = "ntp.stratum"
     NTP_DISPERSION = "ntp.dispersion"  # root dispersion
+    WEBSOCKET_HANDSHAKE = "websocket.handshake"  # refused, or not as RFC 6455 4.2.2 has it
+    WEBSOCKET_EXPECT = "websocket.expect"  # other messages than what was expected
+    WEBSOCKET_CLOSED = "websocket.closed"  # the peer closed before what was expected came
+    WEBSOCKET_PROTOCOL = "websocket.protocol"  # frames that break RFC 6455, or are too many
+    WEBSOCKET_TIMEOUT = "websocket.timeout"
 
     @property
     def layer(self) -> str:

@@ -17,6 +17,7 @@ from vedette.checks.model.tcp import DialogueStep, TcpCheck
 from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 from vedette.checks.model.trace import TraceCheck
 from vedette.checks.model.udp import UdpCheck
+from vedette.checks.model.websocket import WebsocketCheck
 
 __all__ = [
     "Anchor",
@@ -41,6 +42,7 @@ __all__ = [
     "TraceCheck",
     "UdpCheck",
     "Vantage",
+    "WebsocketCheck",
 ]
 
 
@@ -55,6 +57,7 @@ Check = (
     | IcmpCheck
     | UdpCheck
     | NtpCheck
+    | WebsocketCheck
 )
 
 

@@ -16,6 +16,7 @@ from vedette.checks.probes.tls import tls
 from vedette.checks.probes.trace import trace
 from vedette.checks.probes.udp import udp
 from vedette.checks.probes.variants import Variant
+from vedette.checks.probes.websocket import websocket
 from vedette.checks.problems import Path
 from vedette.checks.walk import Report
 
@@ -28,6 +29,7 @@ Probe = (
     | schema.TcpProbe
     | schema.TlsProbe
     | schema.IcmpProbe
+    | schema.WebsocketProbe
     | schema.NtpProbe
     | schema.UdpProbe
 )
@@ -43,6 +45,7 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             | schema.TcpProbe()
             | schema.TlsProbe()
             | schema.IcmpProbe()
+            | schema.WebsocketProbe()
             | schema.NtpProbe()
             | schema.UdpProbe()
         ):
@@ -68,6 +71,8 @@ def literal_of(probe: Probe) -> str | None:
             host = probe.address or formats.url_host(probe.url)
         case schema.TcpProbe() | schema.TlsProbe() | schema.UdpProbe():
             host = formats.host_port(probe.address)[0]
+        case schema.WebsocketProbe():
+            host = formats.websocket_host(probe.url)
         case schema.IcmpProbe() | schema.NtpProbe():
             host = formats.host(probe.host)
         case _:
@@ -95,6 +100,8 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
             return tls(probe, path, report, common)
         case schema.IcmpProbe():
             return icmp(probe, common)
+        case schema.WebsocketProbe():
+            return websocket(probe, path, report, common)
         case schema.NtpProbe():
             return ntp(probe, common)
         case schema.UdpProbe():

@@ -18,6 +18,7 @@ from vedette.checks.schema.tls import TlsProbe, TlsSettings
 from vedette.checks.schema.trace import TraceProbe
 from vedette.checks.schema.types import AgentName, CheckName, FamilyName, Interval, Section, Tags, Timeout
 from vedette.checks.schema.udp import UdpProbe
+from vedette.checks.schema.websocket import WebsocketProbe
 
 __all__ = [
     "KINDS",
@@ -36,9 +37,22 @@ __all__ = [
     "TlsSettings",
     "TraceProbe",
     "UdpProbe",
+    "WebsocketProbe",
 ]
 
-KINDS: Final = ("dns", "authority", "trace", "dnssec", "http", "tcp", "tls", "icmp", "udp", "ntp")
+KINDS: Final = (
+    "dns",
+    "authority",
+    "trace",
+    "dnssec",
+    "http",
+    "tcp",
+    "tls",
+    "icmp",
+    "udp",
+    "ntp",
+    "websocket",
+)
 
 
 class Defaults(Section, frozen=True, kw_only=True):
@@ -104,6 +118,7 @@ class Check(Section, frozen=True, kw_only=True):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     icmp: IcmpProbe | None = None
+    websocket: WebsocketProbe | None = None
     ntp: NtpProbe | None = None
     udp: UdpProbe | None = None
 

@@ -13,6 +13,7 @@ from vedette.wire.facts.ntp import NtpFacts
 from vedette.wire.facts.tls import TlsFacts
 from vedette.wire.facts.trace import TraceFacts, TraceStep
 from vedette.wire.facts.udp import UdpFacts
+from vedette.wire.facts.websocket import WebsocketFacts
 from vedette.wire.fields import Message, Text
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "TraceFacts",
     "TraceStep",
     "UdpFacts",
+    "WebsocketFacts",
 ]
 
 
@@ -43,5 +45,6 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
+    websocket: WebsocketFacts | None = None
     ntp: NtpFacts | None = None
     udp: UdpFacts | None = None
