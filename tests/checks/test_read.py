@@ -18,6 +18,7 @@ from vedette.checks.model import (
     TcpCheck,
     TlsCheck,
 )
+from vedette.checks.model.http import HeaderExpect
 from vedette.checks.problems import MAX_TOLD, BadConfig
 from vedette.errors import ConfigError
 
@@ -110,8 +111,8 @@ class TestKinds:
         assert (one.address, one.max_body_bytes, one.headers) == ("192.0.2.1", 64_000, (("X-A", "b"),))
         assert one.tls.min_days_left == 14.0
         assert one.expect.statuses == ((200, 200), (301, 308))
-        assert one.expect.headers == {"content-type": "html"}
-        assert (one.expect.body_matches, one.expect.body_lacks) == ("ok", "no")
+        assert one.expect.headers == (HeaderExpect(name="content-type", matches=("html",)),)
+        assert (one.expect.body_matches, one.expect.body_lacks) == (("ok",), ("no",))
 
     @pytest.mark.parametrize(
         ("written", "meant"),

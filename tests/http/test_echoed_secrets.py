@@ -12,12 +12,13 @@ from servers.http import answer, request
 from servers.tcp import TcpServer
 from stream.probing_helpers import http, probe
 from vedette.checks.model import HttpExpect
+from vedette.checks.model.http import HeaderExpect
 from vedette.wire.messages import Result
 from vedette_agent.http.secrets import HIDDEN, PIECE, sent
 
 TOKEN = "Zm9v/YmFy+cXV4"
 HEADERS = (("Authorization", f"Bearer {TOKEN}"), ("Cookie", "theme=dark; sid=s3cr3t"), ("X-Key", "k3y!"))
-NO_BODY = HttpExpect(body_matches="in stock")
+NO_BODY = HttpExpect(body_matches=("in stock",))
 
 
 def _echo(form: Callable[[str], bytes], expect: HttpExpect, body: str | None = None, hops: int = 5) -> Result:
@@ -58,13 +59,13 @@ def test_the_cut_leaves_no_part(before: int) -> None:
 
 
 def test_a_match_in_the_middle() -> None:
-    expect = HttpExpect(body_lacks="YmFy.*")
+    expect = HttpExpect(body_lacks=("YmFy.*",))
     result = _echo(lambda _: answer("200 OK", TOKEN.encode()), expect)
     assert result.detail == f"{HIDDEN!r} matches 'YmFy.*', which must not be there"
 
 
 def test_a_header() -> None:
-    expect = HttpExpect(headers={"x-seen": "^none$"})
+    expect = HttpExpect(headers=(HeaderExpect(name="x-seen", matches=("^none$",)),))
     result = _echo(lambda _: answer("200 OK", b"", f"X-Seen: got={TOKEN}"), expect)
     assert result.detail == f"x-seen: 'got={HIDDEN}', expected '^none$'"
 

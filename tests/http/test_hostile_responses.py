@@ -5,8 +5,8 @@ import zlib
 import pytest
 
 from vedette_agent.engine.record import ProbeFailed
+from vedette_agent.http import dates
 from vedette_agent.http.response import MAX_QUIET_BYTES, Response
-from vedette_agent.probers import http
 
 
 def chunk(data: bytes) -> bytes:
@@ -55,9 +55,9 @@ def test_compressed_bytes_that_hold_no_body_are_quiet() -> None:
 
 def test_a_date_that_is_none_is_not_remembered_at_length() -> None:
     """60 KiB of header, another one for every probe, would be 60 MiB in memory."""
-    http.http_date.cache_clear()
+    dates.http_date.cache_clear()
     date = "Sun, 06 Nov 1994 08:49:37 GMT"
-    assert http.last_modified({"last-modified": date}) == 784_111_777_000_000
-    assert http.last_modified({"last-modified": date + "x" * 60_000}) is None
-    assert http.last_modified({}) is None
-    assert http.http_date.cache_info().currsize == 1
+    assert dates.last_modified({"last-modified": date}) == 784_111_777_000_000
+    assert dates.last_modified({"last-modified": date + "x" * 60_000}) is None
+    assert dates.last_modified({}) is None
+    assert dates.http_date.cache_info().currsize == 1

@@ -4,6 +4,7 @@ import os
 import resource
 import socket
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from servers.tls import context, day, tls, trust
 from stream.probing_helpers import http, probe
 from vedette import __version__
 from vedette.checks.model import HttpExpect, TlsOptions
+from vedette.checks.model.http import HeaderExpect
 from vedette.wire.facts import HttpFacts
 from vedette.wire.messages import Result
 from vedette_agent.http.request import BadTarget, following, opening
@@ -74,24 +76,29 @@ def test_the_request_says_who_asks_and_what_the_check_adds() -> None:
         (answer("502 Bad Gateway"), HttpExpect(), "http.status", "502, expected 200-299"),
         (answer("204 No Content", length=False), HttpExpect(), None, ""),
         (answer("304 Not Modified", length=False), HttpExpect(statuses=((200, 299), (304, 304))), None, ""),
-        (answer("200 OK", b"in stock"), HttpExpect(body_matches="in sto+ck"), None, ""),
-        (answer("200 OK", b"sold out"), HttpExpect(body_matches="in stock"), "http.body", "'sold out'"),
-        (answer("200 OK", b"error 7"), HttpExpect(body_lacks="error [0-9]"), "http.body", "'error 7'"),
+        (answer("200 OK", b"in stock"), HttpExpect(body_matches=("in sto+ck",)), None, ""),
+        (answer("200 OK", b"sold out"), HttpExpect(body_matches=("in stock",)), "http.body", "'sold out'"),
+        (answer("200 OK", b"error 7"), HttpExpect(body_lacks=("error [0-9]",)), "http.body", "'error 7'"),
         (
             answer("200 OK", b"", "Content-Type: text/html"),
-            HttpExpect(headers={"content-type": "^text/"}),
+            HttpExpect(headers=(HeaderExpect(name="content-type", matches=("^text/",)),)),
             None,
             "",
         ),
         (
             answer("200 OK", b"", "Content-Type: image/png"),
-            HttpExpect(headers={"content-type": "^text/"}),
+            HttpExpect(headers=(HeaderExpect(name="content-type", matches=("^text/",)),)),
             "http.header",
             "'image/png', expected '^text/'",
         ),
-        (answer(), HttpExpect(headers={"etag": "."}), "http.header", "no header 'etag'"),
+        (
+            answer(),
+            HttpExpect(headers=(HeaderExpect(name="etag", matches=(".",)),)),
+            "http.header",
+            "no header 'etag'",
+        ),
         # The status tells most: a 500 whose page lacks the words is a bad status.
-        (answer("500 Oops", b"x"), HttpExpect(body_matches="y"), "http.status", "500"),
+        (answer("500 Oops", b"x"), HttpExpect(body_matches=("y",)), "http.status", "500"),
     ],
 )
 def test_expectations(page: bytes, expect: HttpExpect, reason: str | None, detail: str) -> None:
@@ -160,7 +167,7 @@ def test_a_server_that_compresses_unasked_is_understood(wbits: int) -> None:
     packer = zlib.compressobj(wbits=wbits)
     packed = packer.compress(b"in stock " * 1000) + packer.flush()
     coding = "Content-Encoding: " + ("gzip" if wbits == 31 else "deflate")
-    expect = HttpExpect(body_matches="in stock $")
+    expect = HttpExpect(body_matches=("in stock $",))
     result = _fetch(answers(answer("200 OK", packed, coding)), expect=expect)
     assert (result.outcome, _facts(result).body_bytes) == ("ok", 9000)
     cut = _fetch(answers(answer("200 OK", packed[:-9], coding)))
@@ -184,7 +191,7 @@ def _peak_bytes() -> int:
 def test_a_bomb_costs_no_memory(bomb: bytes, keeps_body: bool) -> None:
     """http.too_large after at most 1 MiB decoded and one piece; peak memory grows by less than 8 MiB."""
     page = answer("200 OK", bomb, "Content-Encoding: gzip")
-    expect = HttpExpect(body_matches="x") if keeps_body else HttpExpect()
+    expect = HttpExpect(body_matches=("x",)) if keeps_body else HttpExpect()
     _fetch(answers(answer("200 OK", b"x")))
     before = _peak_bytes()
     result = _fetch(answers(page), expect=expect)
@@ -279,14 +286,26 @@ def test_redirects_are_followed_and_their_phases_add_up() -> None:
         "/b": answer("200 OK", b"here"),
     }
     site = Site(pages)
-    result = _fetch(site, expect=HttpExpect(body_matches="here"))
+    result = _fetch(site, expect=HttpExpect(body_matches=("here",)))
     assert (result.outcome, _facts(result).redirects, len(site.requests)) == ("ok", 2, 3)
 
 
-def test_a_loop_of_redirects_ends_at_the_limit() -> None:
-    site = Site({"/": answer("302 Found", b"", "Location: /")})
+def test_redirects_end_at_the_limit() -> None:
+    places = ["/", "/a", "/b", "/c", "/d", "/e"]
+    pages = {here: answer("302 Found", b"", f"Location: {there}") for here, there in pairwise(places)}
+    site = Site(pages)
     result = _fetch(site, max_redirects=3)
     assert (result.outcome, result.reason, len(site.requests)) == ("fail", "http.redirects", 4)
+
+
+def test_a_loop_of_redirects_ends_where_it_closes() -> None:
+    """/ to /a to / again: no third request, whatever the limit."""
+    site = Site(
+        {"/": answer("302 Found", b"", "Location: /a"), "/a": answer("302 Found", b"", "Location: /")}
+    )
+    result = _fetch(site, max_redirects=20)
+    assert (result.reason, len(site.requests)) == ("http.redirects", 2)
+    assert "a loop" in (result.detail or "")
 
 
 def test_without_redirects_the_redirect_is_the_answer() -> None:
@@ -356,7 +375,7 @@ def test_a_body_is_not_sent_on_to_another_host() -> None:
 
 def test_a_body_is_not_sent_on_in_the_clear() -> None:
     plain, _ = opening("http://shop.example/", "POST", (), "order")
-    assert following(plain, 307, "https://SHOP.example/").body == "order"
+    assert following(plain, 307, "https://SHOP.example/").body == b"order"
     encrypted, _ = opening("https://shop.example/", "POST", (), "order")
     with pytest.raises(BadTarget, match="not sent on"):
         following(encrypted, 307, "http://shop.example/")
@@ -402,7 +421,7 @@ def test_https_facts_and_phases(tmp_path: Path) -> None:
         url = f"https://shop.example:{server.port}/"
         soon, wrong, other = probe(
             http(url, address="127.0.0.1", tls=options),
-            http(url, address="127.0.0.1", tls=options, expect=HttpExpect(body_matches="sold")),
+            http(url, address="127.0.0.1", tls=options, expect=HttpExpect(body_matches=("sold",))),
             http(f"https://localhost:{server.port}/", tls=options),
         )
     assert set(soon.phases_us) == {"connect", "tls", "processing", "transfer"}

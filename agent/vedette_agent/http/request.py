@@ -15,6 +15,7 @@ from vedette import __version__
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MAX_LOCATION: Final = 8192
+_AGENT: Final = f"vedette/{__version__}"
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
@@ -40,7 +41,7 @@ class Hop(NamedTuple):
     path: str  # with the query
     method: str
     headers: tuple[tuple[str, str], ...]
-    body: str | None
+    body: bytes | None
 
     @property
     def origin(self) -> tuple[str, str, int]:
@@ -52,16 +53,30 @@ class Hop(NamedTuple):
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
+    def endpoint(self) -> str:
+        """Host and port, the port always."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def url(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
 @lru_cache(maxsize=4096)
 def opening(
-    url: str, method: str, headers: tuple[tuple[str, str], ...], body: str | None
+    url: str,
+    method: str,
+    headers: tuple[tuple[str, str], ...],
+    body: str | None,
+    codings: tuple[str, ...] = (),
 ) -> tuple[Hop, bytes]:
-    """What a check asks for, and its bytes on the wire: the same at every run. Raises BadTarget."""
-    hop = Hop(*_parts(url), method.upper(), headers, body)
+    """What a check asks for, and its bytes in HTTP/1.1: the same at every run. Raises BadTarget.
+
+    *codings* are what the body of the response may come in.
+    """
+    if codings:
+        headers += (("Accept-Encoding", ", ".join(codings)),)
+    hop = Hop(*_parts(url), method, headers, None if body is None else body.encode())
     return hop, encoded(hop)
 
 
@@ -87,25 +102,50 @@ def following(hop: Hop, status: int, location: str) -> Hop:
     return found._replace(headers=tuple(h for h in headers if h[0].lower() in _OF_ANY_ORIGIN))
 
 
-def encoded(hop: Hop) -> bytes:
-    """The request as it goes on the wire."""
-    own = {
-        "host": hop.authority,
-        "user-agent": f"vedette/{__version__}",
-        "accept": "*/*",
-        "accept-encoding": "identity",
-        "connection": "close",
-    }
-    given = {name.lower() for name, _ in hop.headers}
-    body = b"" if hop.body is None else hop.body.encode()
+def encoded(hop: Hop, for_proxy: tuple[tuple[str, str], ...] | None = None) -> bytes:
+    """The request in HTTP/1.1; with *for_proxy*, headers for a proxy, in the form that asks a proxy.
+
+    RFC 9112 3.2.2. Raises BadTarget.
+    """
+    target = hop.path if for_proxy is None else hop.url
+    lines = [f"{hop.method} {target} HTTP/1.1", *(f"{name.title()}: {value}" for name, value in _own(hop))]
+    lines.append("Connection: close")
+    lines += [f"{name}: {value}" for name, value in (*hop.headers, *(for_proxy or ()))]
+    _one_line_each(lines)
+    return "\r\n".join([*lines, "", ""]).encode() + (hop.body or b"")
+
+
+def fields(hop: Hop) -> list[tuple[str, str]]:
+    """The request's fields in HTTP/2 (RFC 9113 8.3.1). Raises BadTarget."""
+    found = [(name, value) for name, value in _own(hop) if name != "host"]
+    found += [(name.lower(), value) for name, value in hop.headers if name.lower() != "host"]
+    host = next((value for name, value in hop.headers if name.lower() == "host"), hop.authority)
+    found[:0] = [(":method", hop.method), (":scheme", hop.scheme), (":authority", host), (":path", hop.path)]
+    _one_line_each([part for field in found for part in field])
+    return found
+
+
+def tunnel(authority: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """What asks a proxy for a connection to *authority*, host and port (RFC 9110 9.3.6)."""
+    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}", f"User-Agent: {_AGENT}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    _one_line_each(lines)
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _own(hop: Hop) -> list[tuple[str, str]]:
+    """What goes along unless the check says otherwise; names in lower case."""
+    own = {"host": hop.authority, "user-agent": _AGENT, "accept": "*/*", "accept-encoding": "identity"}
     if hop.body is not None or hop.method in ("POST", "PUT", "PATCH"):  # RFC 9110 8.6
-        own["content-length"] = str(len(body))
-    lines = [f"{hop.method} {hop.path} HTTP/1.1"]
-    lines += [f"{name.title()}: {value}" for name, value in own.items() if name not in given]
-    lines += [f"{name}: {value}" for name, value in hop.headers]
-    if any("\r" in line or "\n" in line for line in lines):
+        own["content-length"] = str(len(hop.body or b""))
+    for name, _ in hop.headers:
+        own.pop(name.lower(), None)
+    return list(own.items())
+
+
+def _one_line_each(texts: list[str]) -> None:
+    if any("\r" in text or "\n" in text for text in texts):
         raise BadTarget("a header or the method has a line break in it")
-    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _parts(url: str) -> tuple[str, str, int, str]:

@@ -15,7 +15,9 @@ from typing import Final
 from urllib.parse import quote, unquote_plus
 
 PIECE: Final = 8
+MAX_BODY: Final = 64 * 1024  # bytes of it that are looked for
 MIN_SECRET: Final = 4  # shorter ones are in every text, and no secrets
+SEARCHED: Final = 8 * 1024 * 1024  # pairs of a character and one of the secrets
 HIDDEN: Final = "[hidden]"
 
 # Not secret, and what an operator wants to see in a text.
@@ -42,6 +44,11 @@ class Secrets:
         self._long = "\0".join(each for each in spelled if len(each) >= PIECE)
         self._short = tuple(each for each in spelled if MIN_SECRET <= len(each) < PIECE)
 
+    @property
+    def searchable(self) -> int:
+        """How many characters `hide` may look through in some 20 ms: long bodies make each one dear."""
+        return SEARCHED // max(len(self._long) + PIECE * len(self._short), 1)
+
     def hide(self, text: str, start: int = 0, end: int | None = None) -> str:
         """`text[start:end]` without the secrets, also those that the cut leaves only a part of."""
         stop = len(text) if end is None else min(end, len(text))
@@ -62,10 +69,11 @@ class Secrets:
 
 
 @lru_cache(maxsize=4096)
-def sent(headers: tuple[tuple[str, str], ...], body: str | None) -> Secrets:
+def sent(headers: tuple[tuple[str, str], ...], body: bytes | None) -> Secrets:
     values = {part for name, value in headers if name.lower() not in _OPEN for part in _parts(value)}
     if body is not None:
-        values |= {body, unquote_plus(body)}
+        text = body[:MAX_BODY].decode("utf-8", "replace")
+        values |= {text, unquote_plus(text)}
     return Secrets(values)
 
 

@@ -1,89 +1,144 @@
 """Probes a URL: every hop on a new connection to one address, with phases that add up over redirects."""
 
-import re
-from datetime import UTC, datetime
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from vedette.checks.model import HttpCheck
 from vedette.wire.facts import HttpFacts
-from vedette.wire.failure import Failure
+from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.exchange import converse
-from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
+from vedette_agent.http.codings import missing
+from vedette_agent.http.dates import last_modified
 from vedette_agent.http.expect import judge, wants_body
 from vedette_agent.http.incoming import Incoming
-from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, following, opening
+from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, fields, following, opening
 from vedette_agent.http.response import Response
-from vedette_agent.http.secrets import sent
+from vedette_agent.http.secrets import Secrets, sent
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# RFC 9110 5.6.7, the form that servers must send.
-_DATE: Final = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
-
-_DATE_LENGTH: Final = 29
+_ALPN = {"HTTP/1.1": "http/1.1", "HTTP/2": "h2"}
 
 
 async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
     """The last response of the redirect chain is as expected, and no certificate on the way ends too soon."""
     try:
-        await _probe(check, io, record)
+        hop, request = opening(check.url, check.method, check.headers, check.body, check.compression)
+    except BadTarget as exc:
+        raise ProbeFailed(Failure.HTTP_PROTOCOL, str(exc)) from exc
+    if check.secret_headers or check.body_file is not None or check.compression:
+        hop = _completed(check, hop)
+        request = encoded(hop)
+    try:
+        await _probe(check, io, record, hop, request)
     except ProbeFailed as exc:
         # Whatever the peer says may repeat what we sent: its header lines, and where it wants us to go.
-        exc.detail = sent(check.headers, check.body).hide(exc.detail)
+        exc.detail = _secrets(hop).hide(exc.detail)
         raise
 
 
-async def _probe(check: HttpCheck, io: "Io", record: Record) -> None:
-    try:
-        hop, request = opening(check.url, check.method, check.headers, check.body)
-    except BadTarget as exc:
-        raise ProbeFailed(Failure.HTTP_PROTOCOL, str(exc)) from exc
-    first_host = hop.host
+def _completed(check: HttpCheck, hop: Hop) -> Hop:
+    """With what only this host knows. Raises ProbeSpoiled(configuration)."""
+    for coding in check.compression:
+        package = missing(coding)
+        if package is not None:
+            said = f"to read {coding} the agent needs the package {package}: install vedette[{package}]"
+            raise ProbeSpoiled(NotRun.CONFIGURATION, said)
+    if not (check.secret_headers or check.body_file is not None):
+        return hop
+    from vedette_agent import credentials
+
+    headers = hop.headers + tuple(credentials.header(one) for one in check.secret_headers)
+    body = hop.body if check.body_file is None else credentials.body(check.body_file)
+    return hop._replace(headers=headers, body=body)
+
+
+async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: bytes) -> None:
+    first = hop
     expiring: ProbeFailed | None = None
     redirects = 0
+    seen: set[tuple[str, str]] = set()
     while True:
-        is_first = hop.host == first_host
-        if is_first and check.address is not None:
-            address = check.address
-        else:
-            record.stage = "resolve"
-            address = await io.resolve(hop.host, check.family, check.resolver, record)
         record.tls = None  # what is told about TLS is about the last response
-        response = Response(hop.method, check.max_body_bytes, keeps_body=wants_body(check.expect))
-        with await connect(io, address, hop.port, record) as stream:
+        if check.proxy is not None:
+            from vedette_agent.probers.http_proxy import connect_by, forwarded
+
+            stream = await connect_by(check.proxy, hop, check, io, record)
+            if hop.scheme == "http":
+                request = forwarded(check.proxy, hop)
+        else:
+            stream = await connect(io, await _address(check, io, record, hop, first), hop.port, record)
+        with stream:
             if hop.scheme == "https":
                 options = check.tls
-                name = options.server_name if is_first and options.server_name else hop.host
-                with await start_tls(stream, name, options, record) as encrypted:
+                if hop.host != first.host:  # a client certificate tells who asks, and is for the first host
+                    options = structs.replace(options, server_name=None, cert_file=None, key_file=None)
+                alpn = () if check.versions == ("HTTP/1.1",) else tuple(_ALPN[one] for one in check.versions)
+                name = options.server_name or hop.host
+                with await start_tls(stream, name, options, record, alpn) as encrypted:
                     expiring = expiring or expires_soon(record.tls, options)
-                    await _exchange(check, encrypted, request, response, record, redirects)
+                    chosen = encrypted.alpn if alpn else None
+                    if chosen is None and "HTTP/1.1" not in check.versions:
+                        raise ProbeFailed(Failure.HTTP_VERSION, "the server did not choose HTTP/2 (RFC 7301)")
+                    is_http2 = chosen == "h2"
+                    response = await _exchange(check, encrypted, hop, request, record, redirects, is_http2)
             else:
-                await _exchange(check, stream, request, response, record, redirects)
+                is_http2 = check.versions == ("HTTP/2",)
+                response = await _exchange(check, stream, hop, request, record, redirects, is_http2)
+        if check.proxy is not None and hop.scheme == "http" and response.status == 407:
+            raise ProbeFailed(Failure.HTTP_PROXY, "the proxy asks who we are: 407")
         if not _is_redirect(check, response):
             break
-        hop = _next(check, hop, response, redirects)
+        seen.add((hop.method, hop.url))
+        hop = _next(check, hop, response, redirects, _secrets(first))
+        if (hop.method, hop.url) in seen:
+            raise ProbeFailed(
+                Failure.HTTP_REDIRECTS, f"a loop: {response.status} leads back to {hop.url[:100]}"
+            )
         request = encoded(hop)
         redirects += 1
-    judge(check, response)
+    judge(check, response, partial(_secrets, first), record, time.time(), has_tls=hop.scheme == "https")
     if expiring is not None:
         raise expiring
+
+
+async def _address(check: HttpCheck, io: "Io", record: Record, hop: Hop, first: Hop) -> str:
+    if check.address is not None and hop.host == first.host:
+        return check.address
+    given = check.resolve.get(hop.host.lower()) if check.resolve else None
+    if given is not None:
+        return given
+    record.stage = "resolve"
+    return await io.resolve(hop.host, check.family, check.resolver, record)
 
 
 async def _exchange(
     check: HttpCheck,
     stream: Stream | TlsStream,
+    hop: Hop,
     request: bytes,
-    response: Response,
     record: Record,
     redirects: int,
-) -> None:
-    """Send *request*, read *response*: phases "processing" and "transfer", and facts also when that fails."""
+    is_http2: bool,
+) -> Incoming:
+    """The response to *hop*, which is *request* in HTTP/1.1; facts also when that fails."""
     record.stage = "http"
+    keeps_body = wants_body(check.expect)
+    response: Incoming
+    if is_http2:
+        from vedette_agent.http.http2 import Http2
+
+        response = http2 = Http2(hop.method, check.max_body_bytes, keeps_body=keeps_body)
+        request = http2.begin(fields(hop), hop.body)
+    else:
+        response = Response(hop.method, check.max_body_bytes, keeps_body=keeps_body)
     try:
         await converse(stream, request, response, record, partial(_is_redirect, check))
     finally:
@@ -96,39 +151,30 @@ async def _exchange(
                 body_bytes=response.body_bytes,
                 last_modified_us=last_modified(response.headers),
             )
+    return response
 
 
 def _is_redirect(check: HttpCheck, response: Incoming) -> bool:
     return response.status in REDIRECTS and check.max_redirects > 0 and "location" in response.headers
 
 
-def _next(check: HttpCheck, hop: Hop, response: Response, redirects: int) -> Hop:
+def _next(check: HttpCheck, hop: Hop, response: Incoming, redirects: int, secrets: Secrets) -> Hop:
     location = response.headers["location"]
     if redirects >= check.max_redirects:
-        shown = sent(check.headers, check.body).hide(location, end=100)
+        shown = secrets.hide(location, end=100)
         said = f"more than {check.max_redirects} redirects; the next would lead to {shown!r}"
         raise ProbeFailed(Failure.HTTP_REDIRECTS, said)
     try:
-        return following(hop, response.status, location)
+        found = following(hop, response.status, location)
     except BadTarget as exc:
         raise ProbeFailed(Failure.HTTP_REDIRECTS, f"{response.status} leads nowhere: {exc}") from exc
+    if check.same_host and found.host.lower() != hop.host.lower():
+        said = f"{response.status} leads to another host, {found.host[:100]}"
+        raise ProbeFailed(Failure.HTTP_REDIRECTS, said)
+    if not check.downgrade and hop.scheme == "https" != found.scheme:
+        raise ProbeFailed(Failure.HTTP_REDIRECTS, f"{response.status} leads from https to http")
+    return found
 
 
-def last_modified(headers: dict[str, str]) -> int | None:
-    said = headers.get("last-modified")
-    # What has another length is no date, and is not remembered: servers choose it.
-    return http_date(said) if said is not None and len(said) == _DATE_LENGTH else None
-
-
-@lru_cache(maxsize=1024)
-def http_date(said: str) -> int | None:
-    """Microseconds since the epoch; None for anything but an IMF-fixdate."""
-    found = _DATE.fullmatch(said)
-    if found is None or found[2] not in _MONTHS:
-        return None
-    day, year, hour, minute, second = (int(found[n]) for n in (1, 3, 4, 5, 6))
-    try:
-        moment = datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * 1_000_000
+def _secrets(hop: Hop) -> Secrets:
+    return sent(hop.headers, hop.body)

@@ -54,6 +54,11 @@ class Failure(StrEnum):
     HTTP_TOO_LARGE = "http.too_large"
     HTTP_PROTOCOL = "http.protocol"
     HTTP_TIMEOUT = "http.timeout"
+    HTTP_VERSION = "http.version"  # another version of HTTP than the check demands
+    HTTP_TLS = "http.tls"  # the last response came over TLS, or did not, and should not, or should
+    HTTP_SIZE = "http.size"  # a body smaller or larger than expected
+    HTTP_SLOW = "http.slow"  # a phase took longer than the check allows
+    HTTP_PROXY = "http.proxy"  # the proxy refused, or could not be spoken to
     ICMP_LOSS = "icmp.loss"
     UDP_TIMEOUT = "udp.timeout"
     UDP_EXPECT = "udp.expect"  # the answer is not what was expected
