@@ -29,6 +29,9 @@ _HOW: Final = {
 }
 
 
+_PRIVATE: Final = frozenset(("headers", "secret_headers", "auth", "bearer", "basic", "password"))
+
+
 class Bad:
     """Stands where a value was not usable and has been reported."""
 
@@ -254,8 +257,9 @@ def _misfit(node: Node, expected: str, path: Path, report: Report) -> Bad:
         text = f"is empty; write {expected}{_or_remove(path, report)}"
     else:
         hint = _hint(node, expected)
-        # A header written as one line: what it says is for nobody's log or page.
-        found = "text" if path[-1:] == ("headers",) and isinstance(node, Scalar) else _found(node)
+        # A header written as one line, a secret in place of its source: for nobody's log or page.
+        is_private = not _PRIVATE.isdisjoint(path[-2:]) and isinstance(node, Scalar)
+        found = "text" if is_private else _found(node)
         text = f"expected {expected}, found {found}{hint}"
     report.add(node.mark, path, text)
     return BAD
