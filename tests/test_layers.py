@@ -42,6 +42,7 @@ PURE = [
     "vedette_agent.dns.*",
     "vedette_agent.dnssec.*",
     "vedette_agent.http.*",
+    "vedette_agent.grpc",
     "vedette_agent.ntp",
     "vedette_collector.dedupe",
     "vedette_collector.ingest",

@@ -70,6 +70,9 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
         yield from _ntp(facts.ntp)
     if facts.websocket is not None and facts.websocket.status:
         yield from _websocket(facts.websocket)
+    if facts.grpc is not None and facts.grpc.status_code is not None:
+        serving = "" if facts.grpc.serving is None else f", health {facts.grpc.serving}"
+        yield "grpc", f"status {facts.grpc.status_code}{serving}"
 
 
 def _dns(facts: DnsFacts) -> Iterator[tuple[str, str]]:

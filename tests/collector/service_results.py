@@ -1,8 +1,8 @@
 """Checks of single services, and a result of each with every fact."""
 
 from collector.collector_helpers import ok
-from vedette.checks.model import Check, NtpCheck, UdpCheck, WebsocketCheck
-from vedette.wire.facts import Facts, NtpFacts, UdpFacts, WebsocketFacts
+from vedette.checks.model import Check, GrpcCheck, NtpCheck, UdpCheck, WebsocketCheck
+from vedette.wire.facts import Facts, GrpcFacts, NtpFacts, UdpFacts, WebsocketFacts
 from vedette.wire.messages import Result
 
 GAME = UdpCheck(
@@ -25,7 +25,10 @@ LIVE = WebsocketCheck(
     authority="live.example",
     path="/",
 )
-SERVICES: tuple[Check, ...] = (GAME, TIME, LIVE)
+ORDERS = GrpcCheck(
+    name="orders", target="orders.example:443", interval=30.0, timeout=5.0, host="orders.example", port=443
+)
+SERVICES: tuple[Check, ...] = (GAME, TIME, LIVE, ORDERS)
 NTP_FACTS = NtpFacts(
     version=4,
     leap=1,
@@ -43,5 +46,10 @@ RESULTS: tuple[Result, ...] = (
         "live",
         facts=Facts(websocket=WebsocketFacts(status=101, upgraded=True, messages=2, matched=True)),
         phases_us={"processing": 300, "transfer": 400},
+    ),
+    ok(
+        "orders",
+        facts=Facts(grpc=GrpcFacts(status_code=0, serving="SERVING")),
+        phases_us={"connect": 100, "processing": 300, "transfer": 400},
     ),
 )

@@ -4,7 +4,7 @@ import pytest
 
 from collector.collector_helpers import Core, assignment, batch, failed
 from collector.service_results import RESULTS, SERVICES
-from vedette.wire.facts import Facts, NtpFacts, UdpFacts, WebsocketFacts
+from vedette.wire.facts import Facts, GrpcFacts, NtpFacts, TlsFacts, UdpFacts, WebsocketFacts
 from vedette.wire.messages import Result
 from vedette_collector.cell import Cell
 from vedette_collector.exposition.cells import blocks
@@ -72,3 +72,27 @@ def test_a_websocket_that_was_refused_or_not_there() -> None:
     assert series(failed("live", "tcp.refused"))["probe_websocket_status_code"] == 0
     silent = WebsocketFacts(status=101, upgraded=True, matched=False)
     assert series(failed("live", facts=Facts(websocket=silent)))["probe_websocket_failed_due_to_regex"] == 1
+
+
+def test_a_grpc_server() -> None:
+    """The call alone is the phase "check"; one of four serving statuses is 1."""
+    seen = series(RESULTS[3])
+    assert seen["probe_grpc_duration_seconds connect"] == 0.0001
+    assert seen["probe_grpc_duration_seconds check"] == pytest.approx(0.0007)
+    assert seen["probe_grpc_status_code"] == 0
+    assert seen["probe_grpc_ssl"] == 0
+    response = {name: seen[f"probe_grpc_healthcheck_response {name}"] for name in STATUSES}
+    assert response == {"UNKNOWN": 0, "SERVING": 1, "NOT_SERVING": 0, "SERVICE_UNKNOWN": 0}
+
+
+STATUSES = ("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")
+
+
+def test_a_grpc_server_that_has_no_health_service_or_is_not_there() -> None:
+    told = Facts(grpc=GrpcFacts(status_code=12), tls=TlsFacts(version="TLSv1.3"))
+    seen = series(failed("orders", "grpc.status", facts=told))
+    assert (seen["probe_grpc_status_code"], seen["probe_grpc_ssl"]) == (12, 1)
+    gone = series(failed("orders", "tcp.refused"))
+    assert "probe_grpc_status_code" not in gone
+    for found in (seen, gone):
+        assert {found[f"probe_grpc_healthcheck_response {name}"] for name in STATUSES} == {0}

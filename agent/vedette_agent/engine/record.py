@@ -8,6 +8,7 @@ from vedette.wire.facts import (
     DnsFacts,
     DnssecFacts,
     Facts,
+    GrpcFacts,
     HttpFacts,
     IcmpFacts,
     NtpFacts,
@@ -20,7 +21,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
 Stage = Literal[
-    "resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp", "websocket"
+    "resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp", "websocket", "grpc"
 ]
 
 
@@ -72,6 +73,7 @@ class Record:
         "clock",
         "dns",
         "dnssec",
+        "grpc",
         "http",
         "icmp",
         "notes",
@@ -101,6 +103,7 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
+        self.grpc: GrpcFacts | None = None
         self.websocket: WebsocketFacts | None = None
         self.ntp: NtpFacts | None = None
         self.udp: UdpFacts | None = None
@@ -134,6 +137,7 @@ class Record:
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,
+            grpc=self.grpc,
             websocket=self.websocket,
             ntp=self.ntp,
             udp=self.udp,

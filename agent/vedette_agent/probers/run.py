@@ -9,6 +9,7 @@ from vedette.checks.model import (
     Check,
     DnsCheck,
     DnssecCheck,
+    GrpcCheck,
     HttpCheck,
     IcmpCheck,
     NtpCheck,
@@ -65,6 +66,10 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.icmp import probe_icmp
 
             return partial(probe_icmp, check, io)
+        case GrpcCheck():
+            from vedette_agent.probers.grpc import probe_grpc
+
+            return partial(probe_grpc, check, io)
         case WebsocketCheck():
             from vedette_agent.probers.websocket import probe_websocket
 
@@ -103,11 +108,11 @@ def prepare(checks: Iterable[Check]) -> None:
                 context(check.tls, alpn_of(check))
             except ProbeSpoiled:
                 pass
-        options = check.tls if isinstance(check, TlsCheck | TcpCheck | WebsocketCheck) else None
+        options = check.tls if isinstance(check, TlsCheck | TcpCheck | WebsocketCheck | GrpcCheck) else None
         if isinstance(check, HttpCheck) and check.url.startswith("https:"):
             options = check.tls
         if options is not None:
             try:
-                context(options, check.alpn if isinstance(check, TlsCheck) else ())
+                context(options, check.alpn if isinstance(check, TlsCheck | GrpcCheck) else ())
             except ProbeSpoiled:
                 pass

@@ -6,6 +6,7 @@ from vedette.checks.model import (
     AuthorityCheck,
     DnsCheck,
     DnssecCheck,
+    GrpcCheck,
     HttpCheck,
     IcmpCheck,
     NtpCheck,
@@ -21,6 +22,7 @@ from vedette_collector.exposition.kinds import (
     authority,
     dns,
     dnssec,
+    grpc,
     http,
     icmp,
     ntp,
@@ -96,6 +98,8 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
             out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
+        case GrpcCheck():
+            grpc.write(out, result)
         case WebsocketCheck():
             websocket.write(out, result)
         case NtpCheck():

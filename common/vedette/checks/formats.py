@@ -248,7 +248,8 @@ def _absolute(text: str, schemes: tuple[str, str]) -> str:
         raise ValueError(f"{quoted(text)} is not a URL ({exc}); write {schemes[1]}://host/path") from exc
     if parts.scheme not in schemes:
         told = f"begin with {schemes[0]}:// or {schemes[1]}://"
-        raise ValueError(f"{quoted(text)} is not an {schemes[0]} or {schemes[1]} URL; {told}")
+        article = "an" if schemes[0] == "http" else "a"
+        raise ValueError(f"{quoted(text)} is not {article} {schemes[0]} or {schemes[1]} URL; {told}")
     if "@" in parts.netloc:
         raise ValueError("the URL holds a user name or password; send them in an Authorization header")
     if "#" in text:
@@ -281,6 +282,13 @@ def header_name(text: str) -> str:
         raise ValueError(
             f"{quoted(text)} is not a header name; use letters, digits and hyphens (RFC 9110 5.6.2)"
         )
+    return text
+
+
+def subprotocol(text: str) -> str:
+    """A token (RFC 6455 4.1)."""
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"{quoted(text)} is not a subprotocol; use letters, digits, dots and hyphens")
     return text
 
 
@@ -340,6 +348,13 @@ def alpn(text: str) -> str:
     """A protocol name of RFC 7301 3.1, in printable ASCII."""
     if not text or not text.isascii() or not text.isprintable() or len(text) > 255:
         raise ValueError(f"{quoted(text)} is not a protocol name; write one such as h2 or http/1.1")
+    return text
+
+
+def grpc_service(text: str) -> str:
+    """The name of a service, as its health is registered under; usually package.Service."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"{quoted(text)} is not the name of a service; write one such as shop.Orders")
     return text
 
 

@@ -74,6 +74,11 @@ class Failure(StrEnum):
     WEBSOCKET_CLOSED = "websocket.closed"  # the peer closed before what was expected came
     WEBSOCKET_PROTOCOL = "websocket.protocol"  # frames that break RFC 6455, or are too many
     WEBSOCKET_TIMEOUT = "websocket.timeout"
+    GRPC_STATUS = "grpc.status"  # the call ended with another status than OK
+    GRPC_NOT_SERVING = "grpc.not_serving"  # the health service says something else than SERVING
+    GRPC_EXPECT = "grpc.expect"  # SERVING, where the check expects something else
+    GRPC_PROTOCOL = "grpc.protocol"  # what came is no answer of a gRPC server
+    GRPC_TIMEOUT = "grpc.timeout"
 
     @property
     def layer(self) -> str:

@@ -10,6 +10,7 @@ from vedette.checks.model.authority import AuthorityCheck, NamedServer
 from vedette.checks.model.base import Endpoint, Family
 from vedette.checks.model.dns import DnsCheck, DnsExpect
 from vedette.checks.model.dnssec import Anchor, DnssecCheck
+from vedette.checks.model.grpc import GrpcCheck
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
 from vedette.checks.model.ntp import NtpCheck
@@ -30,6 +31,7 @@ __all__ = [
     "DnssecCheck",
     "Endpoint",
     "Family",
+    "GrpcCheck",
     "HttpCheck",
     "HttpExpect",
     "IcmpCheck",
@@ -58,6 +60,7 @@ Check = (
     | UdpCheck
     | NtpCheck
     | WebsocketCheck
+    | GrpcCheck
 )
 
 

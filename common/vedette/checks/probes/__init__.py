@@ -8,6 +8,7 @@ from vedette.checks.model import Check
 from vedette.checks.probes.authority import authority, servers
 from vedette.checks.probes.dns import dns, dns_literal, dns_variants
 from vedette.checks.probes.dnssec import dnssec
+from vedette.checks.probes.grpc import grpc
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.ntp import ntp
@@ -29,6 +30,7 @@ Probe = (
     | schema.TcpProbe
     | schema.TlsProbe
     | schema.IcmpProbe
+    | schema.GrpcProbe
     | schema.WebsocketProbe
     | schema.NtpProbe
     | schema.UdpProbe
@@ -45,6 +47,7 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             | schema.TcpProbe()
             | schema.TlsProbe()
             | schema.IcmpProbe()
+            | schema.GrpcProbe()
             | schema.WebsocketProbe()
             | schema.NtpProbe()
             | schema.UdpProbe()
@@ -69,7 +72,7 @@ def literal_of(probe: Probe) -> str | None:
             host = formats.endpoint(probe.resolver).address if probe.resolver else None
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
-        case schema.TcpProbe() | schema.TlsProbe() | schema.UdpProbe():
+        case schema.TcpProbe() | schema.TlsProbe() | schema.UdpProbe() | schema.GrpcProbe():
             host = formats.host_port(probe.address)[0]
         case schema.WebsocketProbe():
             host = formats.websocket_host(probe.url)
@@ -100,6 +103,8 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
             return tls(probe, path, report, common)
         case schema.IcmpProbe():
             return icmp(probe, common)
+        case schema.GrpcProbe():
+            return grpc(probe, path, report, common)
         case schema.WebsocketProbe():
             return websocket(probe, path, report, common)
         case schema.NtpProbe():

@@ -31,7 +31,9 @@ def websocket(
     named = {name.lower(): value for name, value in probe.headers.items()}
     for name in probe.headers:
         if name.lower() == "upgrade" or name.lower().startswith("sec-websocket-"):
-            report.about((*path, "headers"), f"{quoted(name)} is written by the probe itself; remove it")
+            report.about(
+                (*path, "headers", name), f"{quoted(name)} is written by the probe itself; remove it"
+            )
     return model.WebsocketCheck(
         target=url,
         host=host,

@@ -10,6 +10,7 @@ from msgspec import Meta
 from vedette.checks.schema.authority import AuthorityProbe
 from vedette.checks.schema.dns import DnsProbe
 from vedette.checks.schema.dnssec import DnssecProbe
+from vedette.checks.schema.grpc import GrpcProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.ntp import NtpProbe
@@ -29,6 +30,7 @@ __all__ = [
     "Defaults",
     "DnsProbe",
     "DnssecProbe",
+    "GrpcProbe",
     "HttpProbe",
     "IcmpProbe",
     "NtpProbe",
@@ -52,6 +54,7 @@ KINDS: Final = (
     "udp",
     "ntp",
     "websocket",
+    "grpc",
 )
 
 
@@ -118,6 +121,7 @@ class Check(Section, frozen=True, kw_only=True):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     icmp: IcmpProbe | None = None
+    grpc: GrpcProbe | None = None
     websocket: WebsocketProbe | None = None
     ntp: NtpProbe | None = None
     udp: UdpProbe | None = None

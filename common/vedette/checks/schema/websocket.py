@@ -15,7 +15,7 @@ WebsocketUrl = Annotated[
 ]
 
 
-Subprotocol = Annotated[str, text_of(formats.header_name, max_length=128, examples=["graphql-ws"])]
+Subprotocol = Annotated[str, text_of(formats.subprotocol, max_length=128, examples=["graphql-ws"])]
 
 
 class Turn(Section, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from msgspec import Meta
 from vedette.wire.facts.authority import AuthorityFacts, AuthorityServerFacts
 from vedette.wire.facts.dns import DnsFacts
 from vedette.wire.facts.dnssec import DnssecFacts, DnssecZone
+from vedette.wire.facts.grpc import GrpcFacts
 from vedette.wire.facts.http import HttpFacts
 from vedette.wire.facts.icmp import IcmpFacts
 from vedette.wire.facts.ntp import NtpFacts
@@ -23,6 +24,7 @@ __all__ = [
     "DnssecFacts",
     "DnssecZone",
     "Facts",
+    "GrpcFacts",
     "HttpFacts",
     "IcmpFacts",
     "NtpFacts",
@@ -45,6 +47,7 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
+    grpc: GrpcFacts | None = None
     websocket: WebsocketFacts | None = None
     ntp: NtpFacts | None = None
     udp: UdpFacts | None = None
