@@ -45,7 +45,7 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     server: Any = None  # what it meets; each part reads this in its own way
     outcome: str  # "ok", "fail <code>", "not_run <reason>", or "bad config"
     told: str | None = None  # the message of a bad configuration, after the name of the file
-    metrics: dict[str, float | str | None] = {}  # series that must be there with this value, or not at all
+    metrics: dict[str, float | str | None] = {}  # a value; "any"; null: no such series
     theirs: str | None = None  # "ok" or "fail", where their verdict is another than ours
     their_metrics: dict[str, float | str | None] = {}  # where their values are others, or have no counterpart
     differs: str | None = None  # why, in words for users
@@ -161,6 +161,12 @@ def samples(page: str) -> Samples:
     return found
 
 
+def _holds(expected: float | str | None, value: float | None) -> bool:
+    if expected is None or value is None:
+        return expected is None and value is None
+    return expected == "any" or float(expected) == value
+
+
 def amiss(case: Case, values: Values, came: Came) -> list[str]:
     """Everything in which *came* is not as the table says, a line for each."""
     result = came.result
@@ -168,6 +174,6 @@ def amiss(case: Case, values: Values, came: Came) -> list[str]:
     found = [] if verdict == case.outcome else [f"{verdict} ({result.detail}), not {case.outcome}"]
     for name, expected in filled(case.metrics, values).items():
         value = came.samples.get(name)
-        if value != (None if expected is None else float(expected)):
+        if not _holds(expected, value):
             found.append(f"{name} is {value}, not {expected}")
     return found

@@ -48,16 +48,18 @@ def issued(
     rsa_bits: int | None = None,
     uses: Sequence[ObjectIdentifier] = (),
     only_under: str | None = None,
+    key: CertificateIssuerPrivateKeyTypes | None = None,
 ) -> Issued:
     """A certificate for *names*, signed *by* another or by itself; *since* and *until* are days from now.
 
-    *only_under*: the DNS name to which a CA is constrained.
+    *only_under*: the DNS name to which a CA is constrained. *key*: one made before, instead of its own.
     """
-    key = (
-        ec.generate_private_key(ec.SECP256R1())
-        if rsa_bits is None
-        else rsa.generate_private_key(65537, rsa_bits)
-    )
+    if key is None:
+        key = (
+            ec.generate_private_key(ec.SECP256R1())
+            if rsa_bits is None
+            else rsa.generate_private_key(65537, rsa_bits)
+        )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     builder = (
         x509.CertificateBuilder()

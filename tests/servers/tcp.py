@@ -14,10 +14,12 @@ PATIENCE = 10.0  # seconds until a server gives up on a test that forgot it
 class TcpServer:
     """Listens on a port of its own from the start; every connection is one thread that runs *behave*."""
 
-    def __init__(self, behave: Behave, family: socket.AddressFamily = socket.AF_INET) -> None:
+    def __init__(
+        self, behave: Behave, family: socket.AddressFamily = socket.AF_INET, port: int = 0
+    ) -> None:
         self._behave = behave
         self._listener = socket.create_server(
-            ("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family
+            ("::1" if family == socket.AF_INET6 else "127.0.0.1", port), family=family
         )
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []

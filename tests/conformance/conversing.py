@@ -1,0 +1,53 @@
+"""TCP servers that do what a table says, line by line, and remember what they did not hear."""
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+from conformance.cases import Values
+from servers.tcp import TcpServer
+
+
+class Met(NamedTuple):
+    values: Values
+    misheard: list[str]  # what came instead of what was awaited
+
+
+@contextmanager
+def conversing(
+    written: Any, servers: Mapping[str, Any], contexts: Mapping[str, ssl.SSLContext]
+) -> Iterator[Met]:
+    """The server of a case: the name of one in *servers*, or `both: name` for 127.0.0.1 and ::1."""
+    misheard: list[str] = []
+    is_both = isinstance(written, dict)
+    steps = servers[written["both"] if is_both else written]
+
+    def behave(connection: socket.socket) -> None:
+        with ExitStack() as stack:
+            spoken = connection
+            lines = stack.enter_context(spoken.makefile("rb"))
+            for step in steps:
+                if "say" in step:
+                    spoken.sendall(step["say"].encode())
+                elif "hear" in step:
+                    heard = lines.readline().decode()
+                    if heard != step["hear"]:
+                        misheard.append(heard)
+                else:
+                    context = contexts[step["tls"]]
+                    if "versions" in step:
+                        context.maximum_version = ssl.TLSVersion[step["versions"].replace(".", "_")]
+                    try:
+                        # Wrapping takes a socket away, and the server closes its own.
+                        spoken = stack.enter_context(context.wrap_socket(connection.dup(), server_side=True))
+                    except ssl.SSLError:
+                        return  # a peer that refuses our certificate says so
+                    lines = stack.enter_context(spoken.makefile("rb"))
+
+    with ExitStack() as stack:
+        server = stack.enter_context(TcpServer(behave))
+        if is_both:
+            stack.enter_context(TcpServer(behave, socket.AF_INET6, server.port))
+        yield Met({"port": server.port}, misheard)
