@@ -41,6 +41,7 @@ PURE = [
     "vedette_agent.starttls",
     "vedette_agent.dns.*",
     "vedette_agent.dnssec.*",
+    "vedette_agent.path.*",
     "vedette_agent.http.*",
     "vedette_agent.grpc",
     "vedette_agent.ntp",

@@ -25,12 +25,13 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "tcp": Failure.TCP_TIMEOUT,
     "http": Failure.HTTP_TIMEOUT,
     "icmp": Failure.ICMP_LOSS,
+    "path": Failure.PATH_TIMEOUT,
     "grpc": Failure.GRPC_TIMEOUT,
     "websocket": Failure.WEBSOCKET_TIMEOUT,
     "ntp": Failure.NTP_TIMEOUT,
     "udp": Failure.UDP_TIMEOUT,
 }
-_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "icmp", "udp", "ntp"})
+_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "icmp", "path", "udp", "ntp"})
 _WAITED_FOR: Final[dict[Stage, str]] = {
     "resolve": "an answer about the target's name",
     "dns": "an answer",
@@ -40,6 +41,7 @@ _WAITED_FOR: Final[dict[Stage, str]] = {
     "tcp": "the expected bytes",
     "http": "the response",
     "icmp": "an echo reply",
+    "path": "answers from the path",
     "grpc": "the answer to the call",
     "websocket": "the WebSocket",
     "ntp": "an answer",
@@ -65,6 +67,7 @@ _OWN_AT_ONCE: Final = {
     errno.EAFNOSUPPORT: NotRun.NO_ROUTE,
     errno.EACCES: NotRun.NO_PERMISSION,
     errno.EPERM: NotRun.NO_PERMISSION,
+    errno.EMSGSIZE: NotRun.CONFIGURATION,  # not even our own interface takes a packet of this size
 }
 _UNREACHABLE: Final = frozenset(
     {

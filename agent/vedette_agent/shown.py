@@ -11,7 +11,9 @@ from vedette.wire.facts import (
     DnssecFacts,
     Facts,
     HttpFacts,
+    IcmpFacts,
     NtpFacts,
+    PathFacts,
     TlsFacts,
     TraceFacts,
     WebsocketFacts,
@@ -62,8 +64,9 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
     if facts.tls is not None:
         yield from _tls(facts.tls)
     if facts.icmp is not None:
-        hops = "" if facts.icmp.hop_limit is None else f", hop limit {facts.icmp.hop_limit}"
-        yield "echo", f"{facts.icmp.received} of {facts.icmp.sent} answered{hops}"
+        yield from _icmp(facts.icmp)
+    if facts.path is not None:
+        yield from _path(facts.path)
     if facts.udp is not None and facts.udp.answer_bytes is not None:
         yield "answer", f"{facts.udp.answer_bytes} bytes"
     if facts.ntp is not None and facts.ntp.stratum is not None:
@@ -125,6 +128,28 @@ def _trace(facts: TraceFacts) -> Iterator[tuple[str, str]]:
         yield f"level {step.level}", f"{zone}  {server}  {said}  {_duration(step.duration_us)}"
     for answer in facts.answers[:_SHOWN]:
         yield "answer", answer
+
+
+def _path(facts: PathFacts) -> Iterator[tuple[str, str]]:
+    for hop in facts.hops:
+        took = "" if hop.rtt_us is None else f"  {_duration(hop.rtt_us)}"
+        others = f" or {', '.join(hop.others)}" if hop.others else ""
+        yield f"hop {hop.ttl}", f"{hop.address or 'silent'}{others}{took}"
+    reached = "the target" if facts.reached else "not the target"
+    changed = ", another one than before" if facts.changed else ""
+    yield "route", f"{facts.route or 'unknown'}{changed}, reaches {reached}"
+
+
+def _icmp(facts: IcmpFacts) -> Iterator[tuple[str, str]]:
+    hops = "" if facts.hop_limit is None else f", hop limit {facts.hop_limit}"
+    yield "echo", f"{facts.received} of {facts.sent} answered{hops}"
+    odd = {"duplicate": facts.duplicates, "out of order": facts.out_of_order, "corrupt": facts.corrupt}
+    if any(odd.values()):
+        yield "odd", ", ".join(f"{count} {what}" for what, count in odd.items() if count)
+    times = (facts.rtt_min_us, facts.rtt_median_us, facts.rtt_max_us, facts.rtt_stddev_us)
+    low, median, high, deviation = ("?" if us is None else _duration(us) for us in times)
+    if facts.rtt_min_us is not None:
+        yield "rtt", f"{low} at least, {median} median, {high} at most, deviation {deviation}"
 
 
 def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,7 @@ from collector.collector_helpers import (
     spoiled,
 )
 from collector.dnssec_results import CHAIN, CHAIN_FACTS
+from collector.path_results import PATH_RESULTS, PATHS
 from collector.service_results import RESULTS, SERVICES
 from vedette.checks.formats import RESERVED_TAGS
 from vedette.checks.model import AuthorityCheck, TraceCheck
@@ -129,7 +130,8 @@ WAY_FACTS = TraceFacts(
 
 def full() -> Core:
     """A collector that has seen one result of every kind with every fact, and one of every outcome."""
-    core = Core(assignment((*ALL, ZONE, WAY, CHAIN, *SERVICES), tags={"network": "isp-a", "region": "eu"}))
+    checks = (*ALL, ZONE, WAY, CHAIN, *SERVICES, *PATHS)
+    core = Core(assignment(checks, tags={"network": "isp-a", "region": "eu"}))
     phases = {"resolve": 1000, "connect": 2000, "tls": 3000, "processing": 4000, "transfer": 5000}
     iterating = (
         ok("zone", facts=Facts(authority=ZONE_FACTS), phases_us={"resolve": 1, "request": 2}),
@@ -149,6 +151,7 @@ def full() -> Core:
                 phases_us={"rtt": 300},
             ),
             *RESULTS,
+            *PATH_RESULTS,
             ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
         )
     )

@@ -65,6 +65,7 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_ANSWERS": lambda n: answers(*["192.0.2.1"] * n),
     "MAX_ANSWER_TEXT": lambda n: answers("é" * n),
     "MAX_ZONES": lambda n: result(facts={"dnssec": {"status": "secure", "zones": [ZONE] * n}}),
+    "MAX_HOPS": lambda n: result(facts={"path": {"protocol": "udp", "hops": [{"ttl": 1}] * n}}),
     "MAX_EPOCHS": ack,
 }
 

@@ -2,7 +2,8 @@
 
 Datagram sockets need no privilege where net.ipv4.ping_group_range allows our group, raw ones need
 CAP_NET_RAW; the first that the kernel gives is used. A reply settles an echo only with its address, id,
-sequence number and the random bytes that its payload starts with.
+sequence number and all of its payload, which starts with random bytes. Echoes with a hop limit of their own,
+or that must not be fragmented, have sockets of their own.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from vedette.checks.model import Family
 from vedette.wire.failure import Failure, NotRun
@@ -22,7 +24,8 @@ from vedette_agent.engine.run import Disarm, Run
 from vedette_agent.engine.udp import Address, send_again, socket_address
 
 TOKEN_BYTES = 8  # random, at the start of the payload; a shorter payload has a shorter token
-_MAX_REPLY = 2048  # a longer one arrives cut; id, sequence and token are at its start
+_MAX_REPLY = 2048  # unless something larger was asked for; what is longer arrives cut, and that is seen
+_MAX_HEADERS = 68  # of IP, on raw sockets, and of the echo
 _HEADER = struct.Struct(">BBHHH")
 _REQUEST: dict[Family, int] = {4: 8, 6: 128}
 _REPLY: dict[Family, int] = {4: 0, 6: 129}
@@ -31,6 +34,8 @@ _FAMILY: dict[Family, int] = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ICMP_FILTER = 1  # linux/icmp.h at level SOL_RAW, and linux/icmpv6.h: types whose bit is set are not wanted
 _SOL_RAW = 255
 _IP_RECVTTL = 12
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER = 10, 23  # linux/in.h, linux/in6.h
+_PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
 _HOP_LIMITS = {(socket.IPPROTO_IP, socket.IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
 
 FIXES = (
@@ -42,13 +47,14 @@ FIXES = (
 class Echo:
     """One echo request in flight, then its reply."""
 
-    __slots__ = ("_payload", "_socket", "address", "hop_limit", "is_kernel_timed", "run", "seconds",
+    __slots__ = ("_socket", "address", "corrupt", "hop_limit", "is_kernel_timed", "payload", "run", "seconds",
                  "sequence", "watch")  # fmt: skip
 
-    def __init__(self, sock: "_Socket", address: Address, payload: bytes) -> None:
+    def __init__(self, sock: "Socket", address: Address, payload: bytes) -> None:
         self._socket = sock
-        self._payload = payload
+        self.payload = payload
         self.address = address
+        self.corrupt = 0  # replies to it with another payload; none of them settles it
         self.sequence = 0
         self.run: Run
         self.watch: stamps.Stopwatch
@@ -59,7 +65,7 @@ class Echo:
     def arm(self, run: Run) -> Disarm:
         """Send. The run is resumed with this echo, or sees ProbeFailed."""
         self.run = run
-        self._socket.send(self, self._payload)
+        self._socket.send(self, self.payload)
         return self._disarm
 
     def _disarm(self) -> None:
@@ -67,22 +73,40 @@ class Echo:
 
     @property
     def token(self) -> bytes:
-        return self._payload[:TOKEN_BYTES]
+        return self.payload[:TOKEN_BYTES]
 
     def settle(self, rx: int, hop_limit: int | None) -> None:
         self.seconds, self.is_kernel_timed = self.watch.stop(rx)
         self.hop_limit = hop_limit
         self.run.resume(self)
 
+    def fail(self, detail: str) -> None:
+        """An ICMP error about this echo came."""
+        self.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
 
-class _Socket(StampedSocket):
-    """All echoes of one family."""
+    def spoil(self, message: bytes) -> None:
+        """A reply to this echo came, with another payload."""
+        self.corrupt += 1
+        self.run.record.note("icmp.corrupt", message)
 
-    __slots__ = ("_family", "_ident", "_is_raw", "_keys", "_pending", "_sequence")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
+class Shape(NamedTuple):
+    """What all echoes of one socket have in common."""
+
+    family: Family
+    hop_limit: int | None = None  # None: the host's own
+    dont_fragment: bool = False
+
+
+class Socket(StampedSocket):
+    """All echoes of one shape."""
+
+    __slots__ = ("_family", "_ident", "_is_raw", "_keys", "_most", "_pending", "_sequence")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, shape: Shape, source: str | None) -> None:
         super().__init__(loop)
-        self._family: Family = family
+        self._family = family = shape.family
+        self._most = _MAX_REPLY
         self._pending: dict[int, Echo] = {}  # by sequence number
         self._keys = 0
         self._sequence = int.from_bytes(os.urandom(2), "big")
@@ -90,6 +114,7 @@ class _Socket(StampedSocket):
         try:
             self.sock.setblocking(False)
             self._configure(source)
+            _shape(self.sock, shape)
         except BaseException:
             self.sock.close()
             raise
@@ -119,6 +144,8 @@ class _Socket(StampedSocket):
 
     def send(self, echo: Echo, payload: bytes) -> None:
         sequence = self._next_sequence()
+        if len(payload) > self._most - _MAX_HEADERS:
+            self._most = len(payload) + _MAX_HEADERS
         head = _HEADER.pack(_REQUEST[self._family], 0, 0, self._ident, sequence)
         if self._is_raw and self._family == 4:  # everywhere else the kernel computes it
             head = _HEADER.pack(_REQUEST[4], 0, checksum(head + payload), self._ident, sequence)
@@ -151,7 +178,7 @@ class _Socket(StampedSocket):
         receive = self.sock.recvmsg
         for number in range(READS):
             try:
-                packet, ancillary, _, address = receive(_MAX_REPLY, stamps.ANCILLARY_BYTES)
+                packet, ancillary, _, address = receive(self._most, stamps.ANCILLARY_BYTES)
             except OSError:  # nothing more, or an ICMP error whose details are on the error queue
                 if number == 0:
                     self._take_notices()
@@ -173,8 +200,12 @@ class _Socket(StampedSocket):
         echo = self._pending.get(sequence)
         if echo is None or kind != _REPLY[self._family] or code != 0 or ident != self._ident:
             return None
-        is_ours = address[0] == echo.address[0] and message[_HEADER.size :][:TOKEN_BYTES] == echo.token
-        return echo if is_ours else None
+        if address[0] != echo.address[0]:
+            return None
+        if message[_HEADER.size :] != echo.payload:
+            echo.spoil(message)
+            return None
+        return echo
 
     def _take_error(self, notice: stamps.Notice) -> None:
         if len(notice.quote) < _HEADER.size:
@@ -186,12 +217,11 @@ class _Socket(StampedSocket):
             return
         quoted = notice.quote[_HEADER.size :][:TOKEN_BYTES]
         if notice.address[0] == echo.address[0] and echo.token.startswith(quoted):
-            detail = f"{echo.address[0]} is not reached: {notice.text}"
-            echo.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
+            echo.fail(f"{echo.address[0]} is not reached: {notice.text}")
 
 
 class Pinger:
-    """The sockets of both families, opened at their first use."""
+    """The sockets of all shapes, opened at their first use. Configurations have few shapes."""
 
     __slots__ = ("_loop", "_policy", "_sockets", "_source")
 
@@ -199,24 +229,44 @@ class Pinger:
         self._loop = loop
         self._policy = policy
         self._source = source
-        self._sockets: dict[Family, _Socket] = {}
+        self._sockets: dict[Shape, Socket] = {}
 
-    def echo(self, address: str, family: Family, payload_bytes: int) -> Echo:
+    def echo(self, address: str, shape: Shape, payload_bytes: int) -> Echo:
         """An echo request to a literal address, to be sent by arming it.
 
         Raises ProbeSpoiled(policy), and ProbeSpoiled(no_permission) when the kernel gives no ICMP socket.
         """
+        return Echo(self.socket(address, shape), socket_address(address, 0), payload(payload_bytes))
+
+    def socket(self, address: str, shape: Shape) -> Socket:
+        """From which *address* may be asked. Raises as `echo`."""
         self._policy.check(address)
-        sock = self._sockets.get(family)
+        sock = self._sockets.get(shape)
         if sock is None:
-            sock = self._sockets[family] = _Socket(self._loop, family, self._source.get(family))
-        payload = os.urandom(min(TOKEN_BYTES, payload_bytes)).ljust(payload_bytes, b"\0")
-        return Echo(sock, socket_address(address, 0), payload)
+            sock = self._sockets[shape] = Socket(self._loop, shape, self._source.get(shape.family))
+        return sock
 
     def close(self) -> None:
         for sock in self._sockets.values():
             sock.close()
         self._sockets.clear()
+
+
+def payload(size: int) -> bytes:
+    """Random bytes, by which the reply is known, and zeros."""
+    return os.urandom(min(TOKEN_BYTES, size)).ljust(size, b"\0")
+
+
+def _shape(sock: socket.socket, shape: Shape) -> None:
+    """Hop limit, and whether packets may be fragmented, here or by a router (RFC 791 3.2, RFC 8200 4.5)."""
+    level = socket.IPPROTO_IP if shape.family == 4 else socket.IPPROTO_IPV6
+    if shape.hop_limit is not None:
+        sock.setsockopt(
+            level, socket.IP_TTL if shape.family == 4 else socket.IPV6_UNICAST_HOPS, shape.hop_limit
+        )
+    # Every packet is to find out for itself, whatever the kernel remembers of the path.
+    discovery = _PMTUDISC_PROBE if shape.dont_fragment else _PMTUDISC_DONT
+    sock.setsockopt(level, _IP_MTU_DISCOVER if shape.family == 4 else _IPV6_MTU_DISCOVER, discovery)
 
 
 def _open(family: Family) -> tuple[socket.socket, bool]:

@@ -7,24 +7,29 @@ each connect or send to a new one; a test finds the module that does not.
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from vedette.checks.model import Endpoint, Family
 from vedette.wire.facts import DnsFacts
+from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
 from vedette_agent.engine import resolve
 from vedette_agent.engine.hostfiles import HostFiles
-from vedette_agent.engine.icmp import Echo, Pinger
+from vedette_agent.engine.icmp import Echo, Pinger, Shape
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.poller import Poller
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
 from vedette_agent.engine.udp import Exchange, UdpPool
 
+if TYPE_CHECKING:
+    from vedette_agent.path.routes import Routes
+
 
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "source", "udp")
+    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "routes", "source", "udp")
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Io:
         self.poller = Poller(self.loop)
         self.udp = UdpPool(self.loop, self.source, self.policy)
         self.icmp = Pinger(self.loop, self.source, self.policy)
+        self.routes: dict[str, Routes] = {}  # by check: what its path was like until now
 
     def close(self) -> None:
         """Close what is open. Probes in flight must have ended: stop the engine first."""
@@ -75,11 +81,18 @@ class Io:
         """
         return await resolve.address_of(self, host, family, resolver, record)
 
-    async def ping(self, address: str, family: Family, payload_bytes: int) -> Echo:
+    async def ping(self, address: str, shape: Shape, payload_bytes: int) -> Echo:
         """One ICMP echo; waits for the reply until the deadline.
 
-        Raises ProbeFailed(net.unreachable), and ProbeSpoiled(policy, no_permission).
+        Raises ProbeFailed(net.unreachable), and ProbeSpoiled(policy, no_permission). The deadline ends it
+        with icmp.corrupt where nothing but replies with another payload came.
         """
-        echo = self.icmp.echo(address, family, payload_bytes)
-        await suspend(echo.arm)
+        echo = self.icmp.echo(address, shape, payload_bytes)
+        try:
+            await suspend(echo.arm)
+        except DeadlineExceeded as exc:
+            if echo.corrupt:
+                exc.failure = Failure.ICMP_CORRUPT
+                exc.add_note(f"{echo.corrupt} came with another payload than was sent")
+            raise
         return echo

@@ -12,6 +12,7 @@ from vedette.wire.facts import (
     HttpFacts,
     IcmpFacts,
     NtpFacts,
+    PathFacts,
     TlsFacts,
     TraceFacts,
     UdpFacts,
@@ -21,7 +22,19 @@ from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
 
 Stage = Literal[
-    "resolve", "dns", "connect", "starttls", "tls", "tcp", "http", "icmp", "udp", "ntp", "websocket", "grpc"
+    "resolve",
+    "dns",
+    "connect",
+    "starttls",
+    "tls",
+    "tcp",
+    "http",
+    "icmp",
+    "path",
+    "udp",
+    "ntp",
+    "websocket",
+    "grpc",
 ]
 
 
@@ -78,6 +91,7 @@ class Record:
         "icmp",
         "notes",
         "ntp",
+        "path",
         "phases",
         "port",
         "resolver",
@@ -103,6 +117,7 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
+        self.path: PathFacts | None = None
         self.grpc: GrpcFacts | None = None
         self.websocket: WebsocketFacts | None = None
         self.ntp: NtpFacts | None = None
@@ -137,6 +152,7 @@ class Record:
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,
+            path=self.path,
             grpc=self.grpc,
             websocket=self.websocket,
             ntp=self.ntp,

@@ -24,6 +24,7 @@ MSG_ERRQUEUE = getattr(socket, "MSG_ERRQUEUE", 0x2000)
 _ERRORS = {(socket.IPPROTO_IP, IP_RECVERR), (socket.IPPROTO_IPV6, IPV6_RECVERR)}
 _SOL_SOCKET = socket.SOL_SOCKET
 ORIGIN_ICMP, ORIGIN_ICMP6, ORIGIN_STAMP = 2, 3, 4
+_EXCEEDED = {(ORIGIN_ICMP, 11, 0), (ORIGIN_ICMP6, 3, 0)}
 
 ANCILLARY_BYTES = 256  # a stamp (64), an extended error with its offender (64), a hop limit (24)
 _QUOTE_BYTES = 512  # of our own datagram, as an ICMP error quotes it
@@ -49,25 +50,39 @@ class Notice(NamedTuple):
     quote: bytes  # of an error: the start of what we had sent
     address: tuple[str, int]  # of an error: where we had sent it
     offender: str  # of an error: who reports it; "" when unknown
+    icmp_type: int = 0  # of an error: type and code of the ICMP message
+    icmp_code: int = 0
 
     @property
     def text(self) -> str:
         """Of an error: what is said, and by whom."""
         what = "port unreachable" if self.errno == errno.ECONNREFUSED else os.strerror(self.errno).lower()
+        if self.is_exceeded:
+            what = "hop limit exceeded on the way"
         return f"{what}, says {self.offender}" if self.offender else what
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Of an error: the hop limit came to its end in transit (RFC 792, RFC 4443 3.3)."""
+        return (self.origin, self.icmp_type, self.icmp_code) in _EXCEEDED
 
 
 def enable(sock: socket.socket) -> bool:
     """Ask for stamps of both directions and for ICMP errors on the error queue. False: no stamps here."""
-    if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-    else:
-        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    enable_errors(sock)
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, _FLAGS)
     except OSError:  # sandboxes that emulate Linux lack it
         return False
     return True
+
+
+def enable_errors(sock: socket.socket) -> None:
+    """Ask for ICMP errors on the error queue."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
 
 
 def enable_stream(sock: socket.socket) -> bool:
@@ -111,7 +126,7 @@ def next_notice(sock: socket.socket) -> Notice | None:
         quote, ancillary, _, address = sock.recvmsg(_QUOTE_BYTES, ANCILLARY_BYTES, MSG_ERRQUEUE)
     except OSError:
         return None
-    origin = number = key = stamp = 0
+    origin = number = key = stamp = icmp_type = icmp_code = 0
     offender = ""
     for level, kind, data in ancillary:
         if len(data) < 16:
@@ -120,10 +135,10 @@ def next_notice(sock: socket.socket) -> Notice | None:
             seconds, nanoseconds = _stamp(data)
             stamp = seconds * 1_000_000_000 + nanoseconds
         elif (level, kind) in _ERRORS:
-            number, origin, _, _, _, _, key = _extended_error(data)
+            number, origin, icmp_type, icmp_code, _, _, key = _extended_error(data)
             if origin != ORIGIN_STAMP:
                 offender = _offender(data[16:], level == socket.IPPROTO_IP)
-    return Notice(origin, number, key, stamp, quote, address, offender)
+    return Notice(origin, number, key, stamp, quote, address, offender, icmp_type, icmp_code)
 
 
 def _offender(data: bytes, is_v4: bool) -> str:

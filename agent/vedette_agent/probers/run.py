@@ -13,6 +13,7 @@ from vedette.checks.model import (
     HttpCheck,
     IcmpCheck,
     NtpCheck,
+    PathCheck,
     TcpCheck,
     TlsCheck,
     TraceCheck,
@@ -66,6 +67,10 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.icmp import probe_icmp
 
             return partial(probe_icmp, check, io)
+        case PathCheck():
+            from vedette_agent.probers.path import probe_path
+
+            return partial(probe_path, check, io)
         case GrpcCheck():
             from vedette_agent.probers.grpc import probe_grpc
 

@@ -10,6 +10,7 @@ from vedette.checks.model import (
     HttpCheck,
     IcmpCheck,
     NtpCheck,
+    PathCheck,
     TcpCheck,
     TlsCheck,
     TraceCheck,
@@ -26,6 +27,7 @@ from vedette_collector.exposition.kinds import (
     http,
     icmp,
     ntp,
+    path,
     stream,
     tls,
     trace,
@@ -98,6 +100,8 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
             out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
+        case PathCheck():
+            path.write(out, result)
         case GrpcCheck():
             grpc.write(out, result)
         case WebsocketCheck():

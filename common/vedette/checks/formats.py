@@ -29,6 +29,7 @@ RESERVED_HEADERS: Final = frozenset(("connection", "content-length", "transfer-e
 
 DURATION: Final = r"^[0-9]{1,6}(\.[0-9]{1,6})?(ms|s|m|h|d)$"
 SIZE: Final = r"^[0-9]{1,12}(B|kB|MB|kiB|KiB|MiB)$"
+SHARE: Final = r"^[0-9]{1,2}(\.[0-9]{1,3})?%$"
 STATUS: Final = r"^[1-9][0-9]{2}-[1-9][0-9]{2}$"
 CHECK_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 SUFFIX: Final = r"^[A-Za-z0-9._-]{1,63}$"
@@ -57,6 +58,17 @@ def interval(text: str) -> float:
 
 def timeout(text: str) -> float:
     return _within(duration(text), text, 0.01, 300.0, "10ms", "5m")
+
+
+def short_time(text: str) -> float:
+    return _within(duration(text), text, 0.001, 60.0, "1ms", "1m")
+
+
+def share(text: str) -> float:
+    """Of one: 20% is 0.2."""
+    if not _fits(SHARE, text):
+        raise ValueError(f"{quoted(text)} is not a share; write a number below 100 and %, such as 20%")
+    return float(text[:-1]) / 100
 
 
 def size(text: str) -> int:

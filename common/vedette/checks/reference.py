@@ -39,6 +39,8 @@ _WHAT: Final = {
     formats.host: "host",
     formats.absolute_path: "absolute path",
     formats.statuses: "range of codes",
+    formats.short_time: "duration",
+    formats.share: "share",
 }
 
 

@@ -59,7 +59,13 @@ class Failure(StrEnum):
     HTTP_SIZE = "http.size"  # a body smaller or larger than expected
     HTTP_SLOW = "http.slow"  # a phase took longer than the check allows
     HTTP_PROXY = "http.proxy"  # the proxy refused, or could not be spoken to
-    ICMP_LOSS = "icmp.loss"
+    ICMP_LOSS = "icmp.loss"  # no reply, or more lost than the check allows
+    ICMP_CORRUPT = "icmp.corrupt"  # nothing came but replies with another payload
+    ICMP_SLOW = "icmp.slow"  # round trips that take longer, or vary more, than the check allows
+    PATH_TIMEOUT = "path.timeout"  # nobody answers from some hop on, or time was up
+    PATH_UNREACHABLE = "path.unreachable"  # a router says so, or the hops that the check allows end before
+    PATH_EXPECT = "path.expect"  # the target is reached by another way than the check expects
+    PATH_CHANGED = "path.changed"  # and the check expects a stable one
     UDP_TIMEOUT = "udp.timeout"
     UDP_EXPECT = "udp.expect"  # the answer is not what was expected
     NTP_TIMEOUT = "ntp.timeout"

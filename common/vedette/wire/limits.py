@@ -18,6 +18,7 @@ MAX_ANSWER_TEXT = 512
 MAX_STEPS = 24  # questions of a trace that are told
 MAX_SERVERS = 32  # name servers of a zone, once for each address
 MAX_ZONES = 16  # of a chain of trust
+MAX_HOPS = 30  # of a path
 MAX_EPOCHS = 16  # in one ack
 
 BATCH_RESULTS = 100  # a sender flushes at this many results,

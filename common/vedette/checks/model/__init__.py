@@ -14,6 +14,7 @@ from vedette.checks.model.grpc import GrpcCheck
 from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
 from vedette.checks.model.ntp import NtpCheck
+from vedette.checks.model.path import PathCheck
 from vedette.checks.model.tcp import DialogueStep, TcpCheck
 from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 from vedette.checks.model.trace import TraceCheck
@@ -37,6 +38,7 @@ __all__ = [
     "IcmpCheck",
     "NamedServer",
     "NtpCheck",
+    "PathCheck",
     "Refusal",
     "TcpCheck",
     "TlsCheck",
@@ -57,6 +59,7 @@ Check = (
     | TcpCheck
     | TlsCheck
     | IcmpCheck
+    | PathCheck
     | UdpCheck
     | NtpCheck
     | WebsocketCheck

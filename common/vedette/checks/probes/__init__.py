@@ -12,6 +12,7 @@ from vedette.checks.probes.grpc import grpc
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
 from vedette.checks.probes.ntp import ntp
+from vedette.checks.probes.path import path_check
 from vedette.checks.probes.tcp import tcp
 from vedette.checks.probes.tls import tls
 from vedette.checks.probes.trace import trace
@@ -30,6 +31,7 @@ Probe = (
     | schema.TcpProbe
     | schema.TlsProbe
     | schema.IcmpProbe
+    | schema.PathProbe
     | schema.GrpcProbe
     | schema.WebsocketProbe
     | schema.NtpProbe
@@ -47,6 +49,7 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             | schema.TcpProbe()
             | schema.TlsProbe()
             | schema.IcmpProbe()
+            | schema.PathProbe()
             | schema.GrpcProbe()
             | schema.WebsocketProbe()
             | schema.NtpProbe()
@@ -76,7 +79,7 @@ def literal_of(probe: Probe) -> str | None:
             host = formats.host_port(probe.address)[0]
         case schema.WebsocketProbe():
             host = formats.websocket_host(probe.url)
-        case schema.IcmpProbe() | schema.NtpProbe():
+        case schema.IcmpProbe() | schema.PathProbe() | schema.NtpProbe():
             host = formats.host(probe.host)
         case _:
             assert_never(probe)
@@ -102,7 +105,9 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
         case schema.TlsProbe():
             return tls(probe, path, report, common)
         case schema.IcmpProbe():
-            return icmp(probe, common)
+            return icmp(probe, path, report, common)
+        case schema.PathProbe():
+            return path_check(probe, path, report, common)
         case schema.GrpcProbe():
             return grpc(probe, path, report, common)
         case schema.WebsocketProbe():

@@ -14,6 +14,7 @@ from vedette.checks.schema.grpc import GrpcProbe
 from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.ntp import NtpProbe
+from vedette.checks.schema.path import PathProbe
 from vedette.checks.schema.tcp import TcpProbe
 from vedette.checks.schema.tls import TlsProbe, TlsSettings
 from vedette.checks.schema.trace import TraceProbe
@@ -34,6 +35,7 @@ __all__ = [
     "HttpProbe",
     "IcmpProbe",
     "NtpProbe",
+    "PathProbe",
     "TcpProbe",
     "TlsProbe",
     "TlsSettings",
@@ -51,6 +53,7 @@ KINDS: Final = (
     "tcp",
     "tls",
     "icmp",
+    "path",
     "udp",
     "ntp",
     "websocket",
@@ -121,6 +124,7 @@ class Check(Section, frozen=True, kw_only=True):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     icmp: IcmpProbe | None = None
+    path: PathProbe | None = None
     grpc: GrpcProbe | None = None
     websocket: WebsocketProbe | None = None
     ntp: NtpProbe | None = None

@@ -11,6 +11,7 @@ from vedette.wire.facts.grpc import GrpcFacts
 from vedette.wire.facts.http import HttpFacts
 from vedette.wire.facts.icmp import IcmpFacts
 from vedette.wire.facts.ntp import NtpFacts
+from vedette.wire.facts.path import PathFacts, PathHop
 from vedette.wire.facts.tls import TlsFacts
 from vedette.wire.facts.trace import TraceFacts, TraceStep
 from vedette.wire.facts.udp import UdpFacts
@@ -28,6 +29,8 @@ __all__ = [
     "HttpFacts",
     "IcmpFacts",
     "NtpFacts",
+    "PathFacts",
+    "PathHop",
     "TlsFacts",
     "TraceFacts",
     "TraceStep",
@@ -47,6 +50,7 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
+    path: PathFacts | None = None
     grpc: GrpcFacts | None = None
     websocket: WebsocketFacts | None = None
     ntp: NtpFacts | None = None

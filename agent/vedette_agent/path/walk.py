@@ -1,0 +1,167 @@
+"""A walk along a path, hop limit by hop limit. Knows no socket, and the time only as a number.
+
+Whoever drives it sends what `due` gives, tells `heard` what came back, and asks again. Several packets are in
+flight at once, so the first ones may well be on the hops behind the target: the target is the lowest hop
+limit at which it answered, and what lies behind is left out.
+
+A router may quote so little of a packet that it is not known which one it answers (RFC 792: 64 bits, no
+more). As soon as that happens with several in flight, what is in flight is let run out, and from there on one
+packet is in flight at a time.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
+
+MAX_TTL: Final = 30
+MAX_PACKETS: Final = 100
+WINDOW: Final = 6  # packets in flight
+
+What = Literal["exceeded", "reached", "unreachable"]
+
+
+class Packet(NamedTuple):
+    number: int
+    ttl: int
+
+
+class Heard(NamedTuple):
+    """An answer to packet *number*; None: it does not say to which."""
+
+    number: int | None
+    address: str
+    what: What
+    seconds: float
+    icmp: tuple[int, int] | None = None  # type and code
+    is_kernel_timed: bool = False
+
+
+class Hop(NamedTuple):
+    ttl: int
+    sent: int
+    answers: tuple[Heard, ...]
+
+    @property
+    def address(self) -> str | None:
+        return self.answers[0].address if self.answers else None
+
+    @property
+    def place(self) -> str | None:
+        """The address, if this hop limit is surely where it is: who refuses does so at any."""
+        return self.address if self.answers and self.answers[0].what != "unreachable" else None
+
+    @property
+    def seconds(self) -> float | None:
+        return min((heard.seconds for heard in self.answers), default=None)
+
+
+class Walk:
+    """*tries* packets a hop, each awaited for *wait* seconds; *silence* hops without an answer end it."""
+
+    def __init__(
+        self, first: int, last: int, tries: int, wait: float, silence: int, window: int = WINDOW
+    ) -> None:
+        self._first = first
+        self._last = last
+        self._tries = tries
+        self._wait = wait
+        self._silence = silence
+        self._window = window
+        self._flying: dict[int, tuple[Packet, float]] = {}  # by number; until when
+        self._sent: dict[int, int] = {}  # by hop limit
+        self._answers: dict[int, list[Heard]] = {}
+        self._numbers = 0
+        self._end: int | None = None  # the lowest hop limit behind which nothing is
+        self._is_draining = False
+
+    @property
+    def packets(self) -> int:
+        return self._numbers
+
+    @property
+    def is_over(self) -> bool:
+        return not self._flying and self._next() is None
+
+    @property
+    def is_reached(self) -> bool:
+        return any(heard.what == "reached" for heard in self._at_end())
+
+    @property
+    def refusal(self) -> Heard | None:
+        """The router's word that it goes no further, when the walk ended at one."""
+        return next((heard for heard in self._at_end() if heard.what == "unreachable"), None)
+
+    @property
+    def expires(self) -> float | None:
+        """When the wait for the next packet is over."""
+        return min((until for _, until in self._flying.values()), default=None)
+
+    def due(self, now: float) -> Packet | None:
+        """A packet to be sent now."""
+        self._expire(now)
+        if len(self._flying) >= self._window or self._is_draining:
+            return None
+        ttl = self._next()
+        if ttl is None:
+            return None
+        packet = Packet(self._numbers, ttl)
+        self._numbers += 1
+        self._sent[ttl] = self._sent.get(ttl, 0) + 1
+        self._flying[packet.number] = packet, now + self._wait
+        return packet
+
+    def heard(self, heard: Heard, now: float) -> None:
+        """Take an answer. What answers nothing that is in flight is ignored."""
+        self._expire(now)
+        number = heard.number
+        if number is None:
+            if self._is_draining or not self._flying:
+                return
+            if len(self._flying) > 1:
+                self._is_draining = True
+                self._window = 1
+                return
+            number = next(iter(self._flying))
+        found = self._flying.pop(number, None)
+        if found is None:
+            return
+        ttl = found[0].ttl
+        self._answers.setdefault(ttl, []).append(heard)
+        if heard.what != "exceeded" and (self._end is None or ttl < self._end):
+            self._end = ttl
+            self._flying = {key: one for key, one in self._flying.items() if one[0].ttl <= ttl}
+
+    def hops(self) -> list[Hop]:
+        """From the first to the last that answered, but none behind the end; silent ones have no answer."""
+        last = max(self._answers, default=0) if self._end is None else self._end
+        return [
+            Hop(ttl, self._sent.get(ttl, 0), tuple(self._answers.get(ttl, ())))
+            for ttl in range(self._first, last + 1)
+        ]
+
+    def _at_end(self) -> list[Heard]:
+        return [] if self._end is None else self._answers[self._end]
+
+    def _expire(self, now: float) -> None:
+        over = [number for number, (_, until) in self._flying.items() if until <= now]
+        for number in over:
+            packet, _ = self._flying.pop(number)
+            if self._is_draining:  # its answer may have been one of those that did not say so
+                self._sent[packet.ttl] -= 1
+        if not self._flying:
+            self._is_draining = False
+
+    def _next(self) -> int | None:
+        """The hop limit of the next packet; None when none is to be sent."""
+        if self._numbers >= MAX_PACKETS:
+            return None
+        return next((ttl for ttl in self._wanted() if self._sent.get(ttl, 0) < self._tries), None)
+
+    def _wanted(self) -> Iterator[int]:
+        waiting = {packet.ttl for packet, _ in self._flying.values()}
+        silent = 0
+        for ttl in range(self._first, (self._last if self._end is None else self._end) + 1):
+            yield ttl
+            is_done = self._sent.get(ttl, 0) >= self._tries and ttl not in waiting
+            silent = silent + 1 if is_done and ttl not in self._answers else 0
+            if silent >= self._silence and max(self._answers, default=0) < ttl:
+                return
