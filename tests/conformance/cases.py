@@ -41,10 +41,11 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str
     origin: str  # "<Go test function>, <which of its cases>"
-    check: dict[str, Any] = {}  # a check of our configuration file; its name, and a kind, are added
+    check: dict[str, Any] = {}  # a check of our configuration file, without its name
+    checks: list[dict[str, Any]] = []  # instead: several, which are read and not run
     server: Any = None  # what it meets; each part reads this in its own way
     outcome: str  # "ok", "fail <code>", "not_run <reason>", or "bad config"
-    told: str | None = None  # the message of a bad configuration, after the name of the file
+    told: str | None = None  # the message of a bad configuration, after the place in the file
     metrics: dict[str, float | str | None] = {}  # a value; "any"; null: no such series
     theirs: str | None = None  # "ok" or "fail", where their verdict is another than ours
     their_metrics: dict[str, float | str | None] = {}  # where their values are others, or have no counterpart
@@ -66,6 +67,15 @@ class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     counts: dict[str, int]
     servers: dict[str, Any] = {}
     cases: list[Case]
+
+    def miscounted(self) -> dict[str, tuple[int, int]]:
+        """The functions of which this has another number of cases than the Go file: (has, should have)."""
+        has = Counter(case.origin.partition(",")[0] for case in self.cases)
+        return {
+            function: (has[function], self.counts.get(function, 0))
+            for function in has.keys() | self.counts.keys()
+            if has[function] != self.counts.get(function, 0)
+        }
 
 
 class Came(NamedTuple):
@@ -89,16 +99,6 @@ def _multiplied(case: Case) -> list[Case]:
     ]
 
 
-def miscounted(table: Table) -> dict[str, tuple[int, int]]:
-    """The functions of which the table has another number of cases than the Go file: (has, should have)."""
-    has = Counter(case.origin.partition(",")[0] for case in table.cases)
-    return {
-        function: (has[function], table.counts.get(function, 0))
-        for function in has.keys() | table.counts.keys()
-        if has[function] != table.counts.get(function, 0)
-    }
-
-
 def filled(written: Any, values: Values) -> Any:
     """*written* with every `<word>` that is in *values* put in. A text of one word takes its type."""
     match written:
@@ -116,18 +116,26 @@ def filled(written: Any, values: Values) -> Any:
 
 
 def configured(case: Case, values: Values) -> Check:
-    """The check of *case*, as the configuration file would have it. Raises BadConfig."""
-    check = {"name": NAME, **filled(case.check, values)}
-    document = {"agents": [{"name": "agent"}], "checks": [check]}
+    """The first check of *case*, as the configuration file would have it. Raises BadConfig."""
+    checks = [
+        {"name": f"{NAME}-{at}", **filled(one, values)} for at, one in enumerate(case.checks or [case.check])
+    ]
+    document = {"agents": [{"name": "agent"}], "checks": checks}
     return read.loads(json.dumps(document).encode(), "case.yaml").checks[0]
 
 
 def told(case: Case, values: Values) -> str:
-    """What is said of the configuration of *case*, without places in the file; "" where it is fine."""
+    """What is said of the configuration of *case*, without places in the file; "" where it is fine.
+
+    Where the table leaves out a list with "known: …", so does this.
+    """
     try:
         configured(case, values)
     except BadConfig as exc:
-        return "\n".join(re.sub(r"^case\.yaml:\d+:\d+: ", "", line) for line in str(exc).splitlines())
+        lines = [re.sub(r"^case\.yaml:\d+:\d+: ", "", line) for line in str(exc).splitlines()]
+        said = "\n".join(lines)
+        is_cut = (case.told or "").endswith("known: …")
+        return re.sub("known: [^\n]+$", "known: …", said) if is_cut else said
     return ""
 
 

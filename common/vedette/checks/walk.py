@@ -61,6 +61,10 @@ class Report:
         """Whether the file says something at *path*."""
         return self._find(path)[1]
 
+    def is_amiss(self, path: Path) -> bool:
+        """Whether something at *path* or below was found wrong already; it then counts as not written."""
+        return any(problem.path[: len(path)] == path for problem in self.problems)
+
     def _mark(self, path: Path) -> Mark:
         return self._find(path)[0].mark
 

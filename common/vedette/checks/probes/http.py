@@ -110,7 +110,8 @@ def _secret_headers(probe: HttpProbe, path: Path, report: Report) -> tuple[Secre
         made.append(SecretHeader(name=name, file=secret.file, env=secret.env))
     auth = probe.auth or Auth()
     place = (*path, "auth")
-    if probe.auth is not None and (auth.basic is None) == (auth.bearer is None):
+    is_one = (auth.basic is None) != (auth.bearer is None)
+    if probe.auth is not None and not is_one and not report.is_amiss(place):
         report.about(place, "expected exactly one of basic and bearer; keep one")
     if auth.basic is not None:
         made.append(_basic("Authorization", auth.basic, (*place, "basic"), report))

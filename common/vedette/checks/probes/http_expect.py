@@ -53,7 +53,8 @@ def distinct(headers: Iterable[str], path: Path, report: Report) -> None:
 def _header(name: str, rule: str | written.HeaderExpect, path: Path, report: Report) -> HeaderExpect:
     if isinstance(rule, str):
         return HeaderExpect(name=name.lower(), matches=(rule,))
-    if rule.match is None and rule.lack is None and rule.required is None:
+    says_nothing = rule.match is None and rule.lack is None and rule.required is None
+    if says_nothing and not report.is_amiss(path):
         report.about(path, "says nothing; write match, lack or required")
     return HeaderExpect(
         name=name.lower(),

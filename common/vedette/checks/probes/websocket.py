@@ -56,7 +56,7 @@ def _steps(turns: list[Turn], path: Path, report: Report) -> list[model.Dialogue
     for at, turn in enumerate(turns):
         if isinstance(turn, Bad):
             continue
-        if turn == Turn():
+        if turn == Turn() and not report.is_amiss((*path, at)):
             report.about((*path, at), "a turn that does nothing; give it expect or send")
         if turn.expect is not None:
             groups = re.compile(turn.expect).groups
