@@ -2,10 +2,12 @@
 
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 
 from servers.grpc import HEADERS, Respond, health, message, only, registry, says, serves, speak
 from servers.http import answers
@@ -13,6 +15,7 @@ from servers.tcp import Behave, TcpServer, reset, silent
 from servers.tls import context, tls, trust
 from stream.probing_helpers import common, probe
 from vedette.checks.model import GrpcCheck
+from vedette.checks.model.grpc import ServingStatus
 from vedette.checks.model.tls import TlsOptions
 from vedette.wire.facts import GrpcFacts
 from vedette.wire.messages import Result
@@ -213,5 +216,12 @@ class TestProtobuf:
         whole = b"\x12\x02hi" + b"\x19" + bytes(8) + b"\x25" + bytes(4) + b"\x28\xff\x01" + b"\x08\x01"
         try:
             assert serving(message(whole[:cut])) == "UNKNOWN"
+        except NotGrpc:
+            pass
+
+    @given(st.binary(max_size=40), st.booleans())
+    def test_any_bytes_are_read_or_refused(self, data: bytes, is_framed: bool) -> None:
+        try:
+            assert serving(message(data) if is_framed else data) in get_args(ServingStatus)
         except NotGrpc:
             pass

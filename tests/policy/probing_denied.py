@@ -19,11 +19,15 @@ from vedette.checks.model import (
     DnsCheck,
     Endpoint,
     Family,
+    GrpcCheck,
     HttpCheck,
     IcmpCheck,
+    NtpCheck,
     TcpCheck,
     TlsCheck,
     TlsOptions,
+    UdpCheck,
+    WebsocketCheck,
 )
 from vedette_agent import outcome
 from vedette_agent.engine.hostfiles import HostFiles
@@ -70,6 +74,12 @@ def other_checks() -> Iterator[Check]:
         yield TcpCheck(host=address, port=80, family=family, **common("tcp"))
         yield TlsCheck(host=address, port=443, family=family, tls=TlsOptions(verify=False), **common("tls"))
         yield IcmpCheck(host=address, family=family, **common("icmp"))
+        yield UdpCheck(host=address, port=7, payload=b"?", family=family, **common("datagram"))
+        yield NtpCheck(host=address, family=family, **common("ntp"))
+        yield GrpcCheck(host=address, port=50051, family=family, **common("grpc"))
+        yield WebsocketCheck(
+            host=address, port=80, authority="shop.example", path="/", family=family, **common("websocket")
+        )
         yield DnsCheck(
             query_name="shop.example", server=Endpoint(address, 53), family=family, **common("udp")
         )

@@ -8,7 +8,9 @@ import pytest
 
 from servers.udp import Behave, Reply, UdpServer, closed_port
 from stream.probing_helpers import common, probe
+from vedette.checks import read
 from vedette.checks.model import UdpCheck
+from vedette.checks.problems import BadConfig
 from vedette.wire.facts import UdpFacts
 from vedette.wire.messages import Result
 
@@ -149,3 +151,20 @@ def test_the_source_address_is_the_one_that_is_bound() -> None:
     with UdpServer(behave) as server:
         (result,) = probe(udp(server.port), source={4: "127.0.0.9"})
     assert (result.outcome, clients) == ("ok", ["127.0.0.9"])
+
+
+@pytest.mark.parametrize(("length", "fits"), [(16_376, True), (16_377, False)])
+def test_what_no_datagram_takes_is_told_by_the_configuration(length: int, fits: bool) -> None:
+    """Of characters with four bytes in UTF-8, 16,376 make 65,504 bytes; 65,507 is the most."""
+    text = "\U0001f600" * length
+    written = (
+        "agents: [{name: par-01}]\n"
+        f'checks: [{{name: it, udp: {{address: "a.example:7", send: "{text}"}}}}]\n'
+    ).encode()
+    if fits:
+        (check,) = read.loads(written, "it").checks
+        assert isinstance(check, UdpCheck)
+        assert check.payload == text.encode()
+    else:
+        with pytest.raises(BadConfig, match="65508 bytes; a datagram takes 65507 at most"):
+            read.loads(written, "it")

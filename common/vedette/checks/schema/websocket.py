@@ -59,6 +59,9 @@ class WebsocketProbe(Section, frozen=True, kw_only=True):
         | None
     ) = None
     resolver: Resolver | None = None
-    dialogue: Annotated[list[Turn], Meta(min_length=1, max_length=32)] | None = None
+    dialogue: (
+        Annotated[list[Turn], Meta(min_length=1, max_length=32, description="turns, after the handshake")]
+        | None
+    ) = None
     tls: TlsSettings | None = None
     expect: WebsocketExpect | None = None
