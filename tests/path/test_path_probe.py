@@ -128,6 +128,7 @@ def test_the_timeout_of_the_check_holds_and_what_was_seen_is_told(path: PathNetw
         path.mute("far", is_mute=False)
     assert result["reason"] == "path.timeout"
     assert hops(result) == [FIRST[4], SECOND[4]]
+    assert SECOND[4] in result["detail"]
     assert result["duration_us"] < 5_000_000
 
 
