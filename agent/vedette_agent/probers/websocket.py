@@ -7,6 +7,7 @@ of messages fill up again.
 """
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wsproto import ConnectionType, WSConnection
@@ -42,7 +43,7 @@ MAX_HEAD: Final = 16 * 1024
 MAX_LINES: Final = 256
 MAX_MESSAGE: Final = 64 * 1024  # bytes of a binary, characters of a text message
 MAX_HEARD: Final = 1 << 20  # of all messages together
-STOCK: Final = 512  # frames
+STOCK: Final = 256  # frames
 FILLING: Final = 64  # of a message, for one frame more
 READ_BYTES: Final = 4096
 _SHOWN: Final = 60
@@ -51,6 +52,7 @@ _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 async def probe_websocket(check: WebsocketCheck, io: "Io", record: Record) -> None:
     """The handshake succeeds, the dialogue comes to its end, and the server answers our goodbye."""
+    record.secrets = partial(sent, check.headers, None)
     try:
         await _probe(check, io, record)
     except ProbeFailed as exc:
