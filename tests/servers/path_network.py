@@ -47,11 +47,20 @@ class PathNetwork:
                 namespace.run(_EVERYWHERE)
             for number, one, two in _LINKS:
                 a, b = self.of[one], self.of[two]
-                a.run(f"ip link add to{two} type veth peer name to{one} netns {b.pid}")
+                mac = f"02:00:00:00:0{number}:0"
+                a.run(
+                    f"ip link add to{two} address {mac}1 type veth "
+                    f"peer name to{one} address {mac}2 netns {b.pid}"
+                )
                 for end, host, to in ((a, 1, two), (b, 2, one)):
+                    peer = 3 - host
+                    known = f"lladdr {mac}{peer} dev to{to} nud permanent"
+                    # Neighbours are known: to look for them takes a second when the first question is lost.
                     end.run(
                         f"ip addr add 10.91.{number}.{host}/24 dev to{to}\n"
-                        f"ip addr add fd91:{number}::{host}/64 dev to{to} nodad\nip link set to{to} up"
+                        f"ip addr add fd91:{number}::{host}/64 dev to{to} nodad\nip link set to{to} up\n"
+                        f"ip neigh replace 10.91.{number}.{peer} {known}\n"
+                        f"ip neigh replace fd91:{number}::{peer} {known}"
                     )
             self.of["far"].run(f"ip addr add {FAR[4]}/32 dev lo; ip addr add {FAR[6]}/128 dev lo nodad")
             self._routes("near", "10.91.1.1", "fd91:1::1")
