@@ -1,9 +1,8 @@
 """DNS servers that fill the sections of every response as a table says."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import dns.flags
@@ -13,7 +12,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from conformance.cases import Values
+from conformance.cases import Values, need_ipv6
 from servers.dns import Asked, Behaviour, dns_server, refusing
 
 
@@ -24,22 +23,23 @@ async def serving(written: Any, servers: Mapping[str, Any]) -> AsyncIterator[Val
     `address: both` is 127.0.0.1 and ::1 on one port; `transport: tcp` has nobody at UDP.
     """
     server = servers[written] if isinstance(written, str) else written
+    is_both = server.get("address") == "both"
+    if is_both:
+        need_ipv6()
     async with AsyncExitStack() as stack:
         if server.get("transport") == "tcp":
             taken = stack.enter_context(refusing("::1"))
             listener = await asyncio.start_server(lambda *_: None, taken.address, taken.port)
+            stack.callback(listener.close)
             yield {"port": taken.port}
-            listener.close()
             return
         behaviour = _answering(server)
-        while True:
-            first = await stack.enter_async_context(dns_server(behaviour))
-            if server.get("address") == "both":
-                with contextlib.suppress(OSError):  # somebody else may have this port at ::1
-                    await stack.enter_async_context(dns_server(behaviour, "::1", first.endpoint.port))
-                    break
-            else:
+        first = await stack.enter_async_context(dns_server(behaviour))
+        while is_both:
+            with suppress(OSError):  # somebody else may have this port at ::1
+                await stack.enter_async_context(dns_server(behaviour, "::1", first.endpoint.port))
                 break
+            first = await stack.enter_async_context(dns_server(behaviour))
         port = first.endpoint.port
         yield {"port": port, "address": f"127.0.0.1:{port}"}
 
