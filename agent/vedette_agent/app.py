@@ -72,7 +72,8 @@ class Agent:
         epoch = secrets.token_hex(16)
         tags = _tags(assignment, self._name)
         self._publisher = Publisher(self._broker, self._name, epoch, tags, lambda: self._vitals(engine))
-        self._runner = Runner(self._name, engine, io, self._publisher.add, self._ticked)
+        publisher = self._publisher
+        self._runner = Runner(self._name, engine, io, publisher.add, self._ticked, publisher.explain)
         self._apply(assignment, checks)
         # What is loaded by now stays: full collections would walk over it, and hold the loop for 6 ms each.
         gc.collect()

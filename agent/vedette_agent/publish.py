@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 import vedette
+from vedette.checks.model import Check
 from vedette.clock import ClockEstimate, Exchange
 from vedette.errors import WireError
 from vedette.log import fields
@@ -15,11 +16,15 @@ from vedette.wire import codec, limits
 from vedette.wire.messages import Ack, Heartbeat, Presence, Result
 from vedette.wire.topics import Kind, topic
 from vedette_agent.collectors import Collectors
+from vedette_agent.engine.record import Record
+from vedette_agent.evidence import evidence
 from vedette_agent.outbox import Outbox, Parcel
+from vedette_agent.stash import Packed, Stash
 
 log = logging.getLogger("vedette.publish")
 
 HEARTBEAT_EXPIRY = 30  # seconds
+BREATH = 0.02  # seconds; results that are due leave before evidence does
 INBOX = 100  # acks; each repeats what the one before said
 
 
@@ -42,6 +47,7 @@ class Publisher:
         self, broker: Broker, agent: str, epoch: str, tags: dict[str, str], vitals: Callable[[], Vitals]
     ) -> None:
         self.outbox = Outbox(agent, epoch)
+        self.stash = Stash()
         self.clock = ClockEstimate()
         self.acks_rejected: Counter[str] = Counter()  # by reason
         self.tags = tags
@@ -62,6 +68,8 @@ class Publisher:
         self._now = asyncio.get_running_loop().time
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
+        self._has_evidence = asyncio.Event()
+        self._is_barred = False  # the broker refuses our evidence, and some drop who is refused
         self._sleeps_until = 0.0
         self._beats: deque[int] = deque(maxlen=8)  # sent_us of heartbeats that have no answer yet
         self._collectors = Collectors()
@@ -74,11 +82,28 @@ class Publisher:
         if self.outbox.next_due(now) < self._sleeps_until:
             self._wake.set()
 
+    def explain(self, check: Check, result: Result, record: Record, started: float) -> bool:
+        """Publish, after results, what the probe of *result* noted. False when there was too much already.
+
+        *result* is the last that was added; *started*: monotonic seconds.
+        """
+        if self._is_barred:
+            self.stash.lost["refused"] += 1
+            return True
+        if not self.stash.admits(self._now()):
+            return False
+        seq = self.outbox.next_seq - 1
+        said = evidence(self._agent, self._epoch, seq, check, result, record, started)
+        self.stash.put(Packed(*codec.encode(said)))
+        self._has_evidence.set()
+        return True
+
     async def run(self) -> None:
         async with self.link.running(), asyncio.TaskGroup() as group:
             group.create_task(self._pump(group), name="pump")
             group.create_task(self._beat(), name="heartbeat")
             group.create_task(self._listen(), name="acks")
+            group.create_task(self._show(), name="evidence")
 
     async def announce(self) -> None:
         """Say that we are here, and with which configuration."""
@@ -157,6 +182,39 @@ class Publisher:
         self._wake.set()
         self._progress.set()
 
+    async def _show(self) -> None:
+        """One record at a time, each behind the results that are due."""
+        while True:
+            await self._has_evidence.wait()
+            await self.link.until(True)
+            if self.outbox.next_due(self._now()) <= self._now():
+                await asyncio.sleep(BREATH)
+                continue
+            packed = self.stash.first()
+            if packed is None:
+                self._has_evidence.clear()
+                continue
+            try:
+                await self.link.publish(
+                    topic(self._agent, Kind.EVIDENCE),
+                    packed.payload,
+                    expiry=limits.EVIDENCE_EXPIRY_SECONDS,
+                    content_type=packed.content_type,
+                )
+            except PublishRefused as exc:
+                self.stash.settled(packed, refused=True)
+                if not self._is_barred:
+                    hint = "does its ACL let agents write it?"
+                    log.error(
+                        "the broker refuses our evidence, none is sent from now on",
+                        extra=fields(topic=Kind.EVIDENCE.value, reason=exc, hint=hint),
+                    )
+                self._is_barred = True
+            except NotConnected:
+                pass  # it goes by the next connection
+            else:
+                self.stash.settled(packed)
+
     async def _beat(self) -> None:
         at = self._now()
         while True:
@@ -191,6 +249,7 @@ class Publisher:
             publish_refused=self.link.counters.publish_refused.total(),
             clock_offset_us=None if best is None else best.offset,
             clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
+            evidence_lost={reason: count for reason, count in self.stash.lost.items() if count},
         )
         await self._say(Kind.HEARTBEAT, heartbeat, expiry=HEARTBEAT_EXPIRY)
 

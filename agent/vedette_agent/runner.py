@@ -28,6 +28,9 @@ MAX_SILENCE = 1.0  # seconds without a tick
 class Runner:
     """*deliver* gets every result; *on_tick* is called every MAX_SILENCE or sooner while the engine moves.
 
+    *explain* gets, after its result, each failure that is not the one before: with what was noted and the
+    monotonic time of the start. False: not now, so that the next run with this failure is offered again.
+
     A probe that the stop of the agent ends has no result: it says nothing, and no seq was given to it.
     """
 
@@ -38,6 +41,7 @@ class Runner:
         io: Io,
         deliver: Callable[[Result], None],
         on_tick: Callable[[float], None],
+        explain: Callable[[Check, Result, Record, float], bool] = lambda *_: True,
     ) -> None:
         self.schedule = Schedule(agent)
         self._engine = engine
@@ -48,11 +52,15 @@ class Runner:
         self._gather = 0.0  # seconds between two departures
         self._departs = 0.0
         self._told: set[tuple[str, type[BaseException]]] = set()
+        self._explain = explain
+        self._explained: dict[str, str | None] = {}  # failure codes by check; none while it is ok
 
     def assign(self, checks: Iterable[Check]) -> None:
         """Run these from now on. A probe in flight ends under the check that it started with."""
         checks = tuple(checks)
         self._told.clear()
+        names = {check.name for check in checks}
+        self._explained = {name: code for name, code in self._explained.items() if name in names}
         prepare(checks)
         self._checks = {check.name: (check, probing(check, self._io)) for check in checks}
         self.schedule.assign({check.name: check.interval for check in checks}, self._engine.now())
@@ -93,9 +101,21 @@ class Runner:
                 if said.reason == NotRun.INTERNAL and error is not None:
                     self._confess(check, error)
                 self._deliver(said)
+                if said.outcome == "ok":
+                    self._explained.pop(check.name, None)
+                elif said.outcome == "fail" and self._explained.get(check.name) != said.reason:
+                    self._failed(check, said, run)
 
         record = Record()
         self._engine.start(probe(record), record, check.timeout, done)
+
+    def _failed(self, check: Check, said: Result, run: Run) -> None:
+        try:
+            if self._explain(check, said, run.record, run.started):
+                self._explained[check.name] = said.reason
+        except Exception as exc:  # its result is out, and other probes go on
+            self._explained[check.name] = said.reason
+            self._confess(check, exc)
 
     def _confess(self, check: Check, error: BaseException) -> None:
         """A bug of ours: its traceback once for each check and kind of error, not once an interval."""

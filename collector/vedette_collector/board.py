@@ -11,6 +11,7 @@ from vedette.wire import limits
 from vedette.wire.messages import Heartbeat, Presence
 from vedette_collector.bucket import Bucket
 from vedette_collector.cell import Cell, Moment
+from vedette_collector.evidence import Shelf
 
 SILENT_SECONDS: Final = 3.5 * limits.HEARTBEAT_SECONDS  # three heartbeats missed, and some slack
 RATE_SLACK: Final = 5.0  # an agent may send this many times what its checks produce
@@ -18,6 +19,8 @@ MIN_BURST: Final = 2.0 * limits.MAX_BATCH_RESULTS
 REPLAY_RATE: Final = 3000.0  # results/s: what a replaying agent is allowed at most
 TALK_RATE: Final = 1.0  # heartbeats and presences per second
 TALK_BURST: Final = 30.0
+EVIDENCE_RATE: Final = 70.0  # KiB/s: one record of full size a second. Its own, so that it silences nobody
+EVIDENCE_BURST: Final = 1500.0
 
 
 class AgentState:
@@ -29,6 +32,7 @@ class AgentState:
         self.live = Bucket(0.0, 0.0)
         self.replay = Bucket(REPLAY_RATE, 2 * REPLAY_RATE)
         self.talk = Bucket(TALK_RATE, TALK_BURST)
+        self.evidence = Bucket(EVIDENCE_RATE, EVIDENCE_BURST)
         self.contract(vantage, contracted)
         self.presence: Presence | None = None
         self.heartbeat: Heartbeat | None = None
@@ -65,6 +69,8 @@ class Board:
         self.cells: dict[str, dict[str, Cell]] = {}
         self.checks: dict[str, Check] = {}
         self.rejected: Counter[str] = Counter()
+        self.evidence = Shelf()
+        self.evidence_rejected: Counter[str] = Counter()
         self.version = 0  # grows with every change that a reader of the page would want to see
         self.assignment = assignment
         self.configure(assignment)
@@ -87,6 +93,7 @@ class Board:
             known = self.cells.get(vantage.name, {})
             cells[vantage.name] = {check.name: _cell(known, check, vantage.name) for check in checks}
         self.agents, self.cells = agents, cells
+        self.evidence.retain({(check, agent) for agent, row in cells.items() for check in row})
         self.version += 1
 
     def all_cells(self) -> list[Cell]:

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from vedette.errors import WireError
-from vedette.wire import codec, topics
-from vedette.wire.messages import Heartbeat, HeartbeatEcho, Presence, Result
+from vedette.wire import codec, limits, topics
+from vedette.wire.messages import Evidence, Heartbeat, HeartbeatEcho, Presence, Result
 from vedette.wire.topics import Kind
 from vedette_collector import salvage
 from vedette_collector.acks import Acks
@@ -19,6 +19,7 @@ from vedette_collector.board import AgentState, Board
 from vedette_collector.bucket import Bucket
 from vedette_collector.cell import Moment
 from vedette_collector.dedupe import Dedupe
+from vedette_collector.evidence import Exhibit
 
 # Reading costs its sender by size, applying by the number of results: the larger of the two counts.
 BYTES_PER_TOKEN: Final = 1024
@@ -56,12 +57,14 @@ class Ingest:
             Kind.REPLAY: self._late,
             Kind.PRESENCE: self._presence,
             Kind.HEARTBEAT: self._heartbeat,
+            Kind.EVIDENCE: self._evidence,
         }
 
     def message(
         self, topic: str, payload: bytes, content_type: str | None, retained: bool, now: Moment
     ) -> None:
         """Apply one message, whole or in part, or count why not."""
+        kind: Kind | None = None
         try:
             agent_name, kind = topics.address(topic)
             take = self._kinds.get(kind)
@@ -72,7 +75,8 @@ class Ingest:
                 raise WireError("unknown_agent", agent_name)
             take(agent, payload, content_type, retained, now)
         except WireError as exc:
-            self._reject(Rejection(exc.reason))
+            rejected = self._board.evidence_rejected if kind is Kind.EVIDENCE else self._board.rejected
+            rejected[Rejection(exc.reason)] += 1
 
     def _reject(self, reason: Rejection, count: int = 1) -> None:
         if count:
@@ -153,8 +157,27 @@ class Ingest:
         received_us = round(now.wall * 1e6)
         self._acks.echo(agent.name, HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=received_us))
 
+    def _evidence(
+        self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
+    ) -> None:
+        raw = _admitted(agent.evidence, payload, content_type, retained, now, limits.MAX_EVIDENCE_BYTES)
+        said = codec.parsed(raw, Evidence)
+        _same(said.agent, agent)
+        if said.check not in self._board.cells[agent.name]:
+            known = said.check in self._board.checks
+            raise WireError("not_assigned" if known else "unknown_check", said.check)
+        self._board.evidence.put(said.check, agent.name, Exhibit(now.wall, payload, content_type))
+        self._board.version += 1
 
-def _admitted(bucket: Bucket, payload: bytes, content_type: str | None, retained: bool, now: Moment) -> bytes:
+
+def _admitted(
+    bucket: Bucket,
+    payload: bytes,
+    content_type: str | None,
+    retained: bool,
+    now: Moment,
+    most: int = limits.MAX_DECODED_BYTES,
+) -> bytes:
     """The JSON text of *payload*. Refuses before any work is done, and charges for the work of reading.
 
     That work goes by the text and not by what came: 200 bytes can be a megabyte of text.
@@ -164,7 +187,7 @@ def _admitted(bucket: Bucket, payload: bytes, content_type: str | None, retained
     if not bucket.admits(now.mono):
         raise WireError("rate", "more than this agent is allowed")
     bucket.charge(1 + _tokens(payload))
-    raw = codec.decompressed(payload, content_type)
+    raw = codec.decompressed(payload, content_type, most)
     bucket.charge(_tokens(raw) - _tokens(payload))
     return raw
 

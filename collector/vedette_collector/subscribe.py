@@ -32,7 +32,8 @@ _SUBSCRIPTIONS: Final[dict[str, tuple[Subscription, ...]]] = {
         # Who is there was said before we came.
         Subscription(subscription(Kind.PRESENCE), retained=True),
     ),
-    "replay": (Subscription(subscription(Kind.REPLAY)),),
+    # Evidence is bulky: here it delays no fresh result.
+    "replay": (Subscription(subscription(Kind.REPLAY)), Subscription(subscription(Kind.EVIDENCE))),
     "control": (),
 }
 

@@ -13,7 +13,7 @@ from vedette.checks.model import (
     Vantage,
 )
 from vedette.wire import codec, limits
-from vedette.wire.messages import Batch, Heartbeat, Presence, Result
+from vedette.wire.messages import Batch, Evidence, Heartbeat, Note, Presence, Result
 from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
@@ -98,6 +98,22 @@ def heartbeat(agent: str = "par-01", **more: Any) -> Heartbeat:
     return Heartbeat(**{**fields, **more})
 
 
+def evidence(agent: str = "par-01", check: str = "api-dns", **more: Any) -> Evidence:
+    fields: dict[str, Any] = {
+        "v": limits.VERSION,
+        "agent": agent,
+        "epoch": EPOCH,
+        "seq": 4,
+        "check": check,
+        "target": "api.example.com A",
+        "started_us": 1_800_000_000_000_000,
+        "reason": "dns.nodata",
+        "detail": "NOERROR with 0 A records",
+        "notes": [Note(at_us=1840, event="dns.answer", text="id 1, NOERROR", data=b"\x00\x01\x81\x80")],
+    }
+    return Evidence(**{**fields, **more})
+
+
 def presence(agent: str = "par-01", **more: Any) -> Presence:
     fields: dict[str, Any] = {
         "v": limits.VERSION,
@@ -121,7 +137,7 @@ class Core:
 
     def send(
         self,
-        message: Batch | Heartbeat | Presence,
+        message: Batch | Heartbeat | Presence | Evidence,
         *,
         kind: Kind | None = None,
         now: Moment = NOW,
@@ -129,7 +145,12 @@ class Core:
         sender: str | None = None,
     ) -> None:
         if kind is None:
-            kind = {Batch: Kind.LIVE, Heartbeat: Kind.HEARTBEAT, Presence: Kind.PRESENCE}[type(message)]
+            kind = {
+                Batch: Kind.LIVE,
+                Heartbeat: Kind.HEARTBEAT,
+                Presence: Kind.PRESENCE,
+                Evidence: Kind.EVIDENCE,
+            }[type(message)]
         payload, content_type = codec.encode(message)
         self.ingest.message(topic(sender or message.agent, kind), payload, content_type, retained, now)
 

@@ -280,7 +280,8 @@ def test_no_payload_gets_through_or_raises(
 ) -> None:
     core = Core()
     core.ingest.message(topic("par-01", kind), payload, content_type, retained, NOW)
-    assert sum(core.rejected.values()) == 1
+    rejected = core.board.evidence_rejected if kind is Kind.EVIDENCE else core.board.rejected
+    assert sum(rejected.values()) == 1
 
 
 json = st.recursive(

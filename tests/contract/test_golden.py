@@ -11,7 +11,17 @@ import pytest
 from vedette.errors import WireError
 from vedette.wire import codec
 from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
-from vedette.wire.messages import Ack, Batch, EpochMark, Heartbeat, HeartbeatEcho, Presence, Result
+from vedette.wire.messages import (
+    Ack,
+    Batch,
+    EpochMark,
+    Evidence,
+    Heartbeat,
+    HeartbeatEcho,
+    Note,
+    Presence,
+    Result,
+)
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
 EPOCH = "0123456789abcdef0123456789abcdef"
@@ -141,6 +151,23 @@ ACK = Ack(
     marks=[EpochMark(epoch=EPOCH, low=4715)],
     heartbeat=HeartbeatEcho(sent_us=T, received_us=T + 5),
 )
+EVIDENCE = Evidence(
+    v=1,
+    agent="par-01",
+    epoch=EPOCH,
+    seq=4711,
+    check="api-dns",
+    target="api.example.com A",
+    started_us=T,
+    reason="dns.nodata",
+    detail="NOERROR without an A record",
+    notes=[
+        Note(at_us=0, event="target.address", text="192.0.2.53 port 53"),
+        Note(at_us=12, event="dns.query", text="id 4660, flags rd", data=b"\x12\x34\x01\x00"),
+        Note(at_us=1840, event="dns.answer", data=b"\x12\x34\x81\x80"),
+    ],
+    truncated=True,
+)
 
 MESSAGES: dict[str, codec.Message] = {
     "batch": BATCH,
@@ -149,6 +176,7 @@ MESSAGES: dict[str, codec.Message] = {
     "presence_gone": GONE,
     "heartbeat": HEARTBEAT,
     "ack": ACK,
+    "evidence": EVIDENCE,
 }
 
 

@@ -38,8 +38,19 @@ def ack(marks: int) -> Document:
     return {"v": 1, "agent": "par-01", "collector": "0" * 32, "sent_us": 1, "marks": [mark] * marks}
 
 
+def evidence(notes: list[Document]) -> Document:
+    head = {**NAMES, "check": "db", "target": "db:5432", "started_us": 1, "reason": "tcp.refused"}
+    return {**head, "notes": notes}
+
+
+def note(**fields: Any) -> Document:
+    return {"at_us": 1, "event": "tcp.sent", **fields}
+
+
 def refused(document: Document) -> str | None:
-    kind = codec.Ack if "marks" in document else codec.Presence if "state" in document else codec.Batch
+    kind: type[Any] = codec.Batch
+    for key, named in (("marks", codec.Ack), ("state", codec.Presence), ("notes", codec.Evidence)):
+        kind = named if key in document else kind
     try:
         codec.decode(msgspec.json.encode(document), codec.JSON, kind)
     except WireError as exc:
@@ -67,6 +78,9 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_ZONES": lambda n: result(facts={"dnssec": {"status": "secure", "zones": [ZONE] * n}}),
     "MAX_HOPS": lambda n: result(facts={"path": {"protocol": "udp", "hops": [{"ttl": 1}] * n}}),
     "MAX_EPOCHS": ack,
+    "MAX_NOTES": lambda n: evidence([note()] * n),
+    "MAX_NOTE_BYTES": lambda n: evidence([note(text="é" * n)]),
+    "MAX_EVENT": lambda n: evidence([note(event="e" * n)]),
 }
 
 # limit -> (allowed, refused, document for a text)
@@ -107,6 +121,7 @@ PATTERNS: dict[str, tuple[list[str], list[str], Callable[[str], Document]]] = {
 }
 
 PAYLOADS = {
+    "MAX_EVIDENCE_BYTES",
     "VERSION",
     "MAX_PAYLOAD_BYTES",
     "MAX_DECODED_BYTES",
@@ -120,6 +135,7 @@ HABITS = {
     "BATCH_RESULTS",
     "BATCH_BYTES",
     "BATCH_SECONDS",
+    "EVIDENCE_EXPIRY_SECONDS",
     "LIVE_EXPIRY_SECONDS",
     "HEARTBEAT_SECONDS",
 }
@@ -301,3 +317,21 @@ def test_habits_stay_within_the_bounds() -> None:
 def test_every_limit_is_held_by_a_test() -> None:
     written = {name for name in vars(limits) if name.isupper()}
     assert written == set(COUNTED) | set(PATTERNS) | PAYLOADS | HABITS
+
+
+def test_evidence_has_a_bound_of_its_own() -> None:
+    """64 KiB of text: what compresses well is refused by the size in its frame, before it is unpacked."""
+    most = limits.MAX_EVIDENCE_BYTES
+    for size, reason in ((most, None), (most + 1, "too_large")):
+        packed = zstandard.ZstdCompressor().compress(b" " * size)
+        found = None
+        try:
+            codec.decompressed(packed, codec.ZSTD, most)
+        except WireError as exc:
+            found = exc.reason
+        assert found == reason
+    whole = [note(text="x" * limits.MAX_NOTE_BYTES)] * 4
+    said = msgspec.convert(evidence(whole), codec.Evidence)
+    with pytest.raises(WireError) as caught:
+        codec.encode(said)
+    assert caught.value.reason == "too_large"

@@ -33,6 +33,7 @@ def test_topics_of_one_agent() -> None:
         f"vedette/v1/{part}/par-01/replay",
         f"vedette/v1/{part}/par-01/presence",
         f"vedette/v1/{part}/par-01/heartbeat",
+        f"vedette/v1/{part}/par-01/evidence",
         f"vedette/v1/{part}/par-01/ack",
     ]
 

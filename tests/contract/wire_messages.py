@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as kinds
 
 from vedette.wire import limits
-from vedette.wire.messages import Ack, Batch, Heartbeat, Presence
+from vedette.wire.messages import Ack, Batch, Evidence, Heartbeat, Presence
 
 # msgspec writes UTF-8, which has no lone surrogates; outcome.py escapes them before they get here.
 TEXT = st.characters(exclude_categories=["Cs"])
@@ -35,6 +35,8 @@ def drawn(info: kinds.Type) -> st.SearchStrategy[Any]:
             return st.integers(
                 -(2**53) if info.ge is None else info.ge, 2**53 if info.le is None else info.le
             )
+        case kinds.BytesType():
+            return st.binary(max_size=min(info.max_length or 40, 40))
         case kinds.StrType(pattern=None):
             return st.text(TEXT, max_size=min(info.max_length or 40, 40))
         case kinds.StrType():
@@ -55,5 +57,5 @@ def _struct(info: kinds.StructType) -> st.SearchStrategy[Any]:
 
 
 MESSAGE: st.SearchStrategy[Any] = st.one_of(
-    [drawn(msgspec.inspect.type_info(kind)) for kind in (Batch, Presence, Heartbeat, Ack)]
+    [drawn(msgspec.inspect.type_info(kind)) for kind in (Batch, Presence, Heartbeat, Evidence, Ack)]
 )

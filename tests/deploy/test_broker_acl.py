@@ -20,7 +20,7 @@ COLLECTORS = ("collector-live", "collector-replay", "collector-control")
 IDENTITIES = AGENTS + COLLECTORS
 READS = {
     "collector-live": {Kind.LIVE, Kind.HEARTBEAT, Kind.PRESENCE},
-    "collector-replay": {Kind.REPLAY},
+    "collector-replay": {Kind.REPLAY, Kind.EVIDENCE},
     "collector-control": set(),
 }
 # Nobody's: another version, kinds that do not exist, too short, too long, the broker's own, the root.
@@ -36,7 +36,7 @@ TOPICS = tuple(topics.topic(agent, kind) for agent in AGENTS for kind in Kind) +
 
 
 def may_write(identity: str, topic: str) -> bool:
-    """The model: an agent writes its own four kinds, and one collector identity writes acks."""
+    """The model: an agent writes its own five kinds, and one collector identity writes acks."""
     if topic in STRAYS:
         return False
     _, _, _, agent, kind = topic.split("/")
@@ -71,7 +71,7 @@ def connect(broker: Broker, identity: str, client_id: str | None = None) -> Blun
 
 @pytest.mark.parametrize("identity", IDENTITIES)
 def test_an_identity_writes_what_the_model_says_and_nothing_else(broker: Broker, identity: str) -> None:
-    """One row of 5 identities by 16 topics, each cell by the reason code of its PUBACK."""
+    """One row of 5 identities by 18 topics, each cell by the reason code of its PUBACK."""
     for topic in TOPICS:
         # A connection a cell: after a refusal, Mosquitto 2.0.11 drops the client at its next packet.
         with connect(broker, identity) as client:

@@ -24,6 +24,9 @@ async def converse(
     not one) and "transfer". Raises PathError, and ProbeFailed(http.protocol).
     """
     data = await _first_answer(stream, request)
+    # Frames are noted in words by who knows what they mean: secrets in them are coded.
+    if record.secrets is not None and response.version != "2":
+        record.note("http.response", data)
     sent, is_kernel = stream.left()
     record.timed(is_kernel)
     first: float | None = None

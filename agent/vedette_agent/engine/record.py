@@ -1,7 +1,8 @@
 """What one probe has learned so far. It outlives the probe's failure: facts gathered before it are kept."""
 
+from collections.abc import Callable
 from time import monotonic
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from vedette.wire.facts import (
     AuthorityFacts,
@@ -20,6 +21,9 @@ from vedette.wire.facts import (
 )
 from vedette.wire.failure import Failure, NotRun
 from vedette.wire.messages import Phase
+
+if TYPE_CHECKING:
+    from vedette_agent.http.secrets import Secrets
 
 Stage = Literal[
     "resolve",
@@ -68,7 +72,8 @@ class PathError(OSError):
 
 
 NOTES: Final = 64  # events of one probe that are kept
-NOTE_BYTES: Final = 4096  # of one event
+NOTE_BYTES: Final = 4096  # of one event,
+CERTIFICATE_BYTES: Final = 16 * 1024  # or of one certificate, which is of no use when it is cut
 
 
 class Record:
@@ -76,7 +81,8 @@ class Record:
 
     `stage` is what the prober is waiting for: it decides which layer a timeout or a reset belongs to.
     `phases` are seconds, as blackbox_exporter names them. A phase that repeats (redirects) adds up.
-    `notes` is what was sent and what came, in order: the evidence of a failure.
+    `notes` is what was sent and what came, in order: the evidence of a failure. What `secrets`
+    gives is hidden wherever they are told; HTTP is noted only by probes that set it.
     """
 
     __slots__ = (
@@ -90,11 +96,13 @@ class Record:
         "http",
         "icmp",
         "notes",
+        "notes_dropped",
         "ntp",
         "path",
         "phases",
         "port",
         "resolver",
+        "secrets",
         "stage",
         "tls",
         "trace",
@@ -123,6 +131,8 @@ class Record:
         self.ntp: NtpFacts | None = None
         self.udp: UdpFacts | None = None
         self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
+        self.notes_dropped = False  # there were more than NOTES
+        self.secrets: Callable[[], Secrets] | None = None
 
     def timed(self, by_kernel: bool) -> None:
         """One more time was taken. `clock` says "kernel" only while the kernel took both ends of each."""
@@ -135,10 +145,12 @@ class Record:
     def add_phase(self, phase: Phase, seconds: float) -> None:
         self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)
 
-    def note(self, event: str, what: bytes | str) -> None:
+    def note(self, event: str, what: bytes | str, most: int = NOTE_BYTES) -> None:
         """Keep *what*, or the start of it, as evidence of *event*, such as "dns.query"."""
         if len(self.notes) < NOTES:
-            self.notes.append((monotonic(), event, what[:NOTE_BYTES]))
+            self.notes.append((monotonic(), event, what[:most]))
+        else:
+            self.notes_dropped = True
 
     def facts(self) -> Facts:
         return Facts(

@@ -71,6 +71,7 @@ async def _ask(io: "Io", server: Endpoint, name: str, question: Query, record: R
     record.resolver = str(server)
     started = io.engine.now()
     own = Record()  # the connection of a query over TCP is not the one that the probe is about
+    own.notes = record.notes
     try:
         asked = await ask(io, server, question, own, shares)
     except BaseException:

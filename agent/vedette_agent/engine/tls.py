@@ -17,10 +17,10 @@ from vedette.ciphers import offer_no_finite_field
 from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.certificates import Chain, encoded, presented, verified
-from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.record import CERTIFICATE_BYTES, ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import FIRST_READ, Conversation, Stream
 
-NOTED_CERTIFICATES: Final = 4  # of a chain that was refused
+NOTED_CERTIFICATES: Final = 4  # of a chain
 MAX_HANDSHAKE_BYTES: Final = 256 * 1024  # OpenSSL's own bound is 100 KiB per certificate message
 # One per CA file of the checks; were there fewer than files, each probe would build its own anew.
 MAX_CONTEXTS: Final = 1024
@@ -223,7 +223,7 @@ async def start_tls(
             chain = presented(connection)
             record.tls = _facts(connection, chain, is_verified=False)
             for certificate in encoded(connection, is_verified=False)[:NOTED_CERTIFICATES]:
-                record.note("tls.certificate", certificate)
+                record.note("tls.certificate", certificate, CERTIFICATE_BYTES)
             stream.send_once(outgoing.read())  # the alert: the peer's log shall say why as well
             if isinstance(exc, ssl.SSLCertVerificationError) and chain is not None:
                 exc.add_note(_described(chain, name))
@@ -234,6 +234,8 @@ async def start_tls(
     record.timed(is_kernel)
     record.add_phase("tls", arrived - started)
     record.tls = _facts(connection, presented(connection), is_verified=options.verify)
+    for certificate in encoded(connection, is_verified=False)[:NOTED_CERTIFICATES]:
+        record.note("tls.certificate", certificate, CERTIFICATE_BYTES)
     return encrypted
 
 

@@ -36,6 +36,7 @@ async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
     if check.secret_headers or check.body_file is not None or check.compression:
         hop = _completed(check, hop)
         request = encoded(hop)
+    record.secrets = partial(_all_secrets, check, hop)
     try:
         await _probe(check, io, record, hop, request)
     except ProbeFailed as exc:
@@ -136,13 +137,19 @@ async def _exchange(
         from vedette_agent.http.http2 import Http2
 
         response = http2 = Http2(hop.method, check.max_body_bytes, keeps_body=keeps_body)
-        request = http2.begin(fields(hop), hop.body)
+        asked = fields(hop)
+        request = http2.begin(asked, hop.body)
+        record.note("http.request", _lines(asked))
     else:
+        record.note("http.request", request)
         response = Response(hop.method, check.max_body_bytes, keeps_body=keeps_body)
     try:
         await converse(stream, request, response, record, partial(_is_redirect, check))
     finally:
         if response.has_headers:
+            if is_http2:
+                answered = [(":status", str(response.status)), *response.headers.items()]
+                record.note("http.response", _lines(answered))
             record.http = HttpFacts(
                 status=response.status,
                 version=response.version,
@@ -178,3 +185,20 @@ def _next(check: HttpCheck, hop: Hop, response: Incoming, redirects: int, secret
 
 def _secrets(hop: Hop) -> Secrets:
     return sent(hop.headers, hop.body)
+
+
+def _all_secrets(check: HttpCheck, hop: Hop) -> Secrets:
+    """Also those that are for the proxy alone."""
+    if check.proxy is None:
+        return _secrets(hop)
+    from vedette_agent.probers.http_proxy import identity
+
+    try:
+        own = identity(check.proxy)
+    except ProbeSpoiled:
+        own = ()  # then none was sent
+    return sent((*hop.headers, *check.proxy.headers, *own), hop.body)
+
+
+def _lines(pairs: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in pairs)

@@ -27,7 +27,7 @@ Headers = tuple[tuple[str, str], ...]
 
 def forwarded(proxy: HttpProxy, hop: Hop) -> bytes:
     """The request for *hop* as a proxy wants it. Raises ProbeSpoiled when a secret is missing."""
-    return encoded(hop, _identity(proxy))
+    return encoded(hop, identity(proxy))
 
 
 async def connect_by(proxy: HttpProxy, hop: Hop, check: HttpCheck, io: "Io", record: Record) -> Stream:
@@ -35,7 +35,7 @@ async def connect_by(proxy: HttpProxy, hop: Hop, check: HttpCheck, io: "Io", rec
 
     Raises ProbeFailed(http.proxy), what resolving the proxy's name raises, and ProbeSpoiled.
     """
-    request = tunnel(hop.endpoint, (*proxy.headers, *_identity(proxy))) if hop.scheme == "https" else None
+    request = tunnel(hop.endpoint, (*proxy.headers, *identity(proxy))) if hop.scheme == "https" else None
     record.stage = "resolve"
     address = await io.resolve(proxy.host, check.family, check.resolver, record)
     try:
@@ -56,12 +56,14 @@ async def connect_by(proxy: HttpProxy, hop: Hop, check: HttpCheck, io: "Io", rec
 
 
 async def _go_through(stream: Stream, request: bytes, record: Record) -> None:
+    record.note("http.request", request)
     await stream.send(request)
     started, _ = stream.left()
     head = b""
     while b"\r\n\r\n" not in head:
         data = await stream.recv(MAX_HEAD_BYTES)
         head += data
+        record.note("http.response", data)
         if not data:
             raise ProbeFailed(Failure.HTTP_PROXY, "the proxy closed the connection without an answer")
         if len(head) > MAX_HEAD_BYTES:
@@ -79,5 +81,6 @@ async def _go_through(stream: Stream, request: bytes, record: Record) -> None:
     record.add_phase("connect", stream.arrived(started)[0] - started)
 
 
-def _identity(proxy: HttpProxy) -> Headers:
+def identity(proxy: HttpProxy) -> Headers:
+    """What tells the proxy who asks. Raises ProbeSpoiled when a secret is missing."""
     return () if proxy.auth is None else (credentials.header(proxy.auth),)

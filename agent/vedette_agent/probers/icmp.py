@@ -10,7 +10,7 @@ from vedette_agent.engine.icmp import Shape
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import NotInTime, ProbeFailed, Record
 from vedette_agent.engine.run import suspend
-from vedette_agent.engine.train import Train
+from vedette_agent.engine.train import Car, Train
 from vedette_agent.engine.udp import socket_address
 from vedette_agent.outcome import microseconds
 
@@ -27,6 +27,7 @@ async def probe_icmp(check: IcmpCheck, io: Io, record: Record) -> None:
         await _several(check, io, record, address, shape)
         return
     record.icmp = _ONE
+    record.note("icmp.sent", address)
     echo = await io.ping(address, shape, check.payload_bytes)
     record.timed(echo.is_kernel_timed)
     record.add_phase("rtt", echo.seconds)
@@ -42,6 +43,7 @@ async def _several(check: IcmpCheck, io: Io, record: Record, address: str, shape
         await suspend(train.arm)
     finally:
         record.icmp = _facts(train)
+        record.note("icmp.echoes", "\n".join(map(_told, enumerate(train.sent, 1))))
     answered = [car for car in train.sent if car.is_answered]
     times = [car.seconds for car in answered]
     for car in answered:
@@ -77,6 +79,13 @@ def _hold(check: IcmpCheck, **seconds: float) -> None:
         if allowed is not None and took > allowed:
             said = f"round trips: {what} {took * 1e3:.3f} ms, {allowed * 1e3:g} ms allowed"
             raise ProbeFailed(Failure.ICMP_SLOW, said)
+
+
+def _told(numbered: tuple[int, Car]) -> str:
+    number, car = numbered
+    if car.is_answered:
+        return f"{number}: {car.seconds * 1e3:.3f} ms"
+    return f"{number}: no reply{f', {car.complaint}' if car.complaint else ''}"
 
 
 def _facts(train: Train) -> IcmpFacts:

@@ -7,6 +7,7 @@ of messages fill up again.
 """
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from wsproto import ConnectionType, WSConnection
@@ -51,6 +52,7 @@ _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 
 async def probe_websocket(check: WebsocketCheck, io: "Io", record: Record) -> None:
     """The handshake succeeds, the dialogue comes to its end, and the server answers our goodbye."""
+    record.secrets = partial(sent, check.headers, None)
     try:
         await _probe(check, io, record)
     except ProbeFailed as exc:

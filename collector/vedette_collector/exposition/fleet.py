@@ -40,6 +40,14 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
             (("reason", reason.value),),
             board.rejected[reason.value],
         )
+    yield "vedette_collector_evidence_total", (), board.evidence.total
+    yield "vedette_collector_evidence_bytes", (), board.evidence.bytes
+    for reason in Rejection:
+        yield (
+            "vedette_collector_evidence_rejected_total",
+            (("reason", reason.value),),
+            board.evidence_rejected[reason.value],
+        )
     for link, connected in condition.links.items():
         yield "vedette_collector_broker_connected", (("link", link),), int(connected)
     for link, counters in condition.link_counters.items():
@@ -104,6 +112,8 @@ def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sa
     yield "vedette_agent_probes_running", own, beat.running
     yield "vedette_agent_loop_lag_seconds", own, beat.loop_lag_us / 1e6
     yield "vedette_agent_publish_refused_total", own, beat.publish_refused
+    for why, number in beat.evidence_lost.items():
+        yield "vedette_agent_evidence_lost_total", (*own, ("reason", why)), number
     if beat.clock_offset_us is not None:
         yield "vedette_agent_clock_offset_seconds", own, beat.clock_offset_us / 1e6
     if beat.clock_rtt_us is not None:

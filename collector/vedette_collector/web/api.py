@@ -13,11 +13,12 @@ from vedette.checks.model import Check
 from vedette.wire.messages import Result
 from vedette_collector.board import Board
 from vedette_collector.cell import Cell, label
-from vedette_collector.web import view
+from vedette_collector.web import exhibits, view
 from vedette_collector.web.caching import tagged
 
 DEFAULT_LIMIT: Final = 1000
 MAX_LIMIT: Final = 10_000
+MAX_EXHIBITS: Final = 30  # records of evidence in one answer; each may have 64 KiB
 
 T = TypeVar("T")
 
@@ -46,12 +47,31 @@ def results(request: web.Request, board: Board, mono: float) -> web.Response:
     return _listing(request, "results", found, lambda cell: _result(cell, mono))
 
 
+def evidence(request: web.Request, board: Board) -> web.Response:
+    """The newest first, by check and agent; at most MAX_EXHIBITS, `total` says how many there are."""
+    check, agent = request.query.get("check"), request.query.get("agent")
+    found = [
+        (key, exhibit)
+        for key in board.evidence.held()
+        if check in (None, key[0]) and agent in (None, key[1])
+        for exhibit in board.evidence.of(*key)
+    ]
+    found.sort(key=lambda each: -each[1].at)
+    return _listing(
+        request, "evidence", found, lambda each: exhibits.told(*each[0], each[1]), most=MAX_EXHIBITS
+    )
+
+
 def _listing(
-    request: web.Request, key: str, found: list[T], told: Callable[[T], dict[str, Any]]
+    request: web.Request,
+    key: str,
+    found: list[T],
+    told: Callable[[T], dict[str, Any]],
+    most: int = MAX_LIMIT,
 ) -> web.Response:
-    text = request.query.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_LIMIT):
-        return problem(400, f"limit must be a number from 1 to {MAX_LIMIT}")
+    text = request.query.get("limit", str(min(DEFAULT_LIMIT, most)))
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most):
+        return problem(400, f"limit must be a number from 1 to {most}")
     listed = [told(each) for each in found[: int(text)]]
     body = _encoder.encode({key: listed, "total": len(found)})
     return tagged(request, body, "application/json")

@@ -10,7 +10,7 @@ import vedette
 from vedette_collector.board import Board
 from vedette_collector.cell import BARS, Bar, Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import view
+from vedette_collector.web import exhibits, view
 from vedette_collector.web.api import kind
 
 KEEP_SECONDS: Final = 0.5  # a page serves all its readers this long
@@ -72,6 +72,12 @@ class Pages:
             return None
         return self._fresh(f"/checks/{name}", now, lambda: self._check(name, now))
 
+    def evidence(self, name: str, agent: str, now: Moment) -> bytes | None:
+        """None for a check that this agent does not run."""
+        if name not in self._board.cells.get(agent, {}):
+            return None
+        return self._fresh(f"/evidence/{name}/{agent}", now, lambda: self._evidence(name, agent, now))
+
     def _fresh(self, path: str, now: Moment, render: Callable[[], str]) -> bytes:
         kept = self._kept.get(path)
         if kept is not None and now.mono - kept[0] < KEEP_SECONDS:
@@ -89,6 +95,7 @@ class Pages:
         return self._env.get_template("status.html.j2").render(
             now=now.wall,
             ago=_ago(now.wall),
+            has_evidence=self._board.evidence.has,
             summary=view.summary(rows, agents, self._condition),
             rows=rows[:shown],
             hidden=len(rows) - len(rows[:shown]),
@@ -99,7 +106,19 @@ class Pages:
     def _check(self, name: str, now: Moment) -> str:
         row = view.row(self._board, self._board.checks[name], now.mono)
         return self._env.get_template("check.html.j2").render(
-            now=now.wall, ago=_ago(now.wall), row=row, cells=view.troubled_first(row)
+            now=now.wall,
+            ago=_ago(now.wall),
+            row=row,
+            cells=view.troubled_first(row),
+            has_evidence=self._board.evidence.has,
+        )
+
+    def _evidence(self, name: str, agent: str, now: Moment) -> str:
+        return self._env.get_template("evidence.html.j2").render(
+            now=now.wall,
+            check=self._board.checks[name],
+            agent=agent,
+            exhibits=[exhibits.view(exhibit) for exhibit in self._board.evidence.of(name, agent)],
         )
 
 

@@ -98,6 +98,7 @@ class Routes:
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._status)
         app.router.add_get("/checks/{name}", self._check)
+        app.router.add_get("/evidence/{name}/{agent}", self._evidence_page)
         app.router.add_get("/events", self._hub.serve, allow_head=False)
         app.router.add_get("/static/{name}", self._file)
         app.router.add_get("/metrics", self._metrics)
@@ -107,6 +108,7 @@ class Routes:
         app.router.add_get("/api/v1/agents", self._agents)
         app.router.add_get("/api/v1/checks", self._checks)
         app.router.add_get("/api/v1/results", self._results)
+        app.router.add_get("/api/v1/evidence", self._evidence)
         return app
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -116,6 +118,12 @@ class Routes:
         page = self._pages.check(request.match_info["name"], _now())
         if page is None:
             return web.Response(status=404, text="There is no check of this name. All checks: /\n")
+        return tagged(request, page, "text/html")
+
+    async def _evidence_page(self, request: web.Request) -> web.Response:
+        page = self._pages.evidence(request.match_info["name"], request.match_info["agent"], _now())
+        if page is None:
+            return web.Response(status=404, text="No agent of this name runs such a check. All checks: /\n")
         return tagged(request, page, "text/html")
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -159,6 +167,9 @@ class Routes:
 
     async def _results(self, request: web.Request) -> web.Response:
         return api.results(request, self._board, _now().mono)
+
+    async def _evidence(self, request: web.Request) -> web.Response:
+        return api.evidence(request, self._board)
 
 
 @asynccontextmanager

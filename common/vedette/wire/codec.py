@@ -10,17 +10,17 @@ import zstandard
 
 from vedette.errors import WireError
 from vedette.wire import limits
-from vedette.wire.messages import Ack, Batch, Heartbeat, Presence
+from vedette.wire.messages import Ack, Batch, Evidence, Heartbeat, Presence
 
 JSON: Final = "application/json"
 ZSTD: Final = "application/json+zstd"
 
-Message = Batch | Presence | Heartbeat | Ack
-M = TypeVar("M", Batch, Presence, Heartbeat, Ack)
+Message = Batch | Presence | Heartbeat | Evidence | Ack
+M = TypeVar("M", Batch, Presence, Heartbeat, Evidence, Ack)
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Ack)
+    kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Evidence, Ack)
 }
 _compressor = zstandard.ZstdCompressor(level=3)
 _decompressor = zstandard.ZstdDecompressor()
@@ -36,8 +36,9 @@ _version = msgspec.json.Decoder(_Version)
 def encode(message: Message) -> tuple[bytes, str]:
     """Payload and content type. Raises WireError("too_large") where a reader would refuse the payload."""
     raw = _encoder.encode(message)
-    if len(raw) > limits.MAX_DECODED_BYTES:
-        raise WireError("too_large", f"{len(raw)} bytes, {limits.MAX_DECODED_BYTES} allowed")
+    most = limits.MAX_EVIDENCE_BYTES if isinstance(message, Evidence) else limits.MAX_DECODED_BYTES
+    if len(raw) > most:
+        raise WireError("too_large", f"{len(raw)} bytes, {most} allowed")
     payload, content_type = raw, JSON
     if len(raw) > limits.COMPRESS_ABOVE_BYTES:
         packed = _compressor.compress(raw)
@@ -67,10 +68,13 @@ def parsed(raw: bytes, kind: type[M]) -> M:
     return message
 
 
-def decompressed(payload: bytes, content_type: str | None) -> bytes:
-    """The JSON text of *payload*. Raises WireError with reason `too_large`, `content_type`, `compression`."""
-    if len(payload) > limits.MAX_PAYLOAD_BYTES:
-        raise WireError("too_large", f"{len(payload)} bytes, {limits.MAX_PAYLOAD_BYTES} allowed")
+def decompressed(payload: bytes, content_type: str | None, most: int = limits.MAX_DECODED_BYTES) -> bytes:
+    """The JSON text of *payload*, of at most *most* bytes.
+
+    Raises WireError with reason `too_large`, `content_type`, `compression`.
+    """
+    if len(payload) > min(limits.MAX_PAYLOAD_BYTES, most):
+        raise WireError("too_large", f"{len(payload)} bytes, {min(limits.MAX_PAYLOAD_BYTES, most)} allowed")
     if content_type == JSON:
         return payload
     if content_type != ZSTD:
@@ -82,10 +86,8 @@ def decompressed(payload: bytes, content_type: str | None) -> bytes:
         size = header.content_size
         if size == zstandard.CONTENTSIZE_UNKNOWN:
             raise WireError("compression", "the frame header gives no content size")
-        if size > limits.MAX_DECODED_BYTES:
-            raise WireError(
-                "too_large", f"{size} bytes when decompressed, {limits.MAX_DECODED_BYTES} allowed"
-            )
+        if size > most:
+            raise WireError("too_large", f"{size} bytes when decompressed, {most} allowed")
         if header.window_size > limits.MAX_WINDOW_BYTES:
             raise WireError(
                 "too_large", f"a window of {header.window_size} bytes, {limits.MAX_WINDOW_BYTES} allowed"

@@ -36,6 +36,15 @@ AnswerText = Annotated[str, Meta(max_length=limits.MAX_ANSWER_TEXT)]
 Code = Annotated[str, Meta(max_length=40, pattern=r"^[a-z_]+(\.[a-z_]+)?\Z")]
 
 
+EventName = Annotated[str, Meta(max_length=limits.MAX_EVENT, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?\Z")]
+
+
+NoteText = Annotated[str, Meta(max_length=limits.MAX_NOTE_BYTES)]
+
+
+NoteBytes = Annotated[bytes, Meta(max_length=limits.MAX_NOTE_BYTES)]
+
+
 Count = Annotated[int, Meta(ge=0, le=limits.MAX_SEQ)]
 
 

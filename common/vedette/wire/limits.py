@@ -20,11 +20,16 @@ MAX_SERVERS = 32  # name servers of a zone, once for each address
 MAX_ZONES = 16  # of a chain of trust
 MAX_HOPS = 30  # of a path
 MAX_EPOCHS = 16  # in one ack
+MAX_EVIDENCE_BYTES = 64 * 1024  # of one evidence record, as JSON text and as published
+MAX_NOTES = 64  # in one evidence record
+MAX_NOTE_BYTES = 16 * 1024  # of one note: most certificates fit
+MAX_EVENT = 40  # characters of a note's event
 
 BATCH_RESULTS = 100  # a sender flushes at this many results,
 BATCH_BYTES = 64 * 1024  # or this many encoded bytes,
 BATCH_SECONDS = 1.0  # or this age; a change of state flushes at once
 COMPRESS_ABOVE_BYTES = 1024
+EVIDENCE_EXPIRY_SECONDS = 300  # the broker drops what nobody fetched by then
 LIVE_EXPIRY_SECONDS = 60  # a batch older than this travels in the replay lane
 HEARTBEAT_SECONDS = 10.0
 PARTS = 64

@@ -17,7 +17,10 @@ from vedette.wire.fields import (
     Count,
     DurationUs,
     Epoch,
+    EventName,
     Message,
+    NoteBytes,
+    NoteText,
     OffsetUs,
     Seq,
     Tags,
@@ -89,6 +92,32 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     publish_refused: Count  # PUBACKs with a failure code
     clock_offset_us: OffsetUs | None = None  # collector minus agent, by the last exchange
     clock_rtt_us: DurationUs | None = None
+    evidence_lost: dict[Literal["rate", "queue_full", "refused"], Count] = {}  # records, by reason
+
+
+class Note(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One event of a probe: what was sent, what came, or what became of it."""
+
+    at_us: DurationUs  # since the start of the probe
+    event: EventName  # such as dns.answer
+    text: NoteText | None = None  # what it says, or what `data` means; secrets are hidden
+    data: NoteBytes | None = None  # base64 on the wire
+
+
+class Evidence(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What a probe sent and got when its check first failed, or failed in another way than before."""
+
+    v: int
+    agent: AgentName
+    epoch: Epoch
+    seq: Seq | None = None  # of the result; None when it is not known
+    check: CheckName
+    target: Text
+    started_us: TimeUs
+    reason: Code  # the failure code of the result
+    detail: Text | None = None
+    notes: Annotated[list[Note], Meta(max_length=limits.MAX_NOTES)] = []
+    truncated: bool = False  # there was more than fits
 
 
 class HeartbeatEcho(Message, frozen=True, kw_only=True, omit_defaults=True):

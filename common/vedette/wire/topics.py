@@ -13,12 +13,13 @@ _AGENT = re.compile(limits.AGENT_NAME)
 
 
 class Kind(StrEnum):
-    """The last level of a topic. The agent writes the first four; the collector writes `ack`."""
+    """The last level of a topic. The collector writes `ack`, the agent all others."""
 
     LIVE = "live"
     REPLAY = "replay"
     PRESENCE = "presence"
     HEARTBEAT = "heartbeat"
+    EVIDENCE = "evidence"
     ACK = "ack"
 
 
