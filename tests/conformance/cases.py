@@ -181,7 +181,8 @@ def samples(page: str) -> Samples:
     return found
 
 
-def _holds(expected: float | str | None, value: float | None) -> bool:
+def holds(expected: float | str | None, value: float | None) -> bool:
+    """Whether a series with *value*, None for no such series, is as a table says."""
     if expected is None or value is None:
         return expected is None and value is None
     return expected == "any" or float(expected) == value
@@ -194,6 +195,6 @@ def amiss(case: Case, values: Values, came: Came) -> list[str]:
     found = [] if verdict == case.outcome else [f"{verdict} ({result.detail}), not {case.outcome}"]
     for name, expected in filled(case.metrics, values).items():
         value = came.samples.get(name)
-        if not _holds(expected, value):
+        if not holds(expected, value):
             found.append(f"{name} is {value}, not {expected}")
     return found

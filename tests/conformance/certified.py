@@ -2,7 +2,7 @@
 
 one_root: signed by itself, for localhost, 1 day. with_addresses: also for 127.0.0.1 and ::1.
 two_roots: a certificate for localhost, 2 days, and the root that is presented with it, 1 day; a younger root
-of the same name and key, 3 days, is trusted as well.
+of the same name and key, 3 days, is trusted as well. expired: for localhost, since yesterday.
 """
 
 import ssl
@@ -24,6 +24,7 @@ def certified(directory: Path) -> Certified:
     older = issued(common_name="root", is_ca=True, until=1)
     younger = issued(common_name="root", is_ca=True, until=3, key=older.key)
     leaf = issued("localhost", common_name="server", by=older, until=2)
+    expired = issued("localhost", common_name="expired", is_ca=True, since=-9, until=-1)
     return Certified(
         values={
             "one_root": _file(directory, "one_root", one),
@@ -33,11 +34,14 @@ def certified(directory: Path) -> Certified:
             "two_roots": _file(directory, "two_roots", younger, older),
             "older_root_expiry": _expiry(older),
             "server_expiry": _expiry(leaf),
+            "expired": _file(directory, "expired", expired),
+            "expired_expiry": _expiry(expired),
         },
         contexts={
             "one_root": serving(directory, one),
             "with_addresses": serving(directory, addresses),
             "two_roots": serving(directory, leaf, older),
+            "expired": serving(directory, expired),
         },
     )
 

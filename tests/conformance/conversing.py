@@ -19,7 +19,15 @@ class Met(NamedTuple):
 def conversing(
     written: Any, servers: Mapping[str, Any], contexts: Mapping[str, ssl.SSLContext]
 ) -> Iterator[Met]:
-    """The server of a case: the name of one in *servers*, or `both: name` for 127.0.0.1 and ::1."""
+    """The server of a case: the name of one in *servers*, or `both: name` for 127.0.0.1 and ::1.
+
+    `nobody` is a port that is taken and on which nobody listens.
+    """
+    if written == "nobody":
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            yield Met({"port": taken.getsockname()[1]}, [])
+        return
     misheard: list[str] = []
     is_both = isinstance(written, dict)
     steps = servers[written["both"] if is_both else written]
@@ -37,8 +45,8 @@ def conversing(
                         misheard.append(heard)
                 else:
                     context = contexts[step["tls"]]
-                    if "versions" in step:
-                        context.maximum_version = ssl.TLSVersion[step["versions"].replace(".", "_")]
+                    newest = step.get("newest", "MAXIMUM_SUPPORTED").replace(".", "_")
+                    context.maximum_version = ssl.TLSVersion[newest]
                     try:
                         # Wrapping takes a socket away, and the server closes its own.
                         spoken = stack.enter_context(context.wrap_socket(connection.dup(), server_side=True))

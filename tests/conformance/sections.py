@@ -13,6 +13,7 @@ import dns.rdatatype
 import dns.rrset
 
 from conformance.cases import Values, need_ipv6
+from servers import dns as misbehaving
 from servers.dns import Asked, Behaviour, dns_server, refusing
 
 
@@ -20,7 +21,8 @@ from servers.dns import Asked, Behaviour, dns_server, refusing
 async def serving(written: Any, servers: Mapping[str, Any]) -> AsyncIterator[Values]:
     """The server of a case: the name of one in *servers*, or such a mapping.
 
-    `address: both` is 127.0.0.1 and ::1 on one port; `transport: tcp` has nobody at UDP.
+    `behaviour` is one of servers.dns, `address: both` is 127.0.0.1 and ::1 on one port, and `transport: tcp`
+    has nobody at UDP.
     """
     server = servers[written] if isinstance(written, str) else written
     is_both = server.get("address") == "both"
@@ -33,7 +35,7 @@ async def serving(written: Any, servers: Mapping[str, Any]) -> AsyncIterator[Val
             stack.callback(listener.close)
             yield {"port": taken.port}
             return
-        behaviour = _answering(server)
+        behaviour = getattr(misbehaving, server["behaviour"]) if "behaviour" in server else _answering(server)
         first = await stack.enter_async_context(dns_server(behaviour))
         while is_both:
             with suppress(OSError):  # somebody else may have this port at ::1

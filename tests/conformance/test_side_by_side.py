@@ -7,10 +7,11 @@ import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from conformance.cases import Came, Case, amiss, filled, load, need_ipv6, probed
+from conformance.cases import Came, Case, Table, amiss, filled, load, need_ipv6, probed
 from conformance.certified import Certified, certified
 from conformance.conversing import conversing
 from conformance.peer import Peer, at_odds, needs_peer, peer
@@ -20,29 +21,19 @@ from vedette_agent.engine.icmp import permission_problem
 
 pytestmark = needs_peer
 
-DNS = load("dns")
-TCP = load("tcp")
-DNS_CASES = [case for case in DNS.cases if case.module is not None]
-TCP_CASES = [case for case in TCP.cases if case.module is not None]
-# There are no tests of its ICMP prober to carry over: these are about what it measures besides time.
-ICMP_CASES = [
-    Case(
-        name=name,
-        origin="prober/icmp.go",
-        check={"icmp": {"host": target, **options}},
-        outcome="ok",
-        metrics={"probe_icmp_reply_hop_limit": "any"},
-        module={"icmp": {"preferred_ip_protocol": f"ip{6 if ':' in target else 4}", **module}},
-        target=target,
-    )
-    for name, target, options, module in (
-        ("echo", "127.0.0.1", {}, {}),
-        ("echo over IPv6", "::1", {}, {}),
-        ("large echo", "127.0.0.1", {"payload_bytes": 1000}, {"payload_size": 1000}),
-        ("echo that is not to be cut", "127.0.0.1", {"dont_fragment": True}, {"dont_fragment": True}),
-        ("echo of one hop", "127.0.0.1", {"ttl": 1}, {"ttl": 1}),
-    )
-]
+DNS = [load("dns"), load("own/dns")]
+TCP = [load("tcp"), load("own/tcp")]
+ICMP = [load("own/icmp")]
+
+
+def compared(tables: list[Table]) -> list[Case]:
+    return [case for table in tables for case in table.cases if case.module is not None]
+
+
+def servers(tables: list[Table]) -> dict[str, Any]:
+    return {name: server for table in tables for name, server in table.servers.items()}
+
+
 needs_icmp = pytest.mark.skipif(
     os.geteuid() != 0 or permission_problem([4]) is not None, reason="no raw ICMP socket for this user"
 )
@@ -55,26 +46,26 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 
 @pytest.fixture(scope="module")
 def dns_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    with peer(tmp_path_factory.mktemp("peer"), "dns", DNS_CASES, {}) as running:
+    with peer(tmp_path_factory.mktemp("peer"), "dns", compared(DNS), {}) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def tcp_peer(tmp_path_factory: pytest.TempPathFactory, certificates: Certified) -> Iterator[Peer]:
-    with peer(tmp_path_factory.mktemp("peer"), "tcp", TCP_CASES, certificates.values) as running:
+    with peer(tmp_path_factory.mktemp("peer"), "tcp", compared(TCP), certificates.values) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def icmp_peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    with peer(tmp_path_factory.mktemp("peer"), "icmp", ICMP_CASES, {}) as running:
+    with peer(tmp_path_factory.mktemp("peer"), "icmp", compared(ICMP), {}) as running:
         yield running
 
 
-@pytest.mark.parametrize("case", DNS_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", compared(DNS), ids=lambda case: case.name)
 def test_dns(case: Case, dns_peer: Peer) -> None:
     async def run() -> list[str]:
-        async with serving(case.server, DNS.servers) as values, bench() as on:
+        async with serving(case.server, servers(DNS)) as values, bench() as on:
             ours = await probed(case, values, on)
             theirs = await asyncio.to_thread(dns_peer.ask, case, filled(case.target or "<address>", values))
             return amiss(case, values, ours) + at_odds(case, ours, theirs)
@@ -82,10 +73,10 @@ def test_dns(case: Case, dns_peer: Peer) -> None:
     assert asyncio.run(run()) == []
 
 
-@pytest.mark.parametrize("case", TCP_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", compared(TCP), ids=lambda case: case.name)
 def test_tcp(case: Case, tcp_peer: Peer, certificates: Certified, tmp_path: Path) -> None:
     files = host_files(tmp_path, hosts="127.0.0.1 localhost\n::1 localhost\n")
-    with conversing(case.server, TCP.servers, certificates.contexts) as met:
+    with conversing(case.server, servers(TCP), certificates.contexts) as met:
         values = {**certificates.values, **met.values}
 
         async def run() -> Came:
@@ -99,7 +90,7 @@ def test_tcp(case: Case, tcp_peer: Peer, certificates: Certified, tmp_path: Path
 
 
 @needs_icmp
-@pytest.mark.parametrize("case", ICMP_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", compared(ICMP), ids=lambda case: case.name)
 def test_icmp(case: Case, icmp_peer: Peer) -> None:
     if ":" in (case.target or ""):
         need_ipv6()

@@ -1,10 +1,14 @@
 """The tables as such: no case is missing, and nothing differs without a word."""
 
+from pathlib import Path
+
 import pytest
 
 from conformance.cases import HERE, load
+from conformance.page import text
 
-PARTS = sorted(path.stem for path in HERE.glob("*.yaml"))
+PARTS = sorted(str(path.relative_to(HERE).with_suffix("")) for path in HERE.rglob("*.yaml"))
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -25,3 +29,9 @@ def test_what_differs_says_why(part: str) -> None:
         ours = "ok" if case.outcome == "ok" else "fail"
         assert case.theirs != ours, f"{case.name}: theirs is for another verdict"
         assert case.differs or not (case.theirs or case.their_metrics), case.name
+
+
+def test_the_page_is_current() -> None:
+    """After a change: `PYTHONPATH=tests python -m conformance.page docs/conformance.md`."""
+    page = PAGE.read_text(encoding="utf-8")
+    assert page == text(page)
