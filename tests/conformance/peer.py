@@ -34,7 +34,7 @@ ONLY_THEIRS: Final = {
     "probe_ip_addr_hash": "the address of a result is a fact, shown as it is",
     "probe_failed_due_to_regex": "the reason of vedette_probe_failure_info is tcp.expect or tcp.closed",
     "probe_ssl_last_chain_info": "no label comes from a certificate",
-    "probe_ssl_last_chain_expiry_timestamp_seconds": "without verification there is no chain: there it is in year 1",
+    "probe_ssl_last_chain_expiry_timestamp_seconds": "no chain was verified; there it is in year 1",
     "probe_dns_answer_rrs": "without a response there are no sections to count; there it is 0",
     "probe_dns_authority_rrs": "as probe_dns_answer_rrs",
     "probe_dns_additional_rrs": "as probe_dns_answer_rrs",
@@ -62,6 +62,7 @@ class Peer:
 def peer(directory: Path, kind: str, cases: list[Case], values: Values) -> Iterator[Peer]:
     """An exporter that has the modules of *cases*, all of *kind*; *values* fill them."""
     names = {case.name: f"module-{at}" for at, case in enumerate(cases)}
+    assert len(names) == len(cases), "two cases of one name"
     modules: dict[str, Any] = {
         names[case.name]: {"prober": kind, "timeout": "5s", **filled(case.module, values)} for case in cases
     }
