@@ -23,13 +23,15 @@ from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
 from vedette_agent.engine.udp import Exchange, UdpPool
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from vedette_agent.path.routes import Routes
 
 
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "routes", "source", "udp")
+    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "routes", "source", "udp", "worker")
 
     def __init__(
         self,
@@ -48,12 +50,15 @@ class Io:
         self.udp = UdpPool(self.loop, self.source, self.policy)
         self.icmp = Pinger(self.loop, self.source, self.policy)
         self.routes: dict[str, Routes] = {}  # by check: what its path was like until now
+        self.worker: ThreadPoolExecutor | None = None  # made by the first who needs it: engine/aside.py
 
     def close(self) -> None:
         """Close what is open. Probes in flight must have ended: stop the engine first."""
         self.udp.close()
         self.icmp.close()
         self.poller.close()
+        if self.worker is not None:
+            self.worker.shutdown(wait=False, cancel_futures=True)
 
     async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.

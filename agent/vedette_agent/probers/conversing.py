@@ -1,6 +1,5 @@
 """A conversation on one connection: waits for patterns and bytes, says what follows, may turn to TLS."""
 
-import re
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -11,7 +10,7 @@ from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.stream import FIRST_READ, Stream
 from vedette_agent.engine.tls import TlsStream, start_tls
-from vedette_agent.pattern import compiled
+from vedette_agent.pattern import Match, compiled
 
 MAX_BYTES: Final = 64 * 1024  # that may come before a match, and that one text to send may grow to
 _SHOWN: Final = 60
@@ -20,7 +19,7 @@ _EAGER_SEARCHES: Final = 64
 
 class Found(NamedTuple):
     end: int  # where what was found ends, in bytes
-    match: re.Match[str] | None = None
+    match: Match | None = None
 
 
 # What came and was not yet taken, and whether nothing more will come.
@@ -164,7 +163,7 @@ def _lines(pattern: str) -> Seek:
 
     A pattern that ends with $ waits for the end of its line: what came may be the half of it.
     """
-    search = compiled(pattern, re.MULTILINE).search
+    search = compiled(f"(?m){pattern}", captures=True).search
     is_whole = pattern.endswith("$") and not pattern.endswith("\\$")
 
     def seek(came: bytes, is_over: bool) -> Found | None:

@@ -2,13 +2,14 @@
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
 from vedette.checks.model import HttpCheck
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure, NotRun
+from vedette_agent.engine.aside import aside
 from vedette_agent.engine.exchange import converse
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
@@ -24,6 +25,7 @@ from vedette_agent.http.secrets import Secrets, sent
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
+MAX_IN_LOOP: Final = 16 * 1024  # bytes of a body: patterns are searched in more of it beside the loop
 _ALPN = {"HTTP/1.1": "http/1.1", "HTTP/2": "h2"}
 
 
@@ -105,7 +107,13 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
             )
         request = encoded(hop)
         redirects += 1
-    judge(check, response, partial(_secrets, first), record, time.time(), has_tls=hop.scheme == "https")
+    judged = partial(
+        judge, check, response, partial(_secrets, first), record, time.time(), has_tls=hop.scheme == "https"
+    )
+    if len(response.body) > MAX_IN_LOOP and (check.expect.body_matches or check.expect.body_lacks):
+        await aside(io, judged)
+    else:
+        judged()
     if expiring is not None:
         raise expiring
 

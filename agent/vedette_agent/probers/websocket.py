@@ -34,7 +34,7 @@ from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.stream import FIRST_READ, Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.secrets import sent
-from vedette_agent.pattern import compiled
+from vedette_agent.pattern import Match, compiled
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -194,8 +194,8 @@ class _Peer:
                 record.note("websocket.sent", text)
                 await self._stream.send(self._protocol.send(TextMessage(data=text)))
 
-    async def _awaited(self, pattern: str, number: int, record: Record) -> re.Match[str]:
-        search = compiled(pattern).search
+    async def _awaited(self, pattern: str, number: int, record: Record) -> Match:
+        search = compiled(pattern, captures=True).search
         last: str | None = None
         wanted = f"turn {number}: no match for {pattern[:80]!r}"
         while True:

@@ -5,12 +5,12 @@ after a semicolon, what to do.
 """
 
 import re
-import warnings
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from vedette.checks.model import Endpoint
+from vedette.checks.pattern import compiled
 from vedette.checks.problems import quoted
 from vedette.wire import limits
 
@@ -232,11 +232,9 @@ def regex(text: str) -> str:
     if len(text) > MAX_REGEX:
         raise ValueError(f"a pattern of {len(text)} characters; {MAX_REGEX} are allowed")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a pattern that Python warns about will change its meaning
-            re.compile(text)
-    except (re.error, Warning, OverflowError, RecursionError) as exc:
-        raise ValueError(f"{quoted(text)} is not a regular expression: {exc}; mend the pattern") from exc
+        compiled(text, captures=True)
+    except ValueError as exc:
+        raise ValueError(f"{quoted(text)} is not a regular expression: {exc}") from exc
     return text
 
 

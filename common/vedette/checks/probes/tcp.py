@@ -1,10 +1,10 @@
 """`tcp:` to its check."""
 
-import re
 from typing import Any
 
 from vedette.checks import formats, model, schema
 from vedette.checks.captures import CAPTURE
+from vedette.checks.pattern import compiled
 from vedette.checks.probes.parts import joined, options, resolver_of
 from vedette.checks.problems import Path
 from vedette.checks.schema.tcp import Step
@@ -41,7 +41,6 @@ def tcp(probe: schema.TcpProbe, path: Path, report: Report, common: dict[str, An
 def _steps(dialogue: list[Step | Bad], path: Path, report: Report) -> list[model.DialogueStep]:
     made = []
     groups = 0  # of the last pattern
-    names: set[str] = set()  # of groups of all patterns so far
     for at, step in enumerate(dialogue):
         if isinstance(step, Bad):
             continue
@@ -53,9 +52,7 @@ def _steps(dialogue: list[Step | Bad], path: Path, report: Report) -> list[model
         if step == Step() and not any(report.has((*here, field)) for field in Step.__struct_fields__):
             report.about(here, "a step that does nothing; give it expect, send or start_tls")
         if step.expect is not None:
-            pattern = re.compile(step.expect)
-            groups = pattern.groups
-            names |= set(pattern.groupindex)
+            groups = compiled(step.expect, captures=True).groups
         for capture in CAPTURE.finditer(step.send or ""):
             if capture["number"] and int(capture["number"]) > groups:
                 told = f"the pattern before has {groups} groups, and {capture[0]} is none of them"

@@ -1,11 +1,11 @@
 """`websocket:` to its check."""
 
-import re
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from vedette.checks import formats, model
 from vedette.checks.captures import CAPTURE
+from vedette.checks.pattern import compiled
 from vedette.checks.probes.parts import options, resolver_of
 from vedette.checks.problems import Path, quoted
 from vedette.checks.schema.tls import TlsSettings
@@ -59,7 +59,7 @@ def _steps(turns: list[Turn], path: Path, report: Report) -> list[model.Dialogue
         if turn == Turn() and not report.is_amiss((*path, at)):
             report.about((*path, at), "a turn that does nothing; give it expect or send")
         if turn.expect is not None:
-            groups = re.compile(turn.expect).groups
+            groups = compiled(turn.expect, captures=True).groups
         for capture in CAPTURE.finditer(turn.send or ""):
             if capture["number"] and int(capture["number"]) > groups:
                 told = f"the pattern before has {groups} groups, and {capture[0]} is none of them"

@@ -1,0 +1,74 @@
+"""Patterns are searched in long bodies beside the loop: other probes go on, deadlines hold."""
+
+import random
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from hostile.hostile_helpers import Held, run_held
+from servers.probing import Probed, bench
+from vedette.checks import read
+from vedette_agent.probers.http import probe_http
+
+# A pattern that makes RE2 try one state for every way that the last hundred letters can be.
+SLOW = "[ab]*a[ab]{100}z"
+BODY = "".join(random.Random(1).choices("ab", k=1 << 19)).encode()  # some 0.3 s
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def probed(url: str, body: str, seconds: float) -> tuple[Probed, float]:
+    text = (
+        f"agents: [{{name: par-01}}]\nchecks: [{{name: a, http: {{url: '{url}', expect: {{body: {body}}}}}}}]"
+    )
+    (check,) = read.loads(text.encode(), "one.yaml").checks
+    held = Held()
+
+    async def main() -> Probed:
+        async with bench() as made:
+            return await made.run(probe_http, check, seconds)
+
+    return run_held(main(), held), held.worst
+
+
+def test_a_pattern_that_a_body_was_made_for_does_not_hold_the_loop(url: str) -> None:
+    found, held = probed(url, f"{{match: '{SLOW}'}}", 30.0)
+    assert found.failure == "http.body"
+    assert held < 0.02
+
+
+def test_what_is_found_beside_the_loop_is_no_failure(url: str) -> None:
+    found, _ = probed(url, "{match: 'a{3}', lack: 'c'}", 30.0)
+    assert found.error is None
+
+
+def test_the_deadline_does_not_wait_for_a_pattern(url: str) -> None:
+    """Twenty searches of 0.3 s would be awaited for 6 s."""
+    patterns = ", ".join(f"'{SLOW}{n}'" for n in range(20))
+    found, _ = probed(url, f"{{lack: [{patterns}]}}", 0.5)
+    assert type(found.error).__name__ == "DeadlineExceeded"
+    assert found.seconds < 4
