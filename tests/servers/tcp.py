@@ -14,9 +14,7 @@ PATIENCE = 10.0  # seconds until a server gives up on a test that forgot it
 class TcpServer:
     """Listens on a port of its own from the start; every connection is one thread that runs *behave*."""
 
-    def __init__(
-        self, behave: Behave, family: socket.AddressFamily = socket.AF_INET, port: int = 0
-    ) -> None:
+    def __init__(self, behave: Behave, family: socket.AddressFamily = socket.AF_INET, port: int = 0) -> None:
         self._behave = behave
         self._listener = socket.create_server(
             ("::1" if family == socket.AF_INET6 else "127.0.0.1", port), family=family
