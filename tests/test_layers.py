@@ -77,7 +77,7 @@ ACTING = {
 HARMLESS = {"socket.AF_INET", "socket.AF_INET6", "socket.inet_ntop", "socket.inet_pton"}
 
 # The agent runs on many small machines: what only the collector or the demo needs stays off them.
-NOT_ON_AGENTS = {"aiohttp", "prometheus_client", "jinja2", "cryptography", "pydantic", "yaml"}
+NOT_ON_AGENTS = {"aiohttp", "aioquic", "prometheus_client", "jinja2", "cryptography", "pydantic", "yaml"}
 
 
 def modules() -> dict[str, Path]:

@@ -20,6 +20,7 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "resolve": Failure.DNS_TIMEOUT,
     "dns": Failure.DNS_TIMEOUT,
     "connect": Failure.TCP_TIMEOUT,
+    "quic": Failure.QUIC_TIMEOUT,
     "starttls": Failure.TLS_TIMEOUT,
     "tls": Failure.TLS_TIMEOUT,
     "tcp": Failure.TCP_TIMEOUT,
@@ -31,11 +32,12 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "ntp": Failure.NTP_TIMEOUT,
     "udp": Failure.UDP_TIMEOUT,
 }
-_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "icmp", "path", "udp", "ntp"})
+_DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "quic", "icmp", "path", "udp", "ntp"})
 _WAITED_FOR: Final[dict[Stage, str]] = {
     "resolve": "an answer about the target's name",
     "dns": "an answer",
     "connect": "the connection",
+    "quic": "the QUIC handshake",
     "starttls": "leave to begin TLS",
     "tls": "the TLS handshake",
     "tcp": "the expected bytes",

@@ -22,7 +22,7 @@ _READ_BYTES = 16384
 _length = struct.Struct(">H")
 
 
-Transport = Literal["udp", "tcp", "tls", "https"]
+Transport = Literal["udp", "tcp", "tls", "https", "quic"]
 
 
 class Asked(NamedTuple):

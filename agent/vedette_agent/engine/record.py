@@ -29,6 +29,7 @@ Stage = Literal[
     "resolve",
     "dns",
     "connect",
+    "quic",
     "starttls",
     "tls",
     "tcp",

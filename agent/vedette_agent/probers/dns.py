@@ -13,6 +13,7 @@ from vedette_agent.dns.reading import Malformed, rcode_text, read
 from vedette_agent.engine.hostfiles import literal
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import Asked, ask, ask_tcp
+from vedette_agent.engine.quicneeded import need_quic
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 
 
@@ -67,6 +68,11 @@ async def _ask_encrypted(check: DnsCheck, io: Io, server: Endpoint, question: Qu
         record.address = None
         server = Endpoint(await io.resolve(server.address, check.family, None, record), server.port)
     record.resolver = str(server) if check.doh is None else check.doh.url
+    if check.transport == "quic":
+        need_quic()
+        from vedette_agent.probers.dnsquic import ask_quic
+
+        return Asked(*await ask_quic(io, server, check, question, record), "quic", 0)
     if check.doh is None:
         return Asked(*await ask_tls(io, server, check, question, record), "tls", 0)
     return Asked(*await ask_https(io, server, check, check.doh, question, record), "https", 0)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
-from vedette.checks.model import HttpCheck
+from vedette.checks.model import HttpCheck, TlsOptions
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.aside import aside
 from vedette_agent.engine.exchange import converse
+from vedette_agent.engine.quicneeded import need_quic
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
@@ -70,31 +71,11 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
     seen: set[tuple[str, str]] = set()
     while True:
         record.tls = None  # what is told about TLS is about the last response
-        if check.proxy is not None:
-            from vedette_agent.probers.http_proxy import connect_by, forwarded
-
-            stream = await connect_by(check.proxy, hop, check, io, record)
-            if hop.scheme == "http":
-                request = forwarded(check.proxy, hop)
+        if check.versions == ("HTTP/3",):
+            response = await _over_quic(check, io, record, hop, first, redirects)
         else:
-            stream = await connect(io, await _address(check, io, record, hop, first), hop.port, record)
-        with stream:
-            if hop.scheme == "https":
-                options = check.tls
-                if hop.host != first.host:  # a client certificate tells who asks, and is for the first host
-                    options = structs.replace(options, server_name=None, cert_file=None, key_file=None)
-                alpn = () if check.versions == ("HTTP/1.1",) else tuple(_ALPN[one] for one in check.versions)
-                name = options.server_name or hop.host
-                with await start_tls(stream, name, options, record, alpn) as encrypted:
-                    expiring = expiring or expires_soon(record.tls, options)
-                    chosen = encrypted.alpn if alpn else None
-                    if chosen is None and "HTTP/1.1" not in check.versions:
-                        raise ProbeFailed(Failure.HTTP_VERSION, "the server did not choose HTTP/2 (RFC 7301)")
-                    is_http2 = chosen == "h2"
-                    response = await _exchange(check, encrypted, hop, request, record, redirects, is_http2)
-            else:
-                is_http2 = check.versions == ("HTTP/2",)
-                response = await _exchange(check, stream, hop, request, record, redirects, is_http2)
+            response = await _over_tcp(check, io, record, hop, first, request, redirects)
+        expiring = expiring or expires_soon(record.tls, check.tls)
         if check.proxy is not None and hop.scheme == "http" and response.status == 407:
             raise ProbeFailed(Failure.HTTP_PROXY, "the proxy asks who we are: 407")
         if not _is_redirect(check, response):
@@ -116,6 +97,60 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
         judged()
     if expiring is not None:
         raise expiring
+
+
+async def _over_tcp(
+    check: HttpCheck, io: "Io", record: Record, hop: Hop, first: Hop, request: bytes, redirects: int
+) -> Incoming:
+    if check.proxy is not None:
+        from vedette_agent.probers.http_proxy import connect_by, forwarded
+
+        stream = await connect_by(check.proxy, hop, check, io, record)
+        if hop.scheme == "http":
+            request = forwarded(check.proxy, hop)
+    else:
+        stream = await connect(io, await _address(check, io, record, hop, first), hop.port, record)
+    with stream:
+        if hop.scheme == "http":
+            is_http2 = check.versions == ("HTTP/2",)
+            return await _exchange(check, stream, hop, request, record, redirects, is_http2)
+        options = _options(check, hop, first)
+        alpn = () if check.versions == ("HTTP/1.1",) else tuple(_ALPN[one] for one in check.versions)
+        name = options.server_name or hop.host
+        with await start_tls(stream, name, options, record, alpn) as encrypted:
+            chosen = encrypted.alpn if alpn else None
+            if chosen is None and "HTTP/1.1" not in check.versions:
+                raise ProbeFailed(Failure.HTTP_VERSION, "the server did not choose HTTP/2 (RFC 7301)")
+            return await _exchange(check, encrypted, hop, request, record, redirects, chosen == "h2")
+
+
+async def _over_quic(
+    check: HttpCheck, io: "Io", record: Record, hop: Hop, first: Hop, redirects: int
+) -> Incoming:
+    if hop.scheme == "http":
+        raise ProbeFailed(Failure.HTTP_REDIRECTS, "leads to http, which HTTP/3 does not speak (RFC 9114 3.1)")
+    need_quic()
+    from vedette_agent.http.http3 import Http3
+    from vedette_agent.probers.http3 import connect_quic, converse_quic
+
+    address = await _address(check, io, record, hop, first)
+    options = _options(check, hop, first)
+    response = Http3(hop.method, check.max_body_bytes, keeps_body=wants_body(check.expect))
+    with await connect_quic(io, address, hop, options, check.max_body_bytes, record) as quic:
+        record.stage = "http"
+        try:
+            await converse_quic(quic, hop, response, record, partial(_is_redirect, check))
+        finally:
+            if response.has_headers:
+                record.http = _facts(response, redirects)
+    return response
+
+
+def _options(check: HttpCheck, hop: Hop, first: Hop) -> TlsOptions:
+    """A client certificate tells who asks, and is for the first host."""
+    if hop.host == first.host:
+        return check.tls
+    return structs.replace(check.tls, server_name=None, cert_file=None, key_file=None)
 
 
 async def _address(check: HttpCheck, io: "Io", record: Record, hop: Hop, first: Hop) -> str:
@@ -158,15 +193,19 @@ async def _exchange(
             if is_http2:
                 answered = [(":status", str(response.status)), *response.headers.items()]
                 record.note("http.response", _lines(answered))
-            record.http = HttpFacts(
-                status=response.status,
-                version=response.version,
-                redirects=redirects,
-                content_length=response.content_length,
-                body_bytes=response.body_bytes,
-                last_modified_us=last_modified(response.headers),
-            )
+            record.http = _facts(response, redirects)
     return response
+
+
+def _facts(response: Incoming, redirects: int) -> HttpFacts:
+    return HttpFacts(
+        status=response.status,
+        version=response.version,
+        redirects=redirects,
+        content_length=response.content_length,
+        body_bytes=response.body_bytes,
+        last_modified_us=last_modified(response.headers),
+    )
 
 
 def _is_redirect(check: HttpCheck, response: Incoming) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, TypeGuard, assert_never
 
 from vedette.checks.model import (
     AuthorityCheck,
@@ -16,6 +16,7 @@ from vedette.checks.model import (
     PathCheck,
     TcpCheck,
     TlsCheck,
+    TlsOptions,
     TraceCheck,
     UdpCheck,
     WebsocketCheck,
@@ -113,6 +114,12 @@ def prepare(checks: Iterable[Check]) -> None:
                 context(check.tls, alpn_of(check))
             except ProbeSpoiled:
                 pass
+        if _is_over_quic(check):
+            try:
+                _prepare_quic(check.tls)
+            except ProbeSpoiled:
+                pass
+            continue
         options = check.tls if isinstance(check, TlsCheck | TcpCheck | WebsocketCheck | GrpcCheck) else None
         if isinstance(check, HttpCheck) and check.url.startswith("https:"):
             options = check.tls
@@ -121,3 +128,23 @@ def prepare(checks: Iterable[Check]) -> None:
                 context(options, check.alpn if isinstance(check, TlsCheck | GrpcCheck) else ())
             except ProbeSpoiled:
                 pass
+
+
+def _is_over_quic(check: Check) -> TypeGuard[DnsCheck | HttpCheck]:
+    match check:
+        case DnsCheck():
+            return check.transport == "quic"
+        case HttpCheck():
+            return check.versions == ("HTTP/3",)
+        case _:
+            return False
+
+
+def _prepare_quic(options: TlsOptions) -> None:
+    from vedette_agent.engine.quicneeded import need_quic
+
+    need_quic()
+    from vedette_agent.engine.quictrust import store
+
+    if options.verify:
+        store(options.ca_file)

@@ -27,7 +27,7 @@ META: Final = frozenset({"OPT", "TKEY", "TSIG", "IXFR", "AXFR", "MAILB", "MAILA"
 _META_NUMBERS: Final = frozenset({0, 41, 128, *range(249, 255)})
 _GENERIC: Final = re.compile(r"TYPE(0|[1-9][0-9]{0,4})")
 
-DEFAULT_PORT: Final = {"udp": 53, "tcp": 53, "tls": 853, "https": 443}
+DEFAULT_PORT: Final = {"udp": 53, "tcp": 53, "tls": 853, "https": 443, "quic": 853}
 
 
 def record_type(text: str) -> str:

@@ -3,6 +3,7 @@
 Everything that knows the MQTT library is in `connection`; callers see Link, Broker and the errors.
 """
 
+import vedette.mqtt.lean  # noqa: F401  # before anything of paho-mqtt
 from vedette.mqtt.broker import Broker
 from vedette.mqtt.errors import ConnectFailed, LinkError, NotConnected, PublishRefused
 from vedette.mqtt.link import Link

@@ -30,6 +30,9 @@ class Failure(StrEnum):
     DNS_EXPIRES_SOON = "dns.expires_soon"  # a signature of the chain lasts less long than the check demands
     NET_UNREACHABLE = "net.unreachable"  # an ICMP error from the path, never our own missing route
     NET_REFUSED = "net.refused"  # ICMP port unreachable answered a datagram
+    QUIC_TIMEOUT = "quic.timeout"  # no end of the handshake
+    QUIC_HANDSHAKE = "quic.handshake"  # broken or refused; what TLS finds wrong in it is tls.*
+    QUIC_CLOSED = "quic.closed"  # the peer ended the connection, or broke its rules, before its answer was whole
     TCP_REFUSED = "tcp.refused"
     TCP_TIMEOUT = "tcp.timeout"
     TCP_RESET = "tcp.reset"

@@ -83,11 +83,11 @@ class Doh(Struct, frozen=True, kw_only=True):
 class DnsCheck(BaseCheck, frozen=True, kw_only=True, tag="dns"):
     query_name: str  # absolute, without the final dot; "." for the root
     rdtype: str = "A"
-    # None: the host's own resolver. For tls and https the address may be a host name, to be looked up.
+    # None: the host's own resolver. For tls, https and quic the address may be a name, to be looked up.
     server: Endpoint | None = None
-    transport: Literal["udp", "tcp", "tls", "https"] = "udp"  # udp falls back to tcp on TC
+    transport: Literal["udp", "tcp", "tls", "https", "quic"] = "udp"  # udp falls back to tcp on TC
     recursion_desired: bool = True
     options: QueryOptions | None = None  # None: as all by default
-    tls: TlsOptions = TlsOptions()  # for tls and https
+    tls: TlsOptions = TlsOptions()  # for tls, https and quic
     doh: Doh | None = None  # exactly for https
     expect: DnsExpect = DnsExpect()

@@ -48,7 +48,7 @@ class JsonExpect(Struct, frozen=True, kw_only=True):
 
 class HttpExpect(Struct, frozen=True, kw_only=True):
     statuses: tuple[tuple[int, int], ...] = ((200, 299),)  # inclusive ranges
-    versions: tuple[Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2"], ...] = ()  # one of them; empty: any
+    versions: tuple[Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"], ...] = ()  # one of them; empty: any
     headers: tuple[HeaderExpect, ...] = ()
     body_matches: tuple[str, ...] = ()  # regular expressions, searched in the body
     body_lacks: tuple[str, ...] = ()  # that must not be found
@@ -63,7 +63,7 @@ class HttpExpect(Struct, frozen=True, kw_only=True):
 class HttpCheck(BaseCheck, frozen=True, kw_only=True, tag="http"):
     url: str  # absolute, http or https, no user info, no fragment
     method: str = "GET"
-    versions: tuple[Literal["HTTP/1.1", "HTTP/2"], ...] = ("HTTP/1.1",)  # offered, the best first
+    versions: tuple[Literal["HTTP/1.1", "HTTP/2", "HTTP/3"], ...] = ("HTTP/1.1",)  # offered, the best first
     headers: tuple[tuple[str, str], ...] = ()
     secret_headers: tuple[SecretHeader, ...] = ()
     body: str | None = None

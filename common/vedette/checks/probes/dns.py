@@ -15,7 +15,8 @@ from vedette.checks.schema.dns import DnsProbe, EdnsSettings, ResolverSettings, 
 from vedette.checks.schema.tls import TlsSettings
 from vedette.checks.walk import Report
 
-_ENCRYPTED = frozenset({"tls", "https"})
+_ENCRYPTED = frozenset({"tls", "https", "quic"})
+_BY_NAME = frozenset({"tls", "quic"})  # whose servers are verified by a name that stands in no URL
 
 
 class Server(NamedTuple):
@@ -36,7 +37,7 @@ class Server(NamedTuple):
         if self.host is None:
             return dnstext.HOST
         at = joined(self.host, self.port)
-        return f"tls://{at}" if self.transport == "tls" else at
+        return f"{self.transport}://{at}" if self.transport in _BY_NAME else at
 
 
 def dns_variants(probe: DnsProbe, path: Path, report: Report) -> Sequence[Variant[DnsProbe]]:
@@ -49,7 +50,7 @@ def dns_variants(probe: DnsProbe, path: Path, report: Report) -> Sequence[Varian
         for name, where in (("tls", probe.tls), ("padding", probe.edns and probe.edns.padding)):
             if where:
                 place = (*path, "edns", name) if name == "padding" else (*path, name)
-                report.about(place, f"{name} is for tls and https; set transport, or remove {name}")
+                report.about(place, f"{name} is for tls, https and quic; set transport, or remove {name}")
     if probe.method == "GET" and not any(one.transport == "https" for one in of):
         report.about((*path, "method"), "only https has a method; set transport, or remove method")
     if probe.resolvers is None:
@@ -139,7 +140,7 @@ def _hold_together(server: Server, path: Path, report: Report) -> None:
             f"{quoted(server.host)} is not the address of a resolver; write a literal address: "
             "a name would have to be looked up first",
         )
-    elif server.host is None and server.transport == "tls" and server.server_name is None:
+    elif server.host is None and server.transport in _BY_NAME and server.server_name is None:
         report.about(
             path,
             "the host's own name servers are known by address alone; add the server_name to verify, "

@@ -61,6 +61,8 @@ def _connection(probe: HttpProbe, url: str, path: Path, report: Report) -> None:
             (*path, "versions"),
             "without TLS no version is agreed on; name one, and HTTP/2 only where it is known to be spoken",
         )
+    if "HTTP/3" in _versions(probe):
+        _over_quic(probe, url, path, report)
     if probe.proxy is None:
         return
     for name, given in (("address", probe.address), ("resolve", probe.resolve)):
@@ -68,6 +70,16 @@ def _connection(probe: HttpProbe, url: str, path: Path, report: Report) -> None:
             report.about((*path, name), "with a proxy it is the proxy that connects; remove one of the two")
     if url.startswith("http:") and "HTTP/2" in _versions(probe):
         report.about((*path, "versions"), "an http URL is asked of a proxy in HTTP/1.1; remove HTTP/2")
+
+
+def _over_quic(probe: HttpProbe, url: str, path: Path, report: Report) -> None:
+    """HTTP/3 is another way to the server, and none that a handshake could lead away from."""
+    if len(_versions(probe)) > 1:
+        report.about((*path, "versions"), "HTTP/3 is spoken over UDP; write a check for it alone")
+    if url.startswith("http:"):
+        report.about((*path, "versions"), "HTTP/3 is always encrypted; write https://, or remove HTTP/3")
+    if probe.proxy is not None:
+        report.about((*path, "proxy"), "no HTTP/3 goes through a proxy; remove one of the two")
 
 
 def _body(probe: HttpProbe, path: Path, report: Report) -> None:
@@ -99,8 +111,9 @@ def _distinct_fields(probe: HttpProbe, path: Path, report: Report) -> None:
         report.about(
             (*path, "compression"), "an Accept-Encoding header is given as well; remove one of the two"
         )
-    for name in sorted(taken & httptext.NOT_IN_HTTP2) if "HTTP/2" in _versions(probe) else ():
-        report.about((*path, "versions"), f"HTTP/2 has no header {quoted(name)} (RFC 9113 8.2.2); remove one")
+    for version, rfc in (("HTTP/2", "RFC 9113 8.2.2"), ("HTTP/3", "RFC 9114 4.2")):
+        for name in sorted(taken & httptext.NOT_IN_HTTP2) if version in _versions(probe) else ():
+            report.about((*path, "versions"), f"{version} has no header {quoted(name)} ({rfc}); remove one")
 
 
 def _secret_headers(probe: HttpProbe, path: Path, report: Report) -> tuple[SecretHeader, ...]:

@@ -22,7 +22,7 @@ Rcode = Literal[
 ]  # fmt: skip
 
 
-Transport = Literal["udp", "tcp", "tls", "https"]
+Transport = Literal["udp", "tcp", "tls", "https", "quic"]
 
 
 Ttl = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # RFC 2181 8
@@ -64,8 +64,8 @@ class ResolverSettings(Section, frozen=True, kw_only=True):
             str,
             text_of(
                 dnstext.server,
-                description="`host`, or a literal address with a port or without; for tls a name as well; "
-                "beside url: connect here",
+                description="`host`, or a literal address with a port or without; for tls and quic a name as "
+                "well; beside url: connect here",
                 examples=["host", "8.8.8.8", "[2001:db8::53]:5353"],
             ),
         ]
@@ -104,7 +104,9 @@ class EdnsSettings(Section, frozen=True, kw_only=True):
         Annotated[Network, Meta(description="ask as if from this network (RFC 7871); 0.0.0.0/0 forbids it")]
         | None
     ) = None
-    padding: Annotated[bool, Meta(description="to blocks of 128 bytes, for tls and https (RFC 8467)")] = False
+    padding: Annotated[
+        bool, Meta(description="to blocks of 128 bytes, for tls, https and quic (RFC 8467)")
+    ] = False
 
 
 class RecordsExpect(Section, frozen=True, kw_only=True):

@@ -32,10 +32,10 @@ Status = Annotated[int, Meta(ge=100, le=599)]
 StatusRange = Annotated[str, text_of(formats.statuses, pattern=formats.STATUS, examples=["200-299"])]
 
 
-Version = Literal["HTTP/1.1", "HTTP/2"]
+Version = Literal["HTTP/1.1", "HTTP/2", "HTTP/3"]
 
 
-SeenVersion = Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2"]
+SeenVersion = Literal["HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3"]
 
 
 Coding = Literal["gzip", "deflate", "br", "zstd", "identity"]
@@ -154,7 +154,7 @@ class HttpExpect(Section, frozen=True, kw_only=True):
     ) = None
     version: (
         Annotated[
-            list[SeenVersion], Meta(min_length=1, max_length=3, description="of the response: one of these")
+            list[SeenVersion], Meta(min_length=1, max_length=4, description="of the response: one of these")
         ]
         | None
     ) = None
@@ -195,7 +195,7 @@ class HttpProbe(Section, frozen=True, kw_only=True):
                 min_length=1,
                 max_length=2,
                 description="what is offered, the best first; [HTTP/1.1] without it; "
-                "[HTTP/2] alone is spoken to an http URL without asking",
+                "[HTTP/2] alone is spoken to an http URL without asking, and [HTTP/3] alone over QUIC",
             ),
         ]
         | None

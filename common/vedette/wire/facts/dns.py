@@ -19,7 +19,7 @@ class DnsFacts(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What a DNS answer said. RFC 1035; counts are of records in each section."""
 
     rcode: Text | None = None  # None: no answer came
-    transport: Literal["udp", "tcp", "tls", "https"] = "udp"  # by which the answer came
+    transport: Literal["udp", "tcp", "tls", "https", "quic"] = "udp"  # by which the answer came
     answers: Annotated[
         list[AnswerText], Meta(max_length=limits.MAX_ANSWERS)
     ] = []  # of the asked type, sorted
