@@ -16,6 +16,7 @@ PURE = [
     "vedette.checks.model.*",
     "vedette.checks.problems",
     "vedette.checks.nodes",
+    "vedette.checks.tree",
     "vedette.checks.captures",
     "vedette.checks.formats",
     "vedette.checks.anchors",

@@ -13,17 +13,24 @@ def agent(argv: list[str]) -> int:
 
 def probe(argv: list[str]) -> int:
     """`vedette probe KIND TARGET …`: 0 the target is well, 1 it is not, or could not be probed."""
-    from vedette_agent import oneshot
+    from vedette_agent.oneshot import running, words
 
-    asked = oneshot.asked(argv)
-    result = oneshot.run(asked.check)
-    if asked.is_json:
-        print(oneshot.as_json(asked.check, result))
-    else:
+    asked = words.asked(argv)
+    has_color = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    is_well = True
+    for check in asked.checks:
+        ran = running.run(check)
+        is_well = is_well and ran.result.outcome == "ok"
+        if asked.is_json:
+            from vedette_agent.oneshot.showing import as_json
+
+            print(as_json(ran, is_traced=asked.is_traced), flush=True)
+            continue
         from vedette_agent.shown import shown
 
-        has_color = (
-            sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        )
-        print(shown(asked.check, result, has_color=has_color))
-    return 0 if result.outcome == "ok" else 1
+        print(shown(check, ran.result, has_color=has_color), flush=True)
+        if asked.is_traced:
+            from vedette_agent.oneshot.showing import trace
+
+            print(trace(ran), flush=True)
+    return 0 if is_well else 1

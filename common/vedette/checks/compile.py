@@ -64,6 +64,11 @@ def compiled(configuration: schema.Configuration, report: Report) -> Assignment:
     )
 
 
+def alone(one: schema.Check, report: Report) -> list[Check]:
+    """The checks that *one* stands for, in no configuration; *report* is rooted at it."""
+    return list(_spread(one, (), schema.Defaults(), report))
+
+
 def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Report) -> Iterator[Check]:
     """The checks that *one* stands for: one for each server that it lists, and for each family."""
     given = [kind for kind in schema.KINDS if report.has((*path, kind))]

@@ -25,6 +25,7 @@ from yaml.events import (
 from yaml.reader import ReaderError
 
 from vedette.checks.problems import Mark, Problem, quoted
+from vedette.checks.tree import Mapping, Node, Scalar, Sequence
 
 MAX_NODES: Final = 2_000_000  # of the tree as it is read: an alias counts as all that it stands for
 MAX_DEPTH: Final = 32
@@ -36,30 +37,6 @@ _BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]{1,30}|0o[0-7]{1,30}|0x[0-9a-fA-F]{1,30}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _TEXT_TAG: Final = "tag:yaml.org,2002:str"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scalar:
-    mark: Mark
-    value: str | int | float | bool | None
-    text: str  # as it was written, without quotes
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sequence:
-    mark: Mark
-    items: "list[Node]"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Mapping:
-    """Pairs as they were written: a key may occur twice here, and the reader says so."""
-
-    mark: Mark
-    pairs: "list[tuple[Scalar, Node]]"
-
-
-Node = Scalar | Sequence | Mapping
 
 
 class Unreadable(Exception):

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 from msgspec import inspect as kinds
 
-from vedette.checks.nodes import Mapping, Node, Scalar, Sequence
 from vedette.checks.problems import Mark, Path, Problem, quoted
+from vedette.checks.tree import Mapping, Node, Scalar, Sequence
 
 S = TypeVar("S", bound=Struct)
 
