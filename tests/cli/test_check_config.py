@@ -9,21 +9,36 @@ import pytest
 from vedette.cli import main
 
 CHECKS = Path(__file__).parents[1] / "checks"
-GOOD = CHECKS / "good" / "every_kind.yaml"
+GOOD = """\
+agents:
+  - {name: par-01, tags: {network: isp-a}}
+  - {name: nyc-01}
+checks:
+  - {name: api, interval: 1s, icmp: {host: 192.0.2.1}}
+  - {name: web, interval: 10s, families: [ipv4, ipv6], http: {url: https://www.example.com/}}
+  - {name: mail, agents: {network: isp-a}, tcp: {address: "mail.example.com:25"}}
+"""
 
 
-def test_good_file_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "config", str(GOOD)]) == 0
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def test_good_file_is_summed_up(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "config", str(good)]) == 0
     said = capsys.readouterr()
     assert said.err == ""
     lines = said.out.splitlines()
     assert lines[:4] == [
-        f"{GOOD}: fine",
+        f"{good}: fine",
         "  agent   checks  probes/s",
-        "  par-01       6     1.233",
-        "  nyc-01       5     1.200",
+        "  par-01       4     1.233",
+        "  nyc-01       3     1.200",
     ]
-    assert lines[4] == "2 agents, 7 checks, 2.433 probes/s in all"
+    assert lines[4] == "2 agents, 4 checks, 2.433 probes/s in all"
     assert lines[5].startswith("config hash ")
 
 
@@ -34,11 +49,11 @@ def test_one_is_not_told_as_many(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "1 agent, 1 check, 0.033 probes/s in all" in capsys.readouterr().out.splitlines()
 
 
-def test_good_file_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "config", "--json", str(GOOD)]) == 0
+def test_good_file_as_json(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "config", "--json", str(good)]) == 0
     verdict = json.loads(capsys.readouterr().out)
-    assert (verdict["valid"], verdict["checks"], len(verdict["config_hash"])) == (True, 7, 64)
-    assert verdict["agents"][1] == {"name": "nyc-01", "checks": 5, "probes_per_second": 1.2}
+    assert (verdict["valid"], verdict["checks"], len(verdict["config_hash"])) == (True, 4, 64)
+    assert verdict["agents"][1] == {"name": "nyc-01", "checks": 3, "probes_per_second": 1.2}
 
 
 def test_problem_stands_over_its_line_and_a_caret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

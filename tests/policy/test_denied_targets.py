@@ -172,11 +172,11 @@ def test_a_name_that_changes_its_mind_gains_nothing(tmp_path: Path) -> None:
 
 
 def test_a_name_that_changes_its_mind_between_two_hops(tmp_path: Path) -> None:
-    """The page redirects to itself; by then its name is elsewhere."""
+    """The page redirects to another of its own; by then its name is elsewhere."""
     site = Site({})
     with TcpServer(site) as target, unvisited(DENIED, target.port):
         url = f"http://{NAME}:{target.port}/"
-        site.pages["/"] = answer("302 Found", b"", f"Location: {url}")
+        site.pages["/"] = answer("302 Found", b"", f"Location: {url}moved")
         (one,), names = with_dns(first_then(ALLOWED, DENIED), http(url), tmp=tmp_path)
     assert denial(one).startswith("127.0.0.2 is denied: loopback")
     assert (len(site.requests), len(names.asked)) == (1, 2)
