@@ -32,7 +32,6 @@ _TIMES: Final = (
 ONLY_THEIRS: Final = {
     "probe_dns_lookup_time_seconds": "a literal address is not looked up, and has no time for it",
     "probe_ip_addr_hash": "the address of a result is a fact, shown as it is",
-    "probe_failed_due_to_regex": "the reason of vedette_probe_failure_info is tcp.expect or tcp.closed",
     "probe_ssl_last_chain_info": "no label comes from a certificate",
     "probe_ssl_last_chain_expiry_timestamp_seconds": "no chain was verified; there it is in year 1",
     "probe_dns_answer_rrs": "without a response there are no sections to count; there it is 0",

@@ -95,17 +95,17 @@ def _verdict(out: Series, cell: Cell, result: Result) -> None:
         case HttpCheck():
             http.write(out, result)
         case TcpCheck():
-            out.phases(stream.PHASES, result, ("resolve", "connect", "tls", "processing", "transfer"))
+            stream.write_tcp(out, result)
         case TlsCheck():
             out.phases(stream.PHASES, result, ("resolve", "connect", "processing", "tls"))
         case IcmpCheck():
             icmp.write(out, result)
-        case PathCheck():
-            path.write(out, result)
         case GrpcCheck():
             grpc.write(out, result)
         case WebsocketCheck():
             websocket.write(out, result)
+        case PathCheck():
+            path.write(out, result)
         case NtpCheck():
             ntp.write(out, result)
         case UdpCheck():

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from vedette.wire.failure import Failure
 from vedette.wire.messages import Result
+from vedette_collector.exposition.kinds import stream
 from vedette_collector.exposition.text import PAIR, Family, Series, seconds
 
+_UNEXPECTED: Final = frozenset({Failure.HTTP_BODY, Failure.HTTP_HEADER})
 _VERSIONS: Final = {"1.0": 1.0, "1.1": 1.1, "2": 2.0, "2.0": 2.0, "3": 3.0}
 
 FAMILIES: Final = (
@@ -35,6 +38,7 @@ FAMILIES: Final = (
 
 def write(out: Series, result: Result) -> None:
     out.phases("probe_http_duration_seconds", result, ("resolve", "connect", "tls", "processing", "transfer"))
+    out.gauge(stream.UNMATCHED, int(result.reason in _UNEXPECTED))
     facts = result.facts
     http = None if facts is None else facts.http
     out.gauge("probe_http_status_code", 0 if http is None else http.status)
