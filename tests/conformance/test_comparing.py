@@ -46,6 +46,12 @@ def test_what_the_other_exporter_says_otherwise_is_told(theirs: dict[str, float]
     assert at_odds(CASE, CAME, {**THEIRS, **theirs}) == [line]
 
 
+def test_a_value_of_theirs_that_is_in_the_table_must_be_that() -> None:
+    six = msgspec.structs.replace(CASE, their_metrics={"probe_ip_protocol": 6})
+    assert at_odds(six, CAME, {**THEIRS, "probe_ip_protocol": 6.0}) == []
+    assert at_odds(six, CAME, THEIRS) == ["probe_ip_protocol is 4.0 there, not 6 as in the table"]
+
+
 def test_what_only_we_have_is_told() -> None:
     assert at_odds(CASE, CAME, {"probe_success": 1.0}) == ["probe_ip_protocol is only here"]
 
