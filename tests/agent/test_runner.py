@@ -9,6 +9,7 @@ from servers import virtual_time
 from vedette.checks.model import Check, TcpCheck
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import TICK, Engine
 from vedette_agent.runner import MAX_SILENCE, MAX_WAIT, TOGETHER, Runner
 
@@ -78,3 +79,40 @@ def test_a_new_check_does_not_wait_for_the_slot_of_an_old_one() -> None:
 def test_without_checks_it_still_shows_that_it_moves() -> None:
     seen = virtual_time.run(_run([], 5.0))
     assert len(seen.ticks) >= 4
+
+
+async def _explained(answers: Sequence[bool]) -> list[tuple[str | None, float]]:
+    """What is offered as evidence in twelve runs of a check that always fails in the same way."""
+    engine = Engine(asyncio.get_running_loop(), lambda: 0.0)
+    io = Io(engine)
+    offered: list[tuple[str | None, float]] = []
+    waiting = list(answers)
+
+    def explain(check: Check, result: Result, record: Record, started: float) -> bool:
+        assert started <= engine.now()
+        offered.append((result.reason, started))
+        if not waiting:
+            raise RuntimeError("a bug of ours")
+        return waiting.pop(0)
+
+    runner = Runner("par-01", engine, io, lambda _: None, lambda _: None, explain)
+    runner.assign([at_once("c", 1.0)])
+    runner.start()
+    await asyncio.sleep(12.0)
+    engine.stop()
+    io.close()
+    return offered
+
+
+def test_a_failure_that_lasts_is_evidence_once() -> None:
+    assert len(virtual_time.run(_explained([True]))) == 1
+
+
+def test_evidence_that_met_the_rate_is_offered_again_at_the_next_run() -> None:
+    offered = virtual_time.run(_explained([False, False, True]))
+    assert [reason for reason, _ in offered] == ["dns.nodata"] * 3
+    assert offered[1][1] - offered[0][1] >= 1.0 - TICK
+
+
+def test_a_bug_in_evidence_stops_no_probe() -> None:
+    assert len(virtual_time.run(_explained([]))) == 1

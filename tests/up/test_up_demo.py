@@ -11,6 +11,7 @@ import pytest
 
 from up.running_up import Key, Metrics, Running, run, running_up
 from up.up_helpers import children_of, until
+from vedette.up import page
 from vedette.up.world.config import AGENTS, DARK_AGENT
 from vedette.up.world.drills import DRILLS, Drill
 
@@ -65,9 +66,38 @@ async def breaks_exactly(world: Running, drills: list[Drill]) -> None:
     await until(seen, SEEN_SECONDS, f"{[one.name for one in drills]} is seen")
 
 
+async def shows_the_empty_answer(world: Running) -> None:
+    """Every agent's evidence has the NOERROR answer without records, in words and on the page."""
+    base = "/api/v1/evidence?check=dynamodb-dns&agent="
+
+    async def told() -> bool:
+        for agent in NAMES:
+            found = json.loads(await page.get(world.port, base + agent) or b"{}").get("evidence", [])
+            answers = [
+                note["text"]
+                for one in found
+                if one["failure"] == "dns.nodata"
+                for note in one["notes"]
+                if note["event"] == "dns.answer"
+            ]
+            if not any("NOERROR" in text and ", 0/" in text for text in answers):
+                return False
+        return True
+
+    await until(told, SEEN_SECONDS, "the evidence of every agent")
+    shown = await page.get(world.port, f"/evidence/dynamodb-dns/{NAMES[0]}")
+    status = await page.get(world.port, "/")
+    assert shown is not None
+    assert status is not None
+    assert b"NOERROR" in shown
+    assert b"dns.answer" in shown
+    assert f'href="/evidence/dynamodb-dns/{NAMES[0]}"'.encode() in status
+
+
 def test_the_emptied_record_is_nodata_everywhere_and_nothing_else_fails(world: Running) -> None:
-    """It is red soon after the start, and green again soon after the stop."""
+    """It is red soon after the start, with its evidence, and green again soon after the stop."""
     asyncio.run(breaks_exactly(world, [DRILLS["dynamodb-dns"]]))
+    asyncio.run(shows_the_empty_answer(world))
     assert world.drill("stop").returncode == 0
     asyncio.run(world.is_green(SEEN_SECONDS))
 
