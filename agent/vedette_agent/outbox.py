@@ -18,7 +18,7 @@ import heapq
 from collections import OrderedDict
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import Literal
+from typing import Literal, cast
 
 import msgspec
 
@@ -41,7 +41,7 @@ REPLAY_RATE_MAX = 3000.0
 REPLAY_RATE_MIN = 50.0
 _PACKET_TOO_LARGE = 0x95  # MQTT 5 section 3.4.2.1
 
-_size_of = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
 
 
 class _State(Enum):
@@ -81,7 +81,7 @@ class Outbox:
         self.lost: dict[Lost, int] = {"queue_full": 0, "refused": 0}
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._open: list[Result] = []
+        self._open: list[msgspec.Raw] = []  # each is encoded once: for its size, and for its batch
         self._open_bytes = 0
         self._open_since = 0.0
         self._flush_at = float("inf")
@@ -119,13 +119,14 @@ class Outbox:
 
     def add(self, result: Result, now: float) -> None:
         """Take *result* in. A change of state of its check makes the group due at once."""
-        size = len(_size_of(result)) + 1
+        encoded = _encode(result)
+        size = len(encoded) + 1
         if self._open and self._open_bytes + size > limits.BATCH_BYTES:
             self._pack()
         if not self._open:
             self._open_since = now
             self._flush_at = now + (limits.BATCH_SECONDS if self.next_seq else FIRST_SECONDS)
-        self._open.append(result)
+        self._open.append(msgspec.Raw(encoded))
         self._open_bytes += size
         self.next_seq += 1
         if self._is_change(result):
@@ -229,7 +230,7 @@ class Outbox:
             epoch=self.epoch,
             first_seq=first,
             acked=min(self.floor, first),
-            results=results,
+            results=cast(list[Result], results),  # the encoder writes a Raw as it is
         )
         try:
             payload, content_type = codec.encode(batch)

@@ -25,10 +25,12 @@ def result(
     started_us: int,
     elapsed: float,
     stalled: float,
+    known: Facts | None = None,
 ) -> Result:
     """The result of one ended run: *error* is what ended it, None for success.
 
     *elapsed*: monotonic seconds from start to end. *stalled*: seconds of our own stalls that overlap it.
+    *known*: facts of an earlier result of the check. Facts seldom change, and those are known to be fit.
     A success lasts as long as its phases, a failure as long as it took; what was not run has no duration.
     """
     outcome: Literal["ok", "fail", "not_run"] = "ok"
@@ -48,7 +50,7 @@ def result(
         phases_us=_phases(record.phases),
         clock=record.clock,
         lag_us=microseconds(stalled),
-        facts=_facts(record.facts()),
+        facts=_facts(record.facts(), known),
     )
 
 
@@ -63,7 +65,9 @@ def _phases(phases: dict[Phase, float]) -> dict[Phase, int]:
     return {name: microseconds(seconds) for name, seconds in phases.items()}
 
 
-def _facts(facts: Facts) -> Facts | None:
+def _facts(facts: Facts, known: Facts | None) -> Facts | None:
+    if facts == known:
+        return known
     if facts == _NOTHING:
         return None
     return facts if _is_fit(facts) else fitted(facts)

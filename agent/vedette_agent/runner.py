@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from vedette.checks.model import Check
 from vedette.log import fields
+from vedette.wire.facts import Facts
 from vedette.wire.failure import NotRun
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
@@ -23,6 +24,17 @@ MAX_RUNNING = 2000  # probes in flight; a slot beyond that is skipped and counte
 TOGETHER = 12
 MAX_WAIT = 0.06  # seconds
 MAX_SILENCE = 1.0  # seconds without a tick
+
+
+class _Job:
+    """A check and how it is probed."""
+
+    __slots__ = ("check", "facts", "probe")
+
+    def __init__(self, check: Check, probe: Callable[[Record], Prober]) -> None:
+        self.check = check
+        self.probe = probe
+        self.facts: Facts | None = None  # of the last result
 
 
 class Runner:
@@ -48,7 +60,7 @@ class Runner:
         self._io = io
         self._deliver = deliver
         self._on_tick = on_tick
-        self._checks: dict[str, tuple[Check, Callable[[Record], Prober]]] = {}
+        self._jobs: dict[str, _Job] = {}
         self._gather = 0.0  # seconds between two departures
         self._departs = 0.0
         self._told: set[tuple[str, type[BaseException]]] = set()
@@ -62,7 +74,7 @@ class Runner:
         names = {check.name for check in checks}
         self._explained = {name: code for name, code in self._explained.items() if name in names}
         prepare(checks)
-        self._checks = {check.name: (check, probing(check, self._io)) for check in checks}
+        self._jobs = {check.name: _Job(check, probing(check, self._io)) for check in checks}
         self.schedule.assign({check.name: check.interval for check in checks}, self._engine.now())
         rate = sum(1 / check.interval for check in checks)
         self._gather = min(TOGETHER / rate, MAX_WAIT) if rate else 0.0
@@ -77,13 +89,14 @@ class Runner:
     def _tick(self, now: float) -> None:
         if now >= self._departs:
             for name in self.schedule.take(now, MAX_RUNNING - len(self._engine)):
-                self._probe(*self._checks[name])
+                self._probe(self._jobs[name])
             # Half a tick less: the ticks are whole ones, and this one came a moment after its time.
             self._departs = max(self.schedule.next_due, now + self._gather - TICK / 2)
         self._engine.want(min(self._departs, now + MAX_SILENCE))
         self._on_tick(now)
 
-    def _probe(self, check: Check, probe: Callable[[Record], Prober]) -> None:
+    def _probe(self, job: _Job) -> None:
+        check = job.check
         started_us = time.time_ns() // 1000
 
         def done(run: Run, error: BaseException | None) -> None:
@@ -97,7 +110,9 @@ class Runner:
                     started_us=started_us,
                     elapsed=elapsed,
                     stalled=run.stalled,
+                    known=job.facts,
                 )
+                job.facts = said.facts
                 if said.reason == NotRun.INTERNAL and error is not None:
                     self._confess(check, error)
                 self._deliver(said)
@@ -107,7 +122,7 @@ class Runner:
                     self._failed(check, said, run)
 
         record = Record()
-        self._engine.start(probe(record), record, check.timeout, done)
+        self._engine.start(job.probe(record), record, check.timeout, done)
 
     def _failed(self, check: Check, said: Result, run: Run) -> None:
         try:

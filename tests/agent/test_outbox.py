@@ -75,7 +75,7 @@ def test_a_group_leaves_at_64_kib() -> None:
         outbox.add(large, 0.0)
     outbox.flush()
     for parcel in taken(outbox, 0.0):
-        assert sum(len(module._size_of(each)) + 1 for each in unpack(parcel).results) <= limits.BATCH_BYTES
+        assert sum(len(module._encode(each)) + 1 for each in unpack(parcel).results) <= limits.BATCH_BYTES
 
 
 def test_a_change_of_state_leaves_at_once() -> None:

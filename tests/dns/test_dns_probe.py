@@ -74,6 +74,19 @@ def test_each_wrong_answer_has_its_name(behaviour: Behaviour, failure: str, deta
     assert detail is None or probed.detail == detail
 
 
+def test_checks_that_ask_the_same_are_each_held_to_what_they_expect() -> None:
+    """The server repeats itself, and what was made of its answer is remembered: with what it was held to."""
+    expectations: list[dict[str, Any]] = [{}, {"exact": ("192.0.2.9",)}, {}, {"max_ttl": 10}, {"max_ttl": 10}]
+
+    async def main() -> list[str | None]:
+        async with dns_server(server.records("@ 60 A 192.0.2.7")) as at, bench() as on:
+            checks = [dns_check(server=at.endpoint, expect=expect) for expect in expectations]
+            return [(await on.run(probe_dns, check, 5.0)).failure for check in checks]
+
+    wrong = "dns.wrong_answer"
+    assert asyncio.run(main()) == [None, wrong, None, wrong, wrong]
+
+
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_silent_server_is_a_timeout_at_the_deadline(transport: str) -> None:
     probed = probe(server.silent, seconds=0.2, transport=transport)

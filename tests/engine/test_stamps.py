@@ -1,7 +1,11 @@
 """Which of three clocks is believed."""
 
+import socket
+import time
+
 import pytest
 
+from vedette_agent.engine import stamps
 from vedette_agent.engine.stamps import judge
 
 MS = 1_000_000
@@ -29,3 +33,25 @@ def test_stamps_are_believed_while_both_clocks_agree(
     mono: int, real: int, kernel: int | None, seconds: float, is_kernel: bool
 ) -> None:
     assert judge(mono, real, kernel) == (seconds, is_kernel)
+
+
+def test_a_stamp_is_of_the_datagram_that_it_names() -> None:
+    """The second datagram's stamp is no time of the third."""
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        socket.socket(type=socket.SOCK_DGRAM) as to,
+    ):
+        to.bind(("127.0.0.1", 0))
+        if not stamps.enable(sock):
+            pytest.skip("no stamps here")
+        before = time.time_ns()
+        for _ in range(2):
+            sock.sendto(b"hello", to.getsockname())
+        first = stamps.departure(sock, 0)
+        assert isinstance(first, int)
+        assert before - SECOND < first < time.time_ns() + SECOND
+        other = stamps.departure(sock, 2)
+        assert isinstance(other, stamps.Notice)
+        assert (other.origin, other.key) == (stamps.ORIGIN_STAMP, 1)
+        assert other.stamp >= first
+        assert stamps.departure(sock, 2) is None

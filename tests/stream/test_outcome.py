@@ -10,7 +10,7 @@ from servers.tcp import TcpServer, black_hole, reset
 from stream.probing_helpers import common, http, probe, tcp, tls
 from vedette.checks.model import Check, DnsCheck, Endpoint, IcmpCheck
 from vedette.wire import codec, limits
-from vedette.wire.facts import DnsFacts, HttpFacts, IcmpFacts, TlsFacts
+from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.failure import FAILURE_CODES, NOT_RUN_REASONS, Failure
 from vedette.wire.messages import Batch, Phase, Result
 from vedette_agent import outcome
@@ -108,6 +108,23 @@ def test_texts_from_targets_reach_no_terminal_as_they_are() -> None:
     assert text("a\x1b[31mb\u202e", 100) == r"a\x1b[31mb\u202e"
     assert text("x" * 300, 256) == "x" * 255 + "…"
     assert len(text("\x1b" * 300, 256)) == 256
+
+
+def test_facts_that_were_told_before_are_told_again_and_others_are_looked_at() -> None:
+    record = Record()
+    record.address = "192.0.2.7"
+    record.tls = TlsFacts(subject="CN=shop")
+    first = _result(record)
+    again = _result(record, known=first.facts)
+    assert again.facts is first.facts
+    record.tls = TlsFacts(subject="\x1b[2J")
+    assert _result(record, known=first.facts).facts == Facts(
+        address="192.0.2.7", tls=TlsFacts(subject="\\x1b[2J")
+    )
+
+
+def _result(record: Record, known: Facts | None = None) -> Result:
+    return outcome.result(tcp(1), record, None, started_us=0, elapsed=0.1, stalled=0.0, known=known)
 
 
 def test_a_failure_lasts_as_long_as_it_took_and_a_success_as_its_phases() -> None:

@@ -19,8 +19,10 @@ from vedette.checks.model.dns import QueryOptions
 from vedette_agent.dns.options import CLIENT_SUBNET, NSID, PADDING
 
 if TYPE_CHECKING:
+    from vedette.checks.model import DnsExpect
     from vedette.wire.facts import DnsFacts
     from vedette_agent.dns.answer import Answer
+    from vedette_agent.dns.judge import Verdict
 
 PAYLOAD_BYTES = 1232  # dnsflagday.net 2020: fits IPv6's smallest MTU, so answers arrive unfragmented
 
@@ -78,7 +80,7 @@ class Query:
         self.rdtype_text = rdtype.upper()
         self.end = _HEADER + len(wire) + 4  # where the question ends: an answer repeats it up to here
         self.last: tuple[bytes, Answer] | None = None  # what it was answered with last: see `reading.read`
-        self.told: tuple[Answer, str, DnsFacts] | None = None  # and what was told of that, by transport
+        self.told: tuple[Answer, DnsExpect, str, DnsFacts, Verdict] | None = None  # and what came of that
         self.has_edns = said.edns
         flags = _RD * recursion_desired | _AD * said.authentic_data | _CD * said.checking_disabled
         head = b"\0\0" + flags.to_bytes(2, "big") + b"\0\1\0\0\0\0\0" + bytes([said.edns])

@@ -38,13 +38,13 @@ class StampedSocket(ABC):
     def _time(self, query: Timed, key: int) -> None:
         """Give *query*, which just left as datagram number *key*, its stamp now or when it comes."""
         # The stamp is there already, unless the interface queues.
-        notice = stamps.next_notice(self.sock)
-        if notice is not None and notice.origin == stamps.ORIGIN_STAMP and notice.key == key:
-            query.watch.tx = notice.stamp
+        found = stamps.departure(self.sock, key)
+        if type(found) is int:
+            query.watch.tx = found
             return
         self._late[key] = query
-        if notice is not None:  # settling it now could resume another run while this one arms
-            self.loop.call_soon(self._take_notice, notice)
+        if isinstance(found, stamps.Notice):  # settling it now could resume another run while this one arms
+            self.loop.call_soon(self._take_notice, found)
 
     def _forget_late(self, query: Timed) -> None:
         if self._late:

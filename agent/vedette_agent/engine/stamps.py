@@ -120,12 +120,34 @@ def departed_at(sock: socket.socket) -> int:
         return 0
 
 
+def departure(sock: socket.socket, key: int) -> "int | Notice | None":
+    """As `next_notice`; but of the stamp of datagram number *key*, which is nearly always what is there, the
+    nanoseconds alone.
+    """
+    try:
+        quote, ancillary, _, address = sock.recvmsg(_QUOTE_BYTES, ANCILLARY_BYTES, MSG_ERRQUEUE)
+    except OSError:
+        return None
+    if len(ancillary) == 2:  # the stamp, and what it is of
+        (_, kind, times), (_, _, about) = ancillary
+        if kind == SO_TIMESTAMPING and len(times) >= 16 and len(about) >= 16:
+            _, origin, _, _, _, _, number = _extended_error(about)
+            if origin == ORIGIN_STAMP and number == key:
+                seconds, nanoseconds = _stamp(times)
+                return int(seconds * 1_000_000_000 + nanoseconds)
+    return _notice(quote, ancillary, address)
+
+
 def next_notice(sock: socket.socket) -> Notice | None:
     """Take one entry off the error queue; None when it is empty."""
     try:
         quote, ancillary, _, address = sock.recvmsg(_QUOTE_BYTES, ANCILLARY_BYTES, MSG_ERRQUEUE)
     except OSError:
         return None
+    return _notice(quote, ancillary, address)
+
+
+def _notice(quote: bytes, ancillary: list[tuple[int, int, bytes]], address: tuple[str, int]) -> Notice:
     origin = number = key = stamp = icmp_type = icmp_code = 0
     offender = ""
     for level, kind, data in ancillary:

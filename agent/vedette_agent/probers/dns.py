@@ -7,7 +7,7 @@ from vedette.wire.facts.dns import ExtendedErrorFact
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.dns import options
 from vedette_agent.dns.answer import RA, Answer
-from vedette_agent.dns.judge import judge
+from vedette_agent.dns.judge import Verdict, judge
 from vedette_agent.dns.query import Query, query
 from vedette_agent.dns.reading import Malformed, rcode_text, read
 from vedette_agent.engine.hostfiles import literal
@@ -43,8 +43,7 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
             transport=asked.transport, truncated=was_truncated, spoof_suspected=asked.strangers
         )
         raise ProbeFailed(Failure.DNS_MALFORMED, str(exc)) from exc
-    record.dns = _facts(answer, asked, question, was_truncated=was_truncated)
-    verdict = judge(answer, check, was_truncated=was_truncated)
+    record.dns, verdict = _told(answer, asked, question, check, was_truncated=was_truncated)
     if verdict is not None:
         raise ProbeFailed(*verdict)
     if record.tls is not None:
@@ -86,19 +85,24 @@ def _hold_certificate(check: DnsCheck, record: Record) -> None:
         raise expiring
 
 
-def _facts(answer: Answer, asked: Asked, question: Query, *, was_truncated: bool) -> DnsFacts:
-    """Made once for an answer that `read` remembers: nearly all of them are the one before."""
-    told = question.told
+def _told(
+    answer: Answer, asked: Asked, question: Query, check: DnsCheck, *, was_truncated: bool
+) -> tuple[DnsFacts, Verdict]:
+    """Made once for an answer that `read` remembers and those who expect the same of it."""
     is_plain = not (was_truncated or asked.strangers)
-    if told is not None and is_plain and told[0] is answer and told[1] == asked.transport:
-        return told[2]
-    made = _made(answer, asked, was_truncated)
+    told = question.told
+    if told is not None and is_plain and told[0] is answer:
+        _, expect, transport, facts, verdict = told
+        if transport == asked.transport and (expect is check.expect or expect == check.expect):
+            return facts, verdict
+    facts = _facts(answer, asked, was_truncated)
+    verdict = judge(answer, check, was_truncated=was_truncated)
     if is_plain and question.last is not None and question.last[1] is answer:
-        question.told = answer, asked.transport, made
-    return made
+        question.told = answer, check.expect, asked.transport, facts, verdict
+    return facts, verdict
 
 
-def _made(answer: Answer, asked: Asked, was_truncated: bool) -> DnsFacts:
+def _facts(answer: Answer, asked: Asked, was_truncated: bool) -> DnsFacts:
     answers, chain, said = answer.answers, answer.chain, answer.options
     return DnsFacts(
         rcode=rcode_text(answer.rcode),
