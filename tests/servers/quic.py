@@ -71,7 +71,7 @@ def http3(app: App) -> Behave:
     requests: dict[tuple[int, int], tuple[dict[str, str], bytes]] = {}
 
     def behave(connection: QuicConnection, event: QuicEvent) -> None:
-        spoken = connections.setdefault(id(connection), None) or H3Connection(connection)  # type: ignore[arg-type]
+        spoken = connections.get(id(connection)) or H3Connection(connection)
         connections[id(connection)] = spoken
         for happened in spoken.handle_event(event):
             if not isinstance(happened, HeadersReceived | DataReceived):
@@ -100,16 +100,43 @@ def responds(status: int = 200, body: bytes = b"", **headers: str) -> App:
     return app
 
 
+def says(data: bytes, *, end: bool = False) -> Behave:
+    """These bytes on the stream of a request, once it is whole."""
+
+    def behave(connection: QuicConnection, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived) and event.stream_id == 0 and event.end_stream:
+            connection.send_stream_data(0, data, end_stream=end)
+
+    return behave
+
+
+def raw(connection: QuicConnection, data: bytes) -> None:
+    """Send a datagram beside the protocol."""
+    connection.raw(data)  # type: ignore[attr-defined]
+
+
 @contextmanager
-def quic_server(configuration: QuicConfiguration, behave: Behave, *, retry: bool = False) -> Iterator[int]:
-    """Its port."""
+def quic_server(
+    configuration: QuicConfiguration,
+    behave: Behave,
+    *,
+    retry: bool = False,
+    prepare: Callable[[QuicConnection], None] | None = None,
+) -> Iterator[int]:
+    """Its port. *prepare* is called with each connection before anything has come on it."""
 
     class Protocol(QuicConnectionProtocol):
+        def datagram_received(self, data: bytes | str, addr: Any) -> None:
+            self._quic.raw = lambda said: self._transport.sendto(said, addr)  # type: ignore[attr-defined]
+            super().datagram_received(data, addr)
+
         def quic_event_received(self, event: QuicEvent) -> None:
             behave(self._quic, event)
 
-    def protocol(*args: Any, **kwargs: Any) -> Protocol:
-        return Protocol(*args, **kwargs)
+    def protocol(connection: QuicConnection, *args: Any, **kwargs: Any) -> Protocol:
+        if prepare is not None:
+            prepare(connection)
+        return Protocol(connection, *args, **kwargs)
 
     with _running() as loop:
 
