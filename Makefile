@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench fuzz lock clean
 
 run: $(VENV)/run.stamp  ## the whole pipeline on this machine, with a small world to probe
 	$(BIN)/vedette up $(ARGS)
@@ -19,6 +19,9 @@ check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 
 bench: $(VENV)/dev.stamp  ## one JSON object a line; beside the peers that are installed
 	PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: $(VENV)/dev.stamp  ## made-up input for every parser of what targets send: a minute, or ARGS="--seconds 600"
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vedette needs Python 3.11 or newer; $(PYTHON) is older. Try: make run PYTHON=python3.12" >&2; exit 2; }
