@@ -138,7 +138,7 @@ def full() -> Core:
         failed("way", facts=Facts(trace=WAY_FACTS), phases_us={"request": 2}),
     )
     core.send(presence(config_hash="c" * 64))
-    core.send(heartbeat(clock_offset_us=-1500, clock_rtt_us=900))
+    core.send(heartbeat(evidence_lost={"rate": 1}, clock_offset_us=-1500, clock_rtt_us=900))
     core.send(
         batch(
             ok("api-dns", facts=DNS_FACTS, phases_us={"resolve": 100, "connect": 20, "request": 12_000}),
