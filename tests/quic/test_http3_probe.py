@@ -64,6 +64,9 @@ def test_a_response_with_all_its_facts(tmp_path: Path) -> None:
     assert (record.tls.alpn, record.tls.verified) == ("h3", True)
     assert set(record.phases) == {"connect", "processing", "transfer"}
     assert record.clock == "kernel"
+    noted = {event: str(what) for _, event, what in record.notes}
+    assert noted["http.request"].startswith(":method: GET\n")
+    assert noted["http.response"].startswith(":status: 200\n")
 
 
 def test_method_fields_and_body_reach_the_server(tmp_path: Path) -> None:

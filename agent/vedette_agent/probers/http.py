@@ -138,10 +138,13 @@ async def _over_quic(
     response = Http3(hop.method, check.max_body_bytes, keeps_body=wants_body(check.expect))
     with await connect_quic(io, address, hop, options, check.max_body_bytes, record) as quic:
         record.stage = "http"
+        record.note("http.request", _lines(fields(hop)))
         try:
             await converse_quic(quic, hop, response, record, partial(_is_redirect, check))
         finally:
             if response.has_headers:
+                answered = [(":status", str(response.status)), *response.headers.items()]
+                record.note("http.response", _lines(answered))
                 record.http = _facts(response, redirects)
     return response
 
