@@ -4,15 +4,17 @@ The driver is a process of its own (its CPU is nobody's figure); it keeps connec
 """
 
 import asyncio
+import itertools
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
-from benchmarks.proc import Child
+from benchmarks.proc import Child, pinned
 from servers.daemon import free_port
 
 NAME = "prometheus-blackbox-exporter"
@@ -22,7 +24,9 @@ def binary() -> str | None:
     return shutil.which(NAME) or shutil.which("blackbox_exporter")
 
 
-def start(scratch: Path, modules: str, tuning: dict[str, str] | None = None) -> tuple[Child, int]:
+def start(
+    scratch: Path, modules: str, tuning: dict[str, str] | None = None, core: int | None = None
+) -> tuple[Child, int]:
     """The exporter with *modules* (YAML) on a free port; *tuning* is Go's environment."""
     path = binary()
     if path is None:
@@ -30,12 +34,8 @@ def start(scratch: Path, modules: str, tuning: dict[str, str] | None = None) -> 
     config = scratch / "blackbox.yml"
     config.write_text(modules)
     port = free_port()
-    child = Child(
-        [path, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
-        cwd=scratch,
-        env=tuning,
-    )
-    return child, port
+    argv = [path, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
+    return Child(pinned(argv, core), cwd=scratch, env=tuning), port
 
 
 def probe_url(module: str, target: str) -> str:
@@ -66,17 +66,21 @@ class Asker:
         return await _body(self._reader, head)
 
 
-async def drive(port: int, path: str, rate: int, seconds: float, connections: int = 16) -> tuple[int, int]:
-    """Ask *path* *rate* times a second. How many answers came, and how many of them said probe_success 1."""
+async def drive(
+    port: int, paths: Sequence[str], rate: int, seconds: float, connections: int = 16
+) -> tuple[int, int]:
+    """Ask *paths* in turn, *rate* times a second; with a *rate* of 0 again as soon as an answer came.
+
+    How many answers came, and how many of them said probe_success 1.
+    """
     answered = succeeded = 0
-    due: asyncio.Queue[None] = asyncio.Queue()
+    due: asyncio.Queue[str] = asyncio.Queue(maxsize=0 if rate else connections)
 
     async def ask() -> None:
         nonlocal answered, succeeded
         async with Asker(port) as asker:
             while True:
-                await due.get()
-                body = await asker.ask(path)
+                body = await asker.ask(await due.get())
                 answered += 1
                 succeeded += b"\nprobe_success 1" in body
                 due.task_done()
@@ -84,9 +88,12 @@ async def drive(port: int, path: str, rate: int, seconds: float, connections: in
     async with asyncio.TaskGroup() as group:
         workers = [group.create_task(ask()) for _ in range(connections)]
         begin = time.monotonic()
-        for number in range(int(rate * seconds)):
-            await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
-            due.put_nowait(None)
+        for number, path in enumerate(itertools.cycle(paths)):
+            if (number >= rate * seconds) if rate else (time.monotonic() - begin >= seconds):
+                break
+            if rate:
+                await asyncio.sleep(max(0.0, begin + number / rate - time.monotonic()))
+            await due.put(path)
         async with asyncio.timeout(10):
             await due.join()
         for worker in workers:
@@ -107,4 +114,4 @@ async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    print(*asyncio.run(drive(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))))
+    print(*asyncio.run(drive(int(sys.argv[1]), sys.argv[4:], int(sys.argv[2]), float(sys.argv[3]))))

@@ -46,9 +46,8 @@ def _agent(servers: World, settings: Settings) -> tuple[float, float]:
 
 
 def _exporter(servers: World, settings: Settings) -> tuple[float, float]:
-    module, target = servers.module("https")
-    child, port = blackbox.start(settings.scratch, module)
+    child, port = blackbox.start(settings.scratch, servers.modules())
     with child:
         ready = child.until_port(port)
-        drive(port, target, settings.rate, settings.seconds)
+        drive(port, [servers.path("https")], settings.rate, settings.seconds)
         return rss_mib(child.pid), ready

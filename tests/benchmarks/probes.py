@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ import trustme
 
 from benchmarks import blackbox
 from benchmarks.figure import Figure, median_figure
-from benchmarks.proc import Child, cpu_seconds
+from benchmarks.proc import Child, cpu_seconds, pinned
 from benchmarks.settings import Settings
 from servers.daemon import free_port
 from servers.mosquitto import Mosquitto
@@ -82,8 +82,8 @@ class World:
         }[kind]
         return {"name": f"{kind}-{number:04d}", "interval": "1s", "timeout": "1s", **probe}
 
-    def module(self, kind: str) -> tuple[str, str]:
-        """The exporter's module (JSON is YAML) and target for the same probe."""
+    def modules(self) -> str:
+        """The exporter's modules for the same probes, named as the kinds are. JSON is YAML."""
         modules: dict[str, dict[str, object]] = {
             "dns": {
                 "prober": "dns",
@@ -100,6 +100,10 @@ class World:
             "tcp": {"prober": "tcp"},
             "icmp": {"prober": "icmp", "icmp": {"preferred_ip_protocol": "ip4"}},
         }
+        return json.dumps({"modules": modules})
+
+    def path(self, kind: str) -> str:
+        """By which the exporter is asked for such a probe."""
         target = {
             "dns": f"127.0.0.1:{self.dns_port}",
             "http": f"http://127.0.0.1:{self.http_port}/",
@@ -107,7 +111,7 @@ class World:
             "tcp": f"127.0.0.1:{self.http_port}",
             "icmp": "127.0.0.1",
         }[kind]
-        return json.dumps({"modules": {"bench": modules[kind]}}), target
+        return blackbox.probe_url(kind, target)
 
 
 def world(stack: ExitStack, scratch: Path) -> World:
@@ -134,7 +138,7 @@ def figures(settings: Settings) -> Iterator[Figure]:
     peer = blackbox.binary()
     with ExitStack() as stack:
         servers = world(stack, settings.scratch)
-        for kind in settings.kinds or KINDS:
+        for kind in [kind for kind in settings.kinds or KINDS if kind in KINDS]:
             ours: list[float] = []
             theirs: dict[str, list[float]] = {"default": [], "tuned": []}
             for _ in range(settings.runs):
@@ -173,24 +177,25 @@ def _agent(servers: World, kind: str, settings: Settings) -> float:
 
 def _exporter(servers: World, kind: str, settings: Settings, tuning: dict[str, str] | None) -> float:
     """Microseconds of the exporter's CPU per probe."""
-    module, target = servers.module(kind)
-    child, port = blackbox.start(settings.scratch, module, tuning)
+    path = servers.path(kind)
+    child, port = blackbox.start(settings.scratch, servers.modules(), tuning)
     with child:
         child.until_port(port)
-        drive(port, target, settings.rate, WARM_UP)
+        drive(port, [path], settings.rate, WARM_UP)
         cpu = cpu_seconds(child.pid)
-        answered, succeeded = drive(port, target, settings.rate, settings.seconds)
+        answered, succeeded = drive(port, [path], settings.rate, settings.seconds)
         spent = cpu_seconds(child.pid) - cpu
     if succeeded != answered or answered < 0.8 * settings.rate * settings.seconds:
         raise RuntimeError(f"{kind}: the exporter answered {answered}, {succeeded} of them with success")
     return spent / answered * 1e6
 
 
-def drive(port: int, target: str, rate: int, seconds: float) -> tuple[int, int]:
+def drive(port: int, paths: Sequence[str], rate: int, seconds: float) -> tuple[int, int]:
+    """As `blackbox.drive`, in a process of its own."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks.blackbox"),
-            *(str(port), blackbox.probe_url("bench", target), str(rate), str(seconds)),
+            *(str(port), str(rate), str(seconds), *paths),
         ],
         check=True,
         capture_output=True,
@@ -204,7 +209,9 @@ def drive(port: int, target: str, rate: int, seconds: float) -> tuple[int, int]:
 class Pipeline:
     """Mosquitto, a collector and one agent that runs *checks*."""
 
-    def __init__(self, scratch: Path, checks: list[dict[str, object]]) -> None:
+    def __init__(self, scratch: Path, checks: list[dict[str, object]], core: int | None = None) -> None:
+        """With a *core* the agent has that one alone."""
+        self._core = core
         self._stack = ExitStack()
         self._directory = Path(tempfile.mkdtemp(dir=scratch))
         self._config = self._directory / "vedette.yaml"
@@ -225,7 +232,10 @@ class Pipeline:
             collector.until_port(self._port)
             self.agent = stack.enter_context(
                 Child(
-                    [*vedette, "agent", "run", *common, "--name", "bench-01", "--allow", "127.0.0.0/8"],
+                    pinned(
+                        [*vedette, "agent", "run", *common, "--name", "bench-01", "--allow", "127.0.0.0/8"],
+                        self._core,
+                    ),
                     cwd=self._directory,
                 )
             )

@@ -22,6 +22,11 @@ def rss_mib(pid: int) -> float:
     raise RuntimeError(f"process {pid} has no VmRSS: it has ended")
 
 
+def pinned(argv: list[str], core: int | None) -> list[str]:
+    """*argv* on that core alone; anywhere where it is None."""
+    return argv if core is None else ["taskset", "--cpu-list", str(core), *argv]
+
+
 class Child:
     """A child process that ends with the block; its output is kept for the error message."""
 

@@ -44,7 +44,7 @@ def figures(settings: Settings) -> Iterator[Figure]:
     peer = blackbox.binary()
     with _spare_core() as core, ExitStack() as stack:
         servers = world(stack, settings.scratch)
-        for name in settings.kinds or LOADS:
+        for name in [kind for kind in settings.kinds or LOADS if kind in LOADS]:
             kinds = LOADS[name]
             ours: list[Trial] = []
             theirs: dict[str, list[float]] = {"": [], "_tuned_peer": []}
