@@ -4,6 +4,7 @@ import html
 import json
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,7 +13,7 @@ from servers.http import answer, request
 from servers.tcp import TcpServer
 from stream.probing_helpers import http, probe
 from vedette.checks.model import HttpExpect
-from vedette.checks.model.http import HeaderExpect
+from vedette.checks.model.http import HeaderExpect, HttpProxy, SecretHeader
 from vedette.wire.messages import Result
 from vedette_agent.http.secrets import HIDDEN, PIECE, sent
 
@@ -108,3 +109,24 @@ def test_a_password_of_basic_authentication() -> None:
 def test_what_is_not_secret_stays() -> None:
     hide = sent((("Accept", "text/html"), ("Host", "www.example.com"), ("X-Short", "abc")), None).hide
     assert hide("text/html of www.example.com abc") == "text/html of www.example.com abc"
+
+
+@pytest.mark.parametrize("before", [0, 20, 35])
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_proxy_that_repeats_its_password(scheme: str, before: int, tmp_path: Path) -> None:
+    """Of an answer that is no HTTP 40 bytes are shown; the password is in none of them, and no part of it."""
+    (tmp_path / "password").write_text("open-sesame-now")
+    auth = SecretHeader(
+        name="Proxy-Authorization", form="basic", username="u", file=str(tmp_path / "password")
+    )
+
+    def behave(connection: socket.socket) -> None:
+        request(connection)
+        connection.sendall(b"." * before + b"open-sesame-now is wrong\r\n\r\n")
+
+    with TcpServer(behave) as server:
+        proxy = HttpProxy(host="127.0.0.1", port=server.port, auth=auth)
+        (result,) = probe(http(f"{scheme}://shop.example/", proxy=proxy))
+    assert result.reason == ("http.proxy" if scheme == "https" else "http.protocol")
+    assert HIDDEN in (result.detail or "")
+    assert "open" not in (result.detail or "")

@@ -64,15 +64,17 @@ def _judge_header(rule: HeaderExpect, value: str | None, secrets: Callable[[], S
             wanted = f", expected {rule.matches[0]!r}" if rule.matches else ""
             raise ProbeFailed(Failure.HTTP_HEADER, f"no header {rule.name!r}{wanted}")
         return
+    values = value.split("\n")  # Set-Cookie alone has several
     for pattern in rule.matches:
-        if not compiled(pattern).search(value):
+        if not any(compiled(pattern).search(one) for one in values):
             shown = secrets().hide(value, end=_SHOWN)
             raise ProbeFailed(Failure.HTTP_HEADER, f"{rule.name}: {shown!r}, expected {pattern!r}")
     for pattern in rule.lacks:
-        if found := compiled(pattern).search(value):
-            shown = secrets().hide(value, found.start(), min(found.end(), found.start() + _SHOWN))
-            said = f"{rule.name}: {shown!r} matches {pattern[:80]!r}, which must not be there"
-            raise ProbeFailed(Failure.HTTP_HEADER, said)
+        for one in values:
+            if found := compiled(pattern).search(one):
+                shown = secrets().hide(one, found.start(), min(found.end(), found.start() + _SHOWN))
+                said = f"{rule.name}: {shown!r} matches {pattern[:80]!r}, which must not be there"
+                raise ProbeFailed(Failure.HTTP_HEADER, said)
 
 
 def _judge_age(most: float, headers: dict[str, str], now: float) -> None:

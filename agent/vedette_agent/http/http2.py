@@ -32,7 +32,8 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from vedette_agent.http.incoming import MAX_HEADERS, Incoming, broken
+from vedette_agent.engine.record import ProbeFailed
+from vedette_agent.http.incoming import MAX_HEADERS, Incoming, NoHttp, broken, by_name
 
 MAX_FRAME_BYTES: Final = 16 * 1024  # what RFC 9113 6.5.2 has without a setting, and we set none
 MAX_FIELD_BLOCK: Final = 16 * 1024  # encoded
@@ -105,7 +106,7 @@ class Http2(Incoming):
             end = at + _HEAD_BYTES + length
             kind, flags = self._buffer[at + 3], self._buffer[at + 4]
             if length > MAX_FRAME_BYTES:
-                raise broken(self._overlong(length))
+                raise self._overlong(length)
             if end > len(self._buffer):
                 break
             self._admit(kind, flags, length)
@@ -128,15 +129,15 @@ class Http2(Incoming):
             raise broken("the peer closed the connection without a response")
         raise broken(f"the peer closed the connection after {self.body_bytes} bytes of a body without end")
 
-    def _overlong(self, length: int) -> str:
+    def _overlong(self, length: int) -> ProbeFailed:
         if self._stock == STOCK:  # nothing that could be read has come
-            return f"what came is not HTTP/2; it began with {bytes(self._buffer[:40])!r}"
-        return f"a frame of {length} bytes, {MAX_FRAME_BYTES} are allowed"
+            return NoHttp("what came is not HTTP/2", bytes(self._buffer[:80]))
+        return broken(f"a frame of {length} bytes, {MAX_FRAME_BYTES} are allowed")
 
     def _admit(self, kind: int, flags: int, length: int) -> None:
         """A whole frame has come. Raises ProbeFailed when it, or one more, is too much."""
         if self._stock == STOCK and kind != _SETTINGS:  # RFC 9113 3.4
-            raise broken(f"what came is not HTTP/2; it began with {bytes(self._buffer[:40])!r}")
+            raise NoHttp("what came is not HTTP/2", bytes(self._buffer[:80]))
         self._stock -= 1
         if kind == _DATA:
             self._stock = min(self._stock + length // FILLING_BYTES, STOCK - 1)
@@ -174,7 +175,7 @@ class Http2(Incoming):
             case events.DataReceived():
                 self._add_body(event.data or b"")
             case events.TrailersReceived():
-                self.trailers = _joined(event.headers or [])
+                self.trailers = by_name(event.headers or [])
             case events.StreamEnded():
                 self.is_complete = True
             case events.StreamReset() if not self.is_complete:
@@ -191,7 +192,7 @@ class Http2(Incoming):
             self._problem = f"a response with the status {said[:20]!r}"
             return
         self.status = int(said)
-        self.headers = _joined(fields)
+        self.headers = by_name(fields)
         self._begin_body()
 
     def _take_goaway(self, payload: bytes) -> None:
@@ -214,16 +215,6 @@ class Http2(Incoming):
                 return
             piece, self._unsent = self._unsent[:room], self._unsent[room:]
             self._connection.send_data(_STREAM, piece, end_stream=not self._unsent)
-
-
-def _joined(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Without pseudo-fields; repeated ones joined with ", "."""
-    found: dict[str, str] = {}
-    for name, value in fields:
-        if not name.startswith(b":"):
-            key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
-            found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
 
 
 @lru_cache(maxsize=32)

@@ -25,7 +25,7 @@ from aioquic.h3.connection import ErrorCode, FrameType, H3Connection, Setting
 from aioquic.quic import events
 from aioquic.quic.connection import QuicConnection
 
-from vedette_agent.http.incoming import MAX_HEADERS, Incoming, broken
+from vedette_agent.http.incoming import MAX_HEADERS, Incoming, broken, by_name
 
 ALPN: Final = "h3"
 STREAMS: Final = 16  # of the peer, in its direction: three are of use, and greasing needs some more
@@ -144,7 +144,7 @@ class Http3(Incoming):
             return
         self.has_begun = True
         if self.has_headers:
-            self.trailers = _joined(fields)
+            self.trailers = by_name(fields)
             self._end_if(is_last)
             return
         said = next((value for name, value in fields if name == b":status"), b"")
@@ -154,7 +154,7 @@ class Http3(Incoming):
         if said[:1] == b"1":
             return  # an interim response; only its bytes count, against the bound
         self.status = int(said)
-        self.headers = _joined(fields)
+        self.headers = by_name(fields)
         self._begin_body()
         self._end_if(is_last)
 
@@ -165,13 +165,3 @@ class Http3(Incoming):
             self._problem = "the peer ended the stream without a response"
         else:
             self.is_complete = True
-
-
-def _joined(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in fields:
-        if name.startswith(b":"):
-            continue
-        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found

@@ -3,13 +3,18 @@
 The versions inherit from this and feed it; a prober, and whoever judges, reads it.
 """
 
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.http.codings import Decoder, NoDecoder, Undecodable, decoder
 
+if TYPE_CHECKING:
+    from vedette_agent.http.secrets import Secrets
+
 MAX_HEADERS: Final = 256
+_SHOWN: Final = 40  # bytes of what is no HTTP
 _BODILESS: Final = frozenset({204, 304})
 
 
@@ -51,7 +56,7 @@ class Incoming:
         self._saw_body = False
         self.status = 0
         self.version: str | None = None
-        self.headers: dict[str, str] = {}  # lower-case names; repeated ones joined with ", "
+        self.headers: dict[str, str] = {}  # lower-case names; repeated ones `joined`
         self.trailers: dict[str, str] = {}
         self.has_begun = False  # something of the response has come
         self.has_headers = False
@@ -119,6 +124,38 @@ class Incoming:
     def _refuse_cut_coding(self) -> None:
         if self.is_complete and self._is_cut:
             raise broken("the compressed body is cut short")
+
+
+def joined(name: str, before: str, value: str) -> str:
+    """The value of a field that comes once more, by its name in lower case.
+
+    RFC 9110 5.3: several fields are one list, but for Set-Cookie: of that each value is a line.
+    """
+    return f"{before}\n{value}" if name == "set-cookie" else f"{before}, {value}"
+
+
+def by_name(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Values by name in lower case, repeated ones `joined`; without the pseudo-fields of HTTP/2 and 3."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        if not name.startswith(b":"):
+            key, text = name.decode("latin-1").lower(), value.decode("utf-8", "replace")
+            found[key] = joined(key, found[key], text) if key in found else text
+    return found
+
+
+class NoHttp(ProbeFailed):
+    """What came is no HTTP. What it began with, which may repeat what was sent, stands in the detail."""
+
+    def __init__(self, said: str, start: bytes) -> None:
+        super().__init__(Failure.HTTP_PROTOCOL, f"{said}; it began with {start[:_SHOWN]!r}")
+        self._said = said
+        self._start = start[: 2 * _SHOWN]
+
+    def without(self, secrets: "Secrets") -> str:
+        """The detail without *secrets*, also those that the cut leaves only a part of."""
+        text = secrets.hide(self._start.decode("utf-8", "surrogateescape"), end=_SHOWN)
+        return f"{self._said}; it began with {text.encode('utf-8', 'surrogateescape')!r}"
 
 
 def broken(said: str) -> ProbeFailed:

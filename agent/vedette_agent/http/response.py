@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import httptools
 
-from vedette_agent.http.incoming import MAX_HEADERS, Incoming, broken
+from vedette_agent.http.incoming import MAX_HEADERS, Incoming, NoHttp, broken, joined
 
 MAX_QUIET_BYTES: Final = 64 * 1024
 
@@ -36,8 +36,8 @@ class Response(Incoming):
             raise broken(f"status {self.status} switches to a protocol that was not asked for") from None
         except httptools.HttpParserError as exc:
             if not (self.is_complete or self.is_too_large):
-                first = "" if self.has_headers else f"; it began with {data[:40]!r}"
-                raise broken(f"{self._problem or exc}{first}") from exc
+                said = str(self._problem or exc)
+                raise (broken(said) if self.has_headers else NoHttp(said, data)) from exc
         if self._problem is not None:
             raise broken(self._problem)
         self._refuse_cut_coding()
@@ -72,7 +72,7 @@ class Response(Incoming):
             return
         key = name.decode("latin-1").lower()
         text = value.decode("utf-8", "replace")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+        self.headers[key] = joined(key, self.headers[key], text) if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         if self.has_headers:

@@ -16,9 +16,10 @@ from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.codings import missing
+from vedette_agent.http.cookies import Jar
 from vedette_agent.http.dates import last_modified
 from vedette_agent.http.expect import judge, wants_body
-from vedette_agent.http.incoming import Incoming
+from vedette_agent.http.incoming import Incoming, NoHttp
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, fields, following, opening
 from vedette_agent.http.response import Response
 from vedette_agent.http.secrets import Secrets, sent
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
 MAX_IN_LOOP: Final = 16 * 1024  # bytes of a body: patterns are searched in more of it beside the loop
+Headers = tuple[tuple[str, str], ...]
+
 _ALPN = {"HTTP/1.1": "http/1.1", "HTTP/2": "h2"}
 
 
@@ -44,7 +47,8 @@ async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
         await _probe(check, io, record, hop, request)
     except ProbeFailed as exc:
         # Whatever the peer says may repeat what we sent: its header lines, and where it wants us to go.
-        exc.detail = _secrets(hop).hide(exc.detail)
+        secrets = _all_secrets(check, hop)
+        exc.detail = exc.without(secrets) if isinstance(exc, NoHttp) else secrets.hide(exc.detail)
         raise
 
 
@@ -68,29 +72,35 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
     first = hop
     expiring: ProbeFailed | None = None
     redirects = 0
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str, Headers]] = set()
+    jar: Jar | None = None
+    asked = hop  # with the cookies that came on the way
     while True:
         record.tls = None  # what is told about TLS is about the last response
         if check.versions == ("HTTP/3",):
-            response = await _over_quic(check, io, record, hop, first, redirects)
+            response = await _over_quic(check, io, record, asked, first, redirects)
         else:
-            response = await _over_tcp(check, io, record, hop, first, request, redirects)
+            response = await _over_tcp(check, io, record, asked, first, request, redirects)
         expiring = expiring or expires_soon(record.tls, check.tls)
         if check.proxy is not None and hop.scheme == "http" and response.status == 407:
             raise ProbeFailed(Failure.HTTP_PROXY, "the proxy asks who we are: 407")
         if not _is_redirect(check, response):
             break
-        seen.add((hop.method, hop.url))
-        hop = _next(check, hop, response, redirects, _secrets(first))
-        if (hop.method, hop.url) in seen:
+        if "set-cookie" in response.headers:
+            jar = jar or Jar()
+            jar.take(hop, response.headers["set-cookie"], time.time())
+        seen.add((asked.method, asked.url, asked.headers))
+        hop = _next(check, hop, response, redirects, _all_secrets(check, first))
+        asked = jar.added(hop) if jar is not None else hop
+        # The same URL with another cookie is not the same question.
+        if (asked.method, asked.url, asked.headers) in seen:
             raise ProbeFailed(
                 Failure.HTTP_REDIRECTS, f"a loop: {response.status} leads back to {hop.url[:100]}"
             )
-        request = encoded(hop)
+        request = encoded(asked)
         redirects += 1
-    judged = partial(
-        judge, check, response, partial(_secrets, first), record, time.time(), has_tls=hop.scheme == "https"
-    )
+    secrets = partial(_all_secrets, check, first)
+    judged = partial(judge, check, response, secrets, record, time.time(), has_tls=hop.scheme == "https")
     if len(response.body) > MAX_IN_LOOP and (check.expect.body_matches or check.expect.body_lacks):
         await aside(io, judged)
     else:

@@ -72,7 +72,9 @@ async def _go_through(stream: Stream, request: bytes, record: Record) -> None:
             )
     found = _STATUS.match(head)
     if found is None:
-        raise ProbeFailed(Failure.HTTP_PROXY, f"the proxy speaks no HTTP; it began with {head[:40]!r}")
+        text = head.decode("latin-1")
+        shown = record.secrets().hide(text, end=40) if record.secrets is not None else text[:40]
+        raise ProbeFailed(Failure.HTTP_PROXY, f"the proxy speaks no HTTP; it began with {shown!r}")
     status = int(found[1])
     if not 200 <= status < 300:
         raise ProbeFailed(Failure.HTTP_PROXY, f"the proxy answers {status} to CONNECT")
