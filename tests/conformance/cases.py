@@ -132,7 +132,7 @@ def configured(case: Case, values: Values) -> Check:
         {"name": f"{NAME}-{at}", **filled(one, values)} for at, one in enumerate(case.checks or [case.check])
     ]
     document = {"agents": [{"name": "agent"}], "checks": checks}
-    return read.loads(json.dumps(document).encode(), "case.yaml").checks[0]
+    return read.loads(json.dumps(document, ensure_ascii=False).encode(), "case.yaml").checks[0]
 
 
 def told(case: Case, values: Values) -> str:
