@@ -1,4 +1,4 @@
-"""Loads what QUIC needs where a check asks for it: some 20 MB that other agents do without."""
+"""Loads what QUIC needs where a check asks for it: some 13 MB that other agents do without."""
 
 from vedette.wire.failure import NotRun
 from vedette_agent.engine.record import ProbeSpoiled

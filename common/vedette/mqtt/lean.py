@@ -1,7 +1,7 @@
 """Keeps QUIC out of a process that only wants MQTT.
 
 paho-mqtt imports dnspython's resolver where that is installed, and that imports all it could use: aioquic
-and cryptography, 20 MB and a tenth of a second. Agents have these for checks over QUIC, and load them then.
+and cryptography, 13 MB and a tenth of a second. Agents have these for checks over QUIC, and load them then.
 """
 
 try:
