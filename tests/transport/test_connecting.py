@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import random
+import socket
+import ssl
+import struct
 import time
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from servers.proxy import Proxy
 from servers.rude_broker import rude_broker
 from transport.link_helpers import QUICK, link, run, until
 from vedette.mqtt import Broker, Link, NotConnected, Subscription
+from vedette.mqtt.dial import dial, tls_failure
 from vedette.mqtt.link import BACKOFF_CAP
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -115,6 +119,36 @@ def test_a_broker_that_wants_our_certificate(caplog: pytest.LogCaptureFixture, p
     with Mosquitto(pki.config("server", "require_certificate true")) as mosquitto:
         fault, _ = failing(tls(mosquitto, pki.own), caplog)
     assert fault == "tls_rejected"
+
+
+def test_a_rejection_is_read_also_when_we_come_too_late_to_speak(pki: Pki) -> None:
+    """The broker hangs up between our part of the handshake and CONNECT: writing fails, the reason waits."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=pki.own)
+    context.load_cert_chain(pki.directory / "server.crt", pki.directory / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    def refuse(listener: socket.socket) -> None:
+        with context.wrap_socket(
+            listener.accept()[0], server_side=True, do_handshake_on_connect=False
+        ) as peer:
+            with pytest.raises(ssl.SSLError):
+                peer.do_handshake()
+            # With RST instead of FIN, as when something of ours was not read.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            refusing = asyncio.create_task(asyncio.to_thread(refuse, listener))
+            client = ssl.create_default_context(cafile=pki.own)
+            wire = await dial("127.0.0.1", listener.getsockname()[1], client, 20)
+            await refusing
+        with pytest.raises(OSError):  # noqa: PT011  which one is up to OpenSSL
+            wire.send(b"CONNECT")
+        wire.close()
+        assert wire.failure is not None
+        assert tls_failure(wire.failure, "127.0.0.1").fault == "tls_rejected"
+
+    run(test)
 
 
 def test_tls_on_a_port_without_it_and_the_other_way(caplog: pytest.LogCaptureFixture, pki: Pki) -> None:

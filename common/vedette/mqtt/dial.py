@@ -58,10 +58,21 @@ class Wire:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise
         except OSError as exc:
-            self.failure = exc
+            self.failure = self._alert() or exc
             raise
         self.last_out = time.monotonic()
         return sent
+
+    def _alert(self) -> ssl.SSLError | None:
+        """The alert that came before the peer hung up: it says why, and writing alone does not see it."""
+        if isinstance(self._sock, ssl.SSLSocket):
+            try:
+                self._sock.recv(_CHUNK)
+            except ssl.SSLError as exc:
+                return exc if is_alert(exc) else None
+            except OSError:
+                pass
+        return None
 
     def pending(self) -> int:
         """Bytes that no readiness event will announce: they have left the socket already."""
@@ -177,6 +188,11 @@ async def _ready(fd: int, add: Callable[..., object], remove: Callable[[int], ob
         remove(fd)
 
 
+def is_alert(exc: ssl.SSLError) -> bool:
+    """The peer said in TLS that it goes, and why."""
+    return "ALERT" in (exc.reason or "")
+
+
 def tls_failure(exc: OSError, host: str) -> ConnectFailed:
     """Which side did not like what."""
     match exc:
@@ -186,7 +202,7 @@ def tls_failure(exc: OSError, host: str) -> ConnectFailed:
             return ConnectFailed("tls_expired", exc.verify_message)
         case ssl.SSLCertVerificationError():
             return ConnectFailed("tls_untrusted", exc.verify_message)
-        case ssl.SSLError() if "ALERT" in (exc.reason or ""):
+        case ssl.SSLError() if is_alert(exc):
             return ConnectFailed("tls_rejected", f"the broker refused: {exc.reason}")
         case ssl.SSLError():
             return ConnectFailed("tls_handshake", exc.reason or str(exc))
