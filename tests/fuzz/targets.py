@@ -36,7 +36,7 @@ from vedette_agent.engine import icmp, stamps
 from vedette_agent.engine.paths import UdpCarrier
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.tls import Records
-from vedette_agent.evidence import printable
+from vedette_agent.evidence import MAX_HIDDEN, printable
 from vedette_agent.http import codings
 from vedette_agent.http.dates import last_modified
 from vedette_agent.http.documents import judge_json
@@ -384,6 +384,8 @@ def batch(data: bytes) -> None:
 
 
 def evidence(data: bytes) -> None:
+    """As much of a conversation as is searched for secrets."""
+    data = data[:MAX_HIDDEN]
     for said in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         assert printable(said).replace("\n", "").isprintable()
     hidden = Secrets({"correct horse battery"}).hide(data.decode("latin-1"))
