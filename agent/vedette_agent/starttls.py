@@ -20,11 +20,12 @@ Dialogue = Generator[bytes, bytes, None]
 # RFC 4511 4.14.1: an ExtendedRequest of the OID 1.3.6.1.4.1.1466.20037 with the message number 1.
 _LDAP_REQUEST: Final = b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037"
 _LDAP_RESPONSE: Final = 0x78  # [APPLICATION 24]
+_LDAP_CODE_BYTES: Final = 4  # RFC 4511 4.1.9: the codes end at 4096
 _POSTGRES_REQUEST: Final = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")  # SSLRequest
 
 _XMPP_TLS: Final = "urn:ietf:params:xml:ns:xmpp-tls"
 _FEATURES: Final = re.compile(rb"<(?:\w{1,16}:)?features\s*/>|</(?:\w{1,16}:)?features\s*>")
-_XMPP_ANSWER: Final = re.compile(rb"<(proceed|failure)\b[^>]*>(?:(?<=/>)|\s*</proceed\s*>)?")
+_XMPP_ANSWER: Final = re.compile(rb"<(proceed|failure)\b[^<>]*>(?:(?<=/>)|\s*</proceed\s*>)?")
 
 
 class Refused(Exception):
@@ -170,6 +171,8 @@ def _ldap_result(data: bytearray) -> int | None:
     except ValueError as exc:
         raise Refused(f"does not answer StartTLS ({exc}): {raw[:60]!r}") from exc
     del data[: message.end]
+    if code.end - code.start > _LDAP_CODE_BYTES:  # as a number it would be too long to be told
+        raise Refused(f"does not answer StartTLS (a result code of {code.end - code.start} bytes)")
     return int.from_bytes(raw[code.start : code.end], "big")
 
 

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 
 import pytest
 import trustme
@@ -163,3 +164,25 @@ def test_codes_of_openings() -> None:
         )
     assert (refused.reason, waiting.reason) == ("tls.starttls", "tls.timeout")
     assert "waited for leave to begin TLS" in (waiting.detail or "")
+
+
+def test_a_result_code_of_kilobytes_is_refused() -> None:
+    """Python refuses to write a number of more than 4300 digits."""
+
+    def element(tag: int, data: bytes) -> bytes:
+        return bytes([tag, 0x82]) + len(data).to_bytes(2, "big") + data
+
+    answer = element(0x78, element(0x0A, b"\x7f" * 3000) + b"\x04\x00\x04\x00")
+    with pytest.raises(Refused, match="a result code of 3000 bytes"):
+        run("ldap", [b"", element(0x30, b"\x02\x01\x01" + answer)], at_once=True)
+
+
+def test_tags_that_never_end_are_looked_at_once() -> None:
+    """16 KiB of `<proceed`: each of 2000 would be read to the end of all of them."""
+    dialogue = opening("xmpp", "example.org")
+    next(dialogue)
+    dialogue.send(XMPP_HEAD + XMPP_OFFER)
+    began = time.thread_time()
+    for _ in range(3):
+        dialogue.send(b"<proceed" * 512)
+    assert time.thread_time() - began < 0.01
