@@ -29,7 +29,7 @@ def too_uneven(counts: Counter[int], bins: int) -> bool:
 
 
 def test_ids_and_letter_case_are_even_and_independent() -> None:
-    """10,000 ids over 64 bins, by their upper and by their lower bits; each letter is upper in half of them."""
+    """10,000 ids over 64 bins, by their upper and their lower bits; each letter is upper in half of them."""
     query = Query("letters.example.test", "A")
     drawn = [query.draw() for _ in range(QUERIES)]
     ids = [int.from_bytes(wire[:2], "big") for wire in drawn]
