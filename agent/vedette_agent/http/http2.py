@@ -9,7 +9,7 @@ CONTINUATION frames. What it does not, and what is refused here before h2 spends
 
 - *Floods.* PING, SETTINGS, resets, priorities, unknown frames and DATA of next to no bytes are free for the
   peer, cost us some 20 µs each, and PING and SETTINGS are also answered. Each frame takes one of a small
-  stock, which only the bytes of bodies fill up again.
+  stock, which only the bytes of bodies fill up again. Fields take more of it: interim responses are many.
 - *Long frames.* h2 looks at the length of a frame when all of it is there, which may be 16 MiB.
 - *Field blocks.* 64 CONTINUATION frames make 1 MiB, and the decoder copies the rest of a block for each
   field in it.
@@ -33,14 +33,17 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from vedette_agent.engine.record import ProbeFailed
+from vedette_agent.http.fieldblocks import BoundedDecoder
 from vedette_agent.http.incoming import MAX_HEADERS, Incoming, NoHttp, broken, by_name
 
 MAX_FRAME_BYTES: Final = 16 * 1024  # what RFC 9113 6.5.2 has without a setting, and we set none
 MAX_FIELD_BLOCK: Final = 16 * 1024  # encoded
 MAX_FIELD_LIST: Final = 32 * 1024  # decoded, RFC 9113 6.5.2
 MAX_SETTINGS_BYTES: Final = 600  # a hundred settings; there are a dozen
+MAX_ALL_SETTINGS_BYTES: Final = 6000  # of a connection: h2 keeps 700 bytes of memory for each number
 STOCK: Final = 512  # frames
 FILLING_BYTES: Final = 256  # of body, for one frame more
+FIELD_BYTES: Final = 64  # as dear as a frame: in a field block
 _WINDOW: Final = 65_535  # RFC 9113 6.9.2
 
 _DATA, _HEADERS, _SETTINGS, _PUSH_PROMISE, _GOAWAY, _CONTINUATION = 0, 1, 4, 5, 7, 9
@@ -59,7 +62,7 @@ class Http2(Incoming):
     `trailers` are there when it is complete.
     """
 
-    __slots__ = ("_buffer", "_connection", "_field_bytes", "_stock", "_unsent")
+    __slots__ = ("_buffer", "_connection", "_field_bytes", "_settings_bytes", "_stock", "_unsent")
 
     READ_BYTES = 16 * 1024  # the peer's frames in so much keep the event loop for some ten milliseconds
 
@@ -69,6 +72,7 @@ class Http2(Incoming):
         self._buffer = bytearray()
         self._connection = H2Connection(_CONFIG)
         self._field_bytes = 0  # of the field block that is coming
+        self._settings_bytes = 0  # that have come
         self._stock = STOCK
         self._unsent = b""
 
@@ -87,7 +91,7 @@ class Http2(Incoming):
                 SettingCodes.MAX_HEADER_LIST_SIZE: MAX_FIELD_LIST,
             },
         )
-        connection.decoder.max_header_list_size = MAX_FIELD_LIST
+        connection.decoder = BoundedDecoder(MAX_FIELD_LIST)
         connection.initiate_connection()
         if window > _WINDOW:
             connection.increment_flow_control_window(window - _WINDOW)
@@ -142,13 +146,16 @@ class Http2(Incoming):
         if kind == _DATA:
             self._stock = min(self._stock + length // FILLING_BYTES, STOCK - 1)
         elif kind in (_HEADERS, _CONTINUATION):
+            self._stock -= length // FIELD_BYTES
             self._field_bytes = length if kind == _HEADERS else self._field_bytes + length
             if self._field_bytes > MAX_FIELD_BLOCK:
                 raise broken(f"more than {MAX_FIELD_BLOCK} bytes of headers")
         elif kind == _PUSH_PROMISE:
             raise broken("a push, which our settings forbid")
-        elif kind == _SETTINGS and length > MAX_SETTINGS_BYTES:
-            raise broken(f"{length} bytes of settings")
+        elif kind == _SETTINGS:
+            self._settings_bytes += length
+            if length > MAX_SETTINGS_BYTES or self._settings_bytes > MAX_ALL_SETTINGS_BYTES:
+                raise broken(f"{length} bytes of settings, {self._settings_bytes} in all")
         if self._stock < 0:
             raise broken(f"more than {STOCK} frames that carry little or nothing")
 
