@@ -12,7 +12,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette_agent.dns import reading
 from vedette_agent.dns.judge import RCODES
 from vedette_agent.dns.query import Query, query
-from vedette_agent.engine.hostfiles import literal
+from vedette_agent.engine.hostfiles import OwnServer, literal
 from vedette_agent.engine.question import ask
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.udp import Unanswered
@@ -50,6 +50,14 @@ async def address_of(io: "Io", host: str, family: Family, resolver: Endpoint | N
     if resolver is not None:
         return await _ask(io, resolver, name, question, record, 1)
     return await _ask_in_turn(io, name, question, record)
+
+
+def own_server(io: "Io", family: Family) -> OwnServer:
+    """The host's first name server of *family*: one is asked, and it is named in the result."""
+    for server in io.files.servers():
+        if (6 if ":" in server.address else 4) == family:
+            return server
+    raise ProbeSpoiled(NotRun.NO_RESOLVER, f"no IPv{family} name server is configured on this host")
 
 
 async def _ask_in_turn(io: "Io", name: str, question: Query, record: Record) -> str:

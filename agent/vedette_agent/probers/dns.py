@@ -4,7 +4,7 @@ from vedette.checks.model import DnsCheck, Endpoint
 from vedette.wire import limits
 from vedette.wire.facts import DnsFacts
 from vedette.wire.facts.dns import ExtendedErrorFact
-from vedette.wire.failure import Failure, NotRun
+from vedette.wire.failure import Failure
 from vedette_agent.dns import options
 from vedette_agent.dns.answer import RA, Answer
 from vedette_agent.dns.judge import Verdict, judge
@@ -14,7 +14,8 @@ from vedette_agent.engine.hostfiles import literal
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import Asked, ask, ask_tcp
 from vedette_agent.engine.quicneeded import need_quic
-from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.resolve import own_server
 
 
 async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
@@ -23,7 +24,7 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
     Facts are kept also when the answer is wrong.
     """
     record.stage = "dns"
-    server = check.server or _own_server(check, io)
+    server = check.server or own_server(io, check.family)
     record.resolver = str(server)
     record.address, record.port = server
     question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
@@ -48,14 +49,6 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
         raise ProbeFailed(*verdict)
     if record.tls is not None:
         _hold_certificate(check, record)
-
-
-def _own_server(check: DnsCheck, io: Io) -> Endpoint:
-    """The host's first name server of the check's family: one is asked, and it is named in the result."""
-    for server in io.files.servers():
-        if (6 if ":" in server.address else 4) == check.family:
-            return server
-    raise ProbeSpoiled(NotRun.NO_RESOLVER, f"no IPv{check.family} name server is configured on this host")
 
 
 async def _ask_encrypted(check: DnsCheck, io: Io, server: Endpoint, question: Query, record: Record) -> Asked:

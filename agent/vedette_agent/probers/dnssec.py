@@ -11,6 +11,7 @@ from vedette_agent.dns.query import Query
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import ask
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.resolve import own_server
 from vedette_agent.engine.run import suspend
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ async def probe_dnssec(check: DnssecCheck, io: Io, record: Record) -> None:
     """Phase "request": of all questions together, one after the other; "connect" where TCP was needed."""
     record.stage = "dns"
     chain = prepared(check)
-    server = check.server or _own_server(check, io)
+    server = check.server or own_server(io, check.family)
     record.resolver = str(server)
     record.address, record.port = server
     verdict = await _validated(chain, io, server, record)
@@ -102,13 +103,6 @@ def judged(verdict: "Verdict", check: DnssecCheck) -> ProbeFailed | None:
             detail = f"the RRSIG of {verdict.expiring} expires in {_hours(left)}"
             return ProbeFailed(Failure.DNS_EXPIRES_SOON, f"{detail}; expected at least {_hours(least)}")
     return None
-
-
-def _own_server(check: DnssecCheck, io: Io) -> Endpoint:
-    for server in io.files.servers():
-        if (6 if ":" in server.address else 4) == check.family:
-            return server
-    raise ProbeSpoiled(NotRun.NO_RESOLVER, f"no IPv{check.family} name server is configured on this host")
 
 
 def _facts(verdict: "Verdict", check: DnssecCheck) -> DnssecFacts:
