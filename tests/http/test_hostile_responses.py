@@ -1,12 +1,20 @@
 """Bytes after the end of a compressed body, and headers that are remembered: neither may pile up."""
 
+import random
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
+import brotli
 import pytest
+import zstandard
 
+from vedette.checks.model.http import JsonExpect
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.http import dates
+from vedette_agent.http.documents import MAX_NODES, judge_json
 from vedette_agent.http.response import MAX_QUIET_BYTES, Response
+from vedette_agent.http.secrets import sent
 
 
 def chunk(data: bytes) -> bytes:
@@ -61,3 +69,44 @@ def test_a_date_that_is_none_is_not_remembered_at_length() -> None:
     assert dates.last_modified({"last-modified": date + "x" * 60_000}) is None
     assert dates.last_modified({}) is None
     assert dates.http_date.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("coding", ["gzip", "zstd", "br"])
+def test_a_compressed_body_in_chunks_of_a_byte(coding: str) -> None:
+    """Eleven thousand chunks come with one read; to start the decoder for each would take 30 ms."""
+    text = random.Random(1).randbytes(11_000)
+    packed = {"gzip": compressed, "zstd": zstandard.compress, "br": brotli.compress}[coding](text)
+    response = Response("GET", 1 << 20, keeps_body=True)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    response.feed(head.encode())
+    calls = 0
+
+    class Counting:
+        def __init__(self, decoder: Any) -> None:
+            self._decoder = decoder
+
+        @property
+        def is_finished(self) -> bool:
+            return bool(self._decoder.is_finished)
+
+        def pieces(self, data: bytes) -> Iterator[bytes]:
+            nonlocal calls
+            calls += 1
+            yield from self._decoder.pieces(data)
+
+    response._decoder = Counting(response._decoder)
+    chunks = b"".join(chunk(packed[at : at + 1]) for at in range(len(packed))) + b"0\r\n\r\n"
+    feed_all(response, [chunks[at : at + response.READ_BYTES] for at in range(0, len(chunks), 65536)])
+    assert response.is_complete
+    assert bytes(response.body) == text
+    assert calls <= 1 + len(chunks) // 65536
+
+
+def test_values_that_a_path_selects_are_bounded() -> None:
+    """Of 256 KiB of JSON a rule may select 130,000: held against a pattern they would take 400 ms."""
+    rule = JsonExpect(path="$[*]", matches=("^0$",))
+    judge_json((rule,), bytearray(b"[" + b"0," * (MAX_NODES - 1) + b"0]"), lambda: sent((), None))
+    with pytest.raises(ProbeFailed, match=f"selects {MAX_NODES + 1} values"):
+        judge_json((rule,), bytearray(b"[" + b"0," * MAX_NODES + b"0]"), lambda: sent((), None))
+    with pytest.raises(ProbeFailed, match="selects"):
+        judge_json((rule,) * 9, bytearray(b"[" + b"0," * (MAX_NODES // 8) + b"0]"), lambda: sent((), None))

@@ -14,6 +14,7 @@ from vedette_agent.pattern import compiled
 
 # Lists of empty lists take 25 times their bytes in memory and 50 ns a byte to read.
 MAX_JSON_BYTES: Final = 256 * 1024
+MAX_NODES: Final = 4096  # that all rules of a check select: to hold one against a pattern takes 3 µs
 _SHOWN: Final = 60
 
 
@@ -26,8 +27,12 @@ def judge_json(rules: tuple[JsonExpect, ...], body: bytearray, secrets: Callable
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         start = secrets().hide(body[:200].decode("utf-8", "replace"), end=_SHOWN)
         raise _unlike(f"the body is not JSON ({exc}); it begins {start!r}") from exc
+    left = MAX_NODES
     for rule in rules:
         nodes = selected(document, parsed(rule.path))
+        left -= len(nodes)
+        if left < 0:
+            raise _unlike(f"{rule.path} selects {len(nodes)} values; {MAX_NODES} of one document are read")
         if bool(nodes) is not rule.exists:
             raise _unlike(f"nothing at {rule.path}" if rule.exists else f"something at {rule.path}")
         for node in nodes if rule.exists else ():

@@ -18,11 +18,12 @@ MAX_QUIET_BYTES: Final = 64 * 1024
 class Response(Incoming):
     """One response to one request. `feed` what comes, `end` at the end of the connection."""
 
-    __slots__ = ("_header_count", "_parser", "_quiet")
+    __slots__ = ("_coded", "_header_count", "_parser", "_quiet")
 
     def __init__(self, method: str, max_body_bytes: int, *, keeps_body: bool) -> None:
         super().__init__(method, max_body_bytes, keeps_body=keeps_body)
         self._parser: Any = httptools.HttpResponseParser(self)
+        self._coded = bytearray()  # of the body, yet to be decoded
         self._header_count = 0  # interim responses included
         self._quiet = 0
 
@@ -38,6 +39,7 @@ class Response(Incoming):
             if not (self.is_complete or self.is_too_large):
                 said = str(self._problem or exc)
                 raise (broken(said) if self.has_headers else NoHttp(said, data)) from exc
+        self._decode()
         if self._problem is not None:
             raise broken(self._problem)
         self._refuse_cut_coding()
@@ -85,8 +87,18 @@ class Response(Incoming):
         self._begin_body()
 
     def on_body(self, data: bytes) -> None:
-        self._add_body(data)
+        if self._decoder is None:
+            self._add_body(data)
+        else:
+            self._coded += data
 
     def on_message_complete(self) -> None:
         if self.has_headers:
+            self._decode()
             self.is_complete = True
+
+    def _decode(self) -> None:
+        """All at once: a body may come in chunks of a byte, and to begin anew for each costs 3 µs."""
+        if self._coded:
+            self._add_body(bytes(self._coded))
+            self._coded.clear()
