@@ -31,6 +31,18 @@ def test_a_mebibyte_made_for_a_pattern_is_searched_in_20_ms(pattern: str, text: 
     assert min(took) < 0.02
 
 
+def test_groups_that_nobody_asked_for_are_not_followed() -> None:
+    """Where the whole text matches, that would take 80 ms."""
+    search = compiled(r"(a+)+$").search
+    text = "a" * MIB
+    took = []
+    for _ in range(5):
+        began = time.thread_time()
+        assert search(text) is not None
+        took.append(time.thread_time() - began)
+    assert min(took) < 0.02
+
+
 def test_what_python_takes_exponential_time_for_is_searched_with_captures_as_well() -> None:
     assert compiled(r"(a+)+$", captures=True).search("a" * 65_536 + "!") is None
 

@@ -10,6 +10,10 @@ import pytest
 from hostile.hostile_helpers import Held, run_held
 from servers.probing import Probed, bench
 from vedette.checks import read
+from vedette_agent.engine.aside import aside
+from vedette_agent.engine.io import Io
+from vedette_agent.engine.record import Record
+from vedette_agent.engine.run import DeadlineExceeded, suspend
 from vedette_agent.probers.http import probe_http
 
 # A pattern that makes RE2 try one state for every way that the last hundred letters can be.
@@ -72,3 +76,23 @@ def test_the_deadline_does_not_wait_for_a_pattern(url: str) -> None:
     found, _ = probed(url, f"{{lack: [{patterns}]}}", 0.5)
     assert type(found.error).__name__ == "DeadlineExceeded"
     assert found.seconds < 4
+
+
+def test_what_comes_after_the_deadline_is_nobodys() -> None:
+    """A prober that goes on to wait for something else is not given the result of the old work."""
+    given: list[object] = []
+    go_on = threading.Event()
+
+    async def waits(check: None, io: Io, record: Record) -> None:
+        try:
+            await aside(io, lambda: go_on.wait(20) and "late")
+        except DeadlineExceeded:
+            go_on.set()
+            given.append(await suspend(lambda run: io.loop.call_later(0.3, run.resume, "right").cancel))
+
+    async def main() -> None:
+        async with bench() as made:
+            await made.run(waits, None, 0.1)
+
+    run_held(main(), Held())
+    assert given == ["right"]
