@@ -37,6 +37,7 @@ ONLY_THEIRS: Final = {
     "probe_dns_answer_rrs": "without a response there are no sections to count; there it is 0",
     "probe_dns_authority_rrs": "as probe_dns_answer_rrs",
     "probe_dns_additional_rrs": "as probe_dns_answer_rrs",
+    "probe_ssl_earliest_cert_expiry": "without TLS there is no certificate; there a gRPC probe has 0",
     "probe_http_content_length": "without a response there is nothing to tell of it; there it is 0",
     "probe_http_redirects": "as probe_http_content_length",
     "probe_http_ssl": "as probe_http_content_length",
