@@ -1,5 +1,8 @@
 """One exchange over HTTP/2: what honest servers send, and what hostile ones do to whoever listens."""
 
+import struct
+import time
+
 import pytest
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -231,6 +234,58 @@ def test_a_flood_of_continuations_ends() -> None:
     exchange, _ = begun()
     with pytest.raises(ProbeFailed, match="Too many continuation frames"):
         exchange.feed(SETTINGS + start + ContinuationFrame(1, data=b"").serialize() * 65)
+
+
+def test_settings_between_pieces_of_the_body_end() -> None:
+    """The body fills the stock up, but h2 keeps memory for each number of a setting there ever was."""
+    exchange, _ = begun()
+    exchange.feed(SETTINGS + OK)
+    with pytest.raises(ProbeFailed, match="bytes of settings"):
+        for first in range(1000, 3000, 100):
+            some = b"".join(struct.pack(">HL", number, 1) for number in range(first, first + 100))
+            settings = len(some).to_bytes(3, "big") + bytes([4, 0, 0, 0, 0, 0]) + some
+            exchange.feed(DataFrame(1, data=bytes(MAX_FRAME_BYTES)).serialize() + settings)
+
+
+def test_a_flood_of_table_sizes_ends() -> None:
+    """RFC 7541 6.3: a byte each, and the decoder takes any number of them. An encoder needs two."""
+    ok = b"\x88"
+    for sizes in (b" ", b" \x3f\xe1\x1f"):  # 0; 0 and 4096
+        exchange, _ = begun()
+        exchange.feed(SETTINGS + HeadersFrame(1, data=sizes + ok, flags=("END_HEADERS",)).serialize())
+        assert exchange.status == 200
+    for sizes in (b" " * 3, b" \x3f\xe1\x1f ", b"\x3f\xe1\x1f" * 3, b" " * 15_000):
+        exchange, _ = begun()
+        split = HeadersFrame(1, data=sizes[:1]).serialize()
+        rest = ContinuationFrame(1, data=sizes[1:] + ok, flags=("END_HEADERS",)).serialize()
+        with pytest.raises(ProbeFailed, match="changes to the size of the table"):
+            exchange.feed(SETTINGS + split + rest)
+
+
+def test_fields_of_interim_responses_take_more_of_the_stock() -> None:
+    """Some 30 KiB of fields in all: ten interim responses of 1 KiB and the last one, but no sixty."""
+    links = [("link", f"</style-{number}.css>; rel=preload; as=style") for number in range(30)]
+    hints = head((":status", "103"), *links)
+    assert len(hints) > 700
+    exchange, _ = begun()
+    exchange.feed(SETTINGS)
+    with pytest.raises(ProbeFailed, match="that carry little or nothing"):
+        exchange.feed(hints * 60)
+    exchange, _ = begun()
+    exchange.feed(SETTINGS + hints * 10 + OK)
+    assert exchange.status == 200
+
+
+def test_a_long_field_is_sent_as_it_is() -> None:
+    """A peer chooses cookies and the path to go to: to encode 40 KB by Huffman's code takes hpack half a second."""
+    exchange = Http2("GET", LIMIT, keeps_body=True)
+    began = time.thread_time()
+    sent = exchange.begin([*FIELDS[:3], (":path", "/" + "~" * 40_000)])
+    assert time.thread_time() - began < 0.1
+    server = Server()
+    server.take(sent)
+    (request,) = [event for event in server.events if isinstance(event, RequestReceived)]
+    assert dict(request.headers)[b":path"] == b"/" + b"~" * 40_000
 
 
 def test_a_peer_that_ignores_the_window() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vedette_agent.http.request import BadTarget, Hop, encoded
+from vedette_agent.http.request import MAX_LOCATION, BadTarget, Hop, encoded, following
 
 HOP = Hop("http", "shop.example", 80, "/", "GET", (("X-Shop", "1"),), None)
 
@@ -27,3 +27,11 @@ def test_no_part_of_it_smuggles_a_line(part: str, line_break: str) -> None:
     }[part]
     with pytest.raises(BadTarget):
         encoded(hop)
+
+
+def test_a_path_that_grows_when_it_is_escaped_is_bounded() -> None:
+    """8000 characters that a peer sends would be 96 KB of path; HTTP/3 takes no field of so many."""
+    hop = Hop("https", "a.example", 443, "/", "GET", (), None)
+    assert following(hop, 302, "/" + "a" * (MAX_LOCATION - 1)).path == "/" + "a" * (MAX_LOCATION - 1)
+    with pytest.raises(BadTarget, match="a path of 96001 characters"):
+        following(hop, 302, "/" + "\U0001f600" * 8000)

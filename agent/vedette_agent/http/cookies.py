@@ -12,16 +12,18 @@ from vedette_agent.http.request import Hop
 
 MAX_COOKIES: Final = 50  # RFC 6265 6.1
 MAX_COOKIE: Final = 4096
+MAX_BYTES: Final = 8192  # of all; servers take no more headers than some 8 KiB to 16 KiB
 _PAIR: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,256})=([ -:<-~]*)")
 
 
 class Jar:
     """Of one probe."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_bytes", "_kept")
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[str, bool]] = {}  # host and name: value, whether over TLS
+        self._bytes = 0  # of names and values
 
     def take(self, hop: Hop, lines: str, now: float) -> None:
         """The values of Set-Cookie in the response to *hop*, one a line. *now*: seconds since the epoch."""
@@ -31,10 +33,15 @@ class Jar:
             if found is None or len(pair) > MAX_COOKIE:
                 continue
             key = hop.host.lower(), found[1]
-            if _is_over(attributes, now):
-                self._kept.pop(key, None)
-            elif key in self._kept or len(self._kept) < MAX_COOKIES:
-                self._kept[key] = found[2].strip(), hop.scheme == "https"
+            known = self._kept.pop(key, None)
+            if known is not None:
+                self._bytes -= len(found[1]) + len(known[0])
+            value = found[2].strip()
+            size = len(found[1]) + len(value)
+            if _is_over(attributes, now) or len(self._kept) >= MAX_COOKIES or self._bytes + size > MAX_BYTES:
+                continue
+            self._kept[key] = value, hop.scheme == "https"
+            self._bytes += size
 
     def added(self, hop: Hop) -> Hop:
         """*hop* with the cookies of its host, after those that the check sends itself."""

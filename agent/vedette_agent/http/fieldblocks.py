@@ -1,9 +1,9 @@
-"""Field blocks of HTTP/2 as hpack decodes them, without what costs it much and says nothing."""
+"""Field blocks of HTTP/2 as hpack codes and decodes them, without what costs it much and says nothing."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
-from hpack import Decoder, HeaderTuple, HPACKDecodingError
+from hpack import Decoder, Encoder, HeaderTuple, HPACKDecodingError
 
 MAX_RESIZINGS: Final = 2  # of the table, at the start of a block (RFC 7541 4.2): hpack takes any number
 
@@ -15,6 +15,16 @@ class BoundedDecoder(Decoder):
         if _is_resizing_on(data):
             raise HPACKDecodingError(f"more than {MAX_RESIZINGS} changes to the size of the table")
         return super().decode(data, raw)
+
+
+class PlainEncoder(Encoder):
+    """Sends texts as they are (RFC 7541 5.2). By Huffman's code hpack takes a square of their length.
+
+    Paths and cookies of later hops are a peer's choice: 100 KB of them held the loop for seconds.
+    """
+
+    def encode(self, headers: Any, huffman: bool = False) -> bytes:
+        return super().encode(headers, huffman=False)
 
 
 def _is_resizing_on(block: bytes) -> bool:

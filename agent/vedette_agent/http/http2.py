@@ -33,7 +33,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
 from vedette_agent.engine.record import ProbeFailed
-from vedette_agent.http.fieldblocks import BoundedDecoder
+from vedette_agent.http.fieldblocks import BoundedDecoder, PlainEncoder
 from vedette_agent.http.incoming import MAX_HEADERS, Incoming, NoHttp, broken, by_name
 
 MAX_FRAME_BYTES: Final = 16 * 1024  # what RFC 9113 6.5.2 has without a setting, and we set none
@@ -91,7 +91,7 @@ class Http2(Incoming):
                 SettingCodes.MAX_HEADER_LIST_SIZE: MAX_FIELD_LIST,
             },
         )
-        connection.decoder = BoundedDecoder(MAX_FIELD_LIST)
+        connection.decoder, connection.encoder = BoundedDecoder(MAX_FIELD_LIST), PlainEncoder()
         connection.initiate_connection()
         if window > _WINDOW:
             connection.increment_flow_control_window(window - _WINDOW)

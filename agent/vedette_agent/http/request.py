@@ -89,6 +89,8 @@ def following(hop: Hop, status: int, location: str) -> Hop:
     except ValueError as exc:
         raise BadTarget(f"{location[:100]!r} is not a URL") from exc
     scheme, host, port, path = _parts(target)
+    if len(path) > MAX_LOCATION:  # escaped, a character may take twelve
+        raise BadTarget(f"a path of {len(path)} characters, {MAX_LOCATION} are followed")
     method, headers, body = hop.method, hop.headers, hop.body
     # RFC 9110 15.4.2-4: 303 turns any method into GET; after 301 and 302 everybody does so with POST.
     if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
