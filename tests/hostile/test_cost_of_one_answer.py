@@ -11,6 +11,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
@@ -59,7 +60,9 @@ def packed(coding: str) -> bytes:
 def bomb(coding: str) -> Say:
     def say(asked: bytes) -> Iterable[bytes]:
         body = packed(coding)
-        yield OK + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        yield OK + f"Content-Encoding: {coding}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        time.sleep(0.1)  # the head is read alone, and so the body in large pieces
+        yield body
 
     return say
 
@@ -182,7 +185,7 @@ CASES = {
         SEARCHED, says(OK + b"Content-Length: 1000000\r\n\r\n" + b"a" * 1_000_000), ("http.body",)
     ),
     "http json": Case(
-        JSON, says(OK + b"Content-Length: 262144\r\n\r\n" + b"[" + b"[]," * 87380 + b"[]]"), ("http.body",)
+        JSON, says(OK + b"Content-Length: 1000003\r\n\r\n" + b"[" + b"[]," * 333333 + b"[]]"), ("http.body",)
     ),
     "http2 endless headers": Case(
         HTTP2, says(SETTINGS + frame(1, 0, 1, b"\x88"), frame(9, 0, 1, b"\0\1a\1b")), BROKEN
