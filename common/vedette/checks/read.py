@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -99,11 +100,16 @@ def config_hash(assignment: Assignment) -> str:
 def _canonical(struct: Struct) -> dict[str, Any]:
     """Without what stands at its default: a field that a later version adds leaves old hashes alone."""
     made: dict[str, Any] = {"": type(struct).__name__}
-    for field in msgspec.structs.fields(struct):
-        value = getattr(struct, field.name)
-        if value != field.default:
-            made[field.name] = _canonical(value) if isinstance(value, Struct) else value
+    for name, default in _defaults(type(struct)):
+        value = getattr(struct, name)
+        if value != default:
+            made[name] = _canonical(value) if isinstance(value, Struct) else value
     return made
+
+
+@cache
+def _defaults(kind: type[Struct]) -> tuple[tuple[str, Any], ...]:
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
 
 
 def _name(canonical: dict[str, Any]) -> str:

@@ -1,12 +1,18 @@
-"""Keeps QUIC out of a process that only wants MQTT.
+"""Keeps out of a process that only wants MQTT what paho-mqtt would bring along.
 
-paho-mqtt imports dnspython's resolver where that is installed, and that imports all it could use: aioquic
-and cryptography, 13 MB and a tenth of a second. Agents have these for checks over QUIC, and load them then.
+paho-mqtt looks SRV records up where dnspython is installed, which we never ask of it. For that it imports
+dnspython's resolver, and that imports all it could use: DNS over HTTPS and QUIC, with aioquic and
+cryptography where they are, 2 to 25 MB and a tenth of a second. So paho is imported here first, while that
+resolver cannot be found: it takes dnspython for missing. Later imports of the resolver find it as ever.
 """
 
-try:
-    from dns import _features
-except ImportError:  # a collector
-    pass
-else:
-    _features.force("doq", False)
+import sys
+
+_RESOLVER = "dns.resolver"
+
+if _RESOLVER not in sys.modules:
+    sys.modules[_RESOLVER] = None  # type: ignore[assignment]  # None: an import raises ImportError
+    try:
+        import paho.mqtt.client  # noqa: F401
+    finally:
+        del sys.modules[_RESOLVER]
