@@ -21,7 +21,7 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema.document())
 # What only the reader can tell: a second value is needed, or a language inside the text.
 READER_ONLY = {
     "address", "cidr", "default_timeout_beyond_interval", "dns_names", "duplicate_names", "merge_key",
-    "headers", "host_port", "interval_bounds", "regex", "resolver", "timeout_beyond_interval",
+    "headers", "host_port", "http3", "interval_bounds", "regex", "resolver", "timeout_beyond_interval",
 }  # fmt: skip
 # What YAML itself refuses before any schema is asked.
 NO_YAML = {
