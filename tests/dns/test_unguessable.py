@@ -88,6 +88,7 @@ def test_port_and_id_together_have_28_bits() -> None:
     assert not too_uneven(Counter((port - low) * 8 // (high - low + 1) for port in ports), 8)
     assert not too_uneven(Counter(ident >> 10 for _, ident in seen), BINS)
     assert not too_uneven(Counter((ident ^ port) & 63 for port, ident in seen), BINS)
-    assert max(Counter(port for port, _ in seen).values()) <= 64
+    # A socket leaves after 64 queries; now and then a later one is given the same port by chance.
+    assert max(Counter(port for port, _ in seen).values()) <= 4 * 64
     # 64 queries share a port, so that 5 pairs in 10,000 queries are expected to be alike.
     assert len(seen) - len(set(seen)) < 40
