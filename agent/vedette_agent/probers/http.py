@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 MAX_IN_LOOP: Final = 16 * 1024  # bytes of a body: patterns are searched in more of it beside the loop
 Headers = tuple[tuple[str, str], ...]
 
-_ALPN = {"HTTP/1.1": "http/1.1", "HTTP/2": "h2"}
-
 
 async def probe_http(check: HttpCheck, io: "Io", record: Record) -> None:
     """The last response of the redirect chain is as expected, and no certificate on the way ends too soon."""
@@ -125,7 +123,7 @@ async def _over_tcp(
             is_http2 = check.versions == ("HTTP/2",)
             return await _exchange(check, stream, hop, request, record, redirects, is_http2)
         options = _options(check, hop, first)
-        alpn = () if check.versions == ("HTTP/1.1",) else tuple(_ALPN[one] for one in check.versions)
+        alpn = check.alpn
         name = options.server_name or hop.host
         with await start_tls(stream, name, options, record, alpn) as encrypted:
             chosen = encrypted.alpn if alpn else None

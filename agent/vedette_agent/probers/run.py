@@ -68,10 +68,6 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.icmp import probe_icmp
 
             return partial(probe_icmp, check, io)
-        case PathCheck():
-            from vedette_agent.probers.path import probe_path
-
-            return partial(probe_path, check, io)
         case GrpcCheck():
             from vedette_agent.probers.grpc import probe_grpc
 
@@ -80,6 +76,10 @@ def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
             from vedette_agent.probers.websocket import probe_websocket
 
             return partial(probe_websocket, check, io)
+        case PathCheck():
+            from vedette_agent.probers.path import probe_path
+
+            return partial(probe_path, check, io)
         case NtpCheck():
             from vedette_agent.probers.ntp import probe_ntp
 
@@ -125,7 +125,7 @@ def prepare(checks: Iterable[Check]) -> None:
             options = check.tls
         if options is not None:
             try:
-                context(options, check.alpn if isinstance(check, TlsCheck | GrpcCheck) else ())
+                context(options, check.alpn if isinstance(check, TlsCheck | GrpcCheck | HttpCheck) else ())
             except ProbeSpoiled:
                 pass
 

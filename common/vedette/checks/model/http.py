@@ -1,12 +1,13 @@
 """One HTTP exchange, redirects included."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from vedette.checks.model.base import BaseCheck, Endpoint
 from vedette.checks.model.tls import TlsOptions
 
+_ALPN: Final = {"HTTP/1.1": "http/1.1", "HTTP/2": "h2", "HTTP/3": "h3"}  # RFC 9114 3.1: h3 is for QUIC
 HttpPhase = Literal["resolve", "connect", "tls", "processing", "transfer"]
 
 
@@ -79,3 +80,8 @@ class HttpCheck(BaseCheck, frozen=True, kw_only=True, tag="http"):
     max_body_bytes: int = 1 << 20  # decoded
     tls: TlsOptions = TlsOptions()
     expect: HttpExpect = HttpExpect()
+
+    @property
+    def alpn(self) -> tuple[str, ...]:
+        """What TLS over TCP offers (RFC 7301): nothing for HTTP/1.1 alone."""
+        return () if self.versions == ("HTTP/1.1",) else tuple(_ALPN[one] for one in self.versions)
