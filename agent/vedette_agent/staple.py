@@ -64,6 +64,21 @@ def judged(response: bytes, leaf: bytes, chain: list[bytes], now: datetime.datet
     return Staple(status, until, said)
 
 
+def is_for(leaf: bytes, host: str, now: datetime.datetime) -> bool:
+    """Whether the certificate *leaf* (DER) is for *host* by its subjectAltName (RFC 9525 6), and at *now*."""
+    try:
+        certificate = x509.load_der_x509_certificate(leaf)
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        given = {str(one.value).lower() for one in names if isinstance(one, x509.DNSName | x509.IPAddress)}
+        is_valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+    except (*_BAD, x509.ExtensionNotFound):
+        return False
+    wanted = host.rstrip(".").lower()
+    _, _, above = wanted.partition(".")
+    is_named = bool(given & {wanted, f"*.{above}"})
+    return is_valid and is_named
+
+
 def _issuer(leaf: x509.Certificate, chain: list[bytes]) -> x509.Certificate:
     for encoded in chain:
         candidate = x509.load_der_x509_certificate(encoded)

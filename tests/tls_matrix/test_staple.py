@@ -1,7 +1,9 @@
 """The stapled OCSP response: who may have signed it, how old it may be, and what real servers staple."""
 
 import datetime
+import select
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from servers.certificates import Issued, issued, trusted
+from servers.tcp import TcpServer
 from stream.probing_helpers import probe
 from stream.probing_helpers import tls as check
 from vedette.checks.model import TlsOptions
@@ -84,6 +87,17 @@ def test_what_it_says(ca: Issued, leaf: Issued) -> None:
 def test_a_responder_that_the_issuer_named_may_sign(ca: Issued, leaf: Issued) -> None:
     named = issued(by=ca, common_name="responder", uses=[ExtendedKeyUsageOID.OCSP_SIGNING])
     assert judged(response(leaf, ca, signer=named), leaf.der, [ca.der], NOW).status == "good"
+
+
+def test_whom_a_certificate_is_for(ca: Issued) -> None:
+    named = issued("a.example", "*.b.example", "127.0.0.1", "::1", by=ca).der
+    for host in ("a.example", "A.Example.", "x.b.example", "127.0.0.1", "::1"):
+        assert staple.is_for(named, host, NOW), host
+    for host in ("b.example", "x.y.b.example", "x.a.example", "example", "127.0.0.2", "", "."):
+        assert not staple.is_for(named, host, NOW), host
+    assert not staple.is_for(issued("a.example", by=ca, since=-9, until=-1).der, "a.example", NOW)
+    assert not staple.is_for(issued(by=ca).der, "a.example", NOW)
+    assert not staple.is_for(b"junk", "a.example", NOW)
 
 
 def test_what_proves_nothing(ca: Issued, leaf: Issued) -> None:
@@ -192,3 +206,56 @@ def test_a_staple_of_another_time_is_invalid(ca: Issued, leaf: Issued, tmp_path:
         (result,) = probe(check(port, host="localhost", timeout=20.0, tls=options, ocsp="present"))
     assert result.reason == "tls.ocsp"
     assert "too old" in (result.detail or "")
+
+
+def _carried(connection: socket.socket, port: int) -> None:
+    """To *port* and back, until one side ends."""
+    with socket.create_connection(("127.0.0.1", port)) as there:
+        pairs = {connection: there, there: connection}
+        while True:
+            for readable in select.select(list(pairs), [], [], 20.0)[0]:
+                data = readable.recv(65536)
+                if not data:
+                    return
+                pairs[readable].sendall(data)
+
+
+def test_a_staple_of_another_certificate_proves_nothing(ca: Issued, leaf: Issued, tmp_path: Path) -> None:
+    """Who has lost a certificate to its revocation may have one for another name, and its good staple."""
+    other = issued("other.example", by=ca)
+    renewed = issued("localhost", by=ca)
+    for second, reason in ((other, "tls.ocsp"), (renewed, None)):
+        ports: list[int] = []
+
+        def behave(connection: socket.socket, ports: list[int] = ports) -> None:
+            _carried(connection, ports.pop(0))
+
+        first_at, second_at = tmp_path / f"{reason}-1", tmp_path / f"{reason}-2"
+        first_at.mkdir()
+        second_at.mkdir()
+        with (
+            stapling(first_at, leaf, ca, response(leaf, ca, status=REVOKED)) as first_port,
+            stapling(second_at, second, ca, response(second, ca)) as second_port,
+            TcpServer(behave) as server,
+        ):
+            ports += [first_port, second_port]
+            options = TlsOptions(ca_file=trusted(tmp_path, ca))
+            (result,) = probe(check(server.port, host="localhost", timeout=20.0, tls=options, ocsp="good"))
+        assert result.reason == reason, result.detail
+
+
+def test_who_accepts_and_then_hangs_up_has_not_refused(ca: Issued, leaf: Issued, tmp_path: Path) -> None:
+    """Only what the first handshake ends with is a refusal, and after it the staple that says revoked."""
+    ports: list[int] = []
+
+    def behave(connection: socket.socket) -> None:
+        if ports:
+            _carried(connection, ports.pop())
+
+    with stapling(tmp_path, leaf, ca, response(leaf, ca)) as port, TcpServer(behave) as server:
+        ports.append(port)
+        options = TlsOptions(ca_file=trusted(tmp_path, ca))
+        (result,) = probe(
+            check(server.port, host="localhost", timeout=20.0, tls=options, ocsp="good", must_refuse="any")
+        )
+    assert result.outcome == "fail", result

@@ -34,7 +34,7 @@ async def stapled(
     ProbeSpoiled(configuration) where the packages for it are not installed.
     """
     try:
-        from vedette_agent.staple import BadStaple, judged
+        from vedette_agent.staple import BadStaple, is_for, judged
     except ImportError as exc:
         said = "ocsp needs packages that are not installed: pip install 'vedette[ocsp]'"
         raise ProbeSpoiled(NotRun.CONFIGURATION, said) from exc
@@ -49,13 +49,17 @@ async def stapled(
     if not response:
         record.tls = replace(record.tls, ocsp="missing")
         raise ProbeFailed(Failure.TLS_OCSP, "the peer staples no OCSP response")
+    now = datetime.datetime.now(datetime.UTC)
     try:
+        # Servers may have several certificates; but one that was not verified has to be for this name, too.
+        if check.tls.verify and presented[0] != chain[0] and not is_for(presented[0], name, now):
+            raise BadStaple("of a certificate for another name or time, with which the peer now came")
         # Without verification the peer's own word is all there is.
         staple = judged(
             response,
             presented[0],
             chain if check.tls.verify else presented,
-            datetime.datetime.now(datetime.UTC),
+            now,
         )
     except BadStaple as exc:
         record.tls = replace(record.tls, ocsp="invalid")

@@ -41,12 +41,16 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
             chain = await _shake(check, name, stream, record)
         else:
             begun = stream.now()
+            is_accepted = False
             try:
                 chain = await _shake(check, name, stream, record)
+                is_accepted = True
                 if check.ocsp is not None:
                     await _staple(check, io, address, name, chain, record)
             except (ssl.SSLError, PathError, ProbeFailed) as exc:
-                if not _is_wanted(exc, check, record):
+                # After the handshake only what the staple says is a refusal, and not how that was asked for.
+                is_revoked = isinstance(exc, ProbeFailed) and exc.failure is Failure.TLS_REVOKED
+                if (is_accepted and not is_revoked) or not _is_wanted(exc, check, record):
                     raise
                 record.timed(False)
                 record.add_phase("tls", stream.arrived(begun)[0] - begun)
