@@ -240,11 +240,13 @@ def test_settings_between_pieces_of_the_body_end() -> None:
     """The body fills the stock up, but h2 keeps memory for each number of a setting there ever was."""
     exchange, _ = begun()
     exchange.feed(SETTINGS + OK)
+    flood = b""
+    for first in range(1000, 3000, 100):
+        some = b"".join(struct.pack(">HL", number, 1) for number in range(first, first + 100))
+        settings = len(some).to_bytes(3, "big") + bytes([4, 0, 0, 0, 0, 0]) + some
+        flood += DataFrame(1, data=bytes(MAX_FRAME_BYTES)).serialize() + settings
     with pytest.raises(ProbeFailed, match="bytes of settings"):
-        for first in range(1000, 3000, 100):
-            some = b"".join(struct.pack(">HL", number, 1) for number in range(first, first + 100))
-            settings = len(some).to_bytes(3, "big") + bytes([4, 0, 0, 0, 0, 0]) + some
-            exchange.feed(DataFrame(1, data=bytes(MAX_FRAME_BYTES)).serialize() + settings)
+        exchange.feed(flood)
 
 
 def test_a_flood_of_table_sizes_ends() -> None:
@@ -277,7 +279,7 @@ def test_fields_of_interim_responses_take_more_of_the_stock() -> None:
 
 
 def test_a_long_field_is_sent_as_it_is() -> None:
-    """A peer chooses cookies and the path to go to: to encode 40 KB by Huffman's code takes hpack half a second."""
+    """A peer chooses cookies and where to go: 40 KB of it take hpack half a second by Huffman's code."""
     exchange = Http2("GET", LIMIT, keeps_body=True)
     began = time.thread_time()
     sent = exchange.begin([*FIELDS[:3], (":path", "/" + "~" * 40_000)])

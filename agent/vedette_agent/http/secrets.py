@@ -9,13 +9,17 @@ import binascii
 import html
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import groupby
 from typing import Final
 from urllib.parse import quote, unquote_plus
 
 PIECE: Final = 8
-MAX_BODY: Final = 64 * 1024  # bytes of it that are looked for
+# Bytes of a body that are looked for, and of these in all spellings: each byte of a body makes each character
+# of a text dearer, and a text of 300 must not take 20 ms.
+MAX_BODY: Final = 32 * 1024
+MAX_SPELLED: Final = 512
 MIN_SECRET: Final = 4  # shorter ones are in every text, and no secrets
 SEARCHED: Final = 8 * 1024 * 1024  # pairs of a character and one of the secrets
 HIDDEN: Final = "[hidden]"
@@ -39,8 +43,9 @@ _SEPARATORS: Final = re.compile(r"[\s;,]+")
 class Secrets:
     """Made by `sent`."""
 
-    def __init__(self, values: set[str]) -> None:
-        spelled = {each for value in values for each in _spellings(value)}
+    def __init__(self, values: set[str], bodies: Iterable[str] = ()) -> None:
+        """*bodies* are looked for as they are, *values* in all spellings."""
+        spelled = {each for value in values for each in _spellings(value)}.union(bodies)
         self._long = "\0".join(each for each in spelled if len(each) >= PIECE)
         self._short = tuple(each for each in spelled if MIN_SECRET <= len(each) < PIECE)
 
@@ -68,13 +73,14 @@ class Secrets:
         return "".join(HIDDEN if hide else "".join(seen[at] for at in run) for hide, run in runs)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def sent(headers: tuple[tuple[str, str], ...], body: bytes | None) -> Secrets:
     values = {part for name, value in headers if name.lower() not in _OPEN for part in _parts(value)}
-    if body is not None:
-        text = body[:MAX_BODY].decode("utf-8", "replace")
-        values |= {text, unquote_plus(text)}
-    return Secrets(values)
+    if body is None:
+        return Secrets(values)
+    text = body[:MAX_BODY].decode("utf-8", "replace")
+    bodies = {text, unquote_plus(text)}
+    return Secrets(values | {each[:MAX_SPELLED] for each in bodies}, bodies)
 
 
 def _parts(value: str) -> set[str]:
