@@ -79,6 +79,27 @@ class World:
             },
             "tcp": {"tcp": {"address": f"127.0.0.1:{self.http_port}"}},
             "icmp": {"icmp": {"host": "127.0.0.1"}},
+            "tls": {
+                "tls": {
+                    "address": f"127.0.0.1:{self.https_port}",
+                    "server_name": "shop.example",
+                    "ca_file": str(self.ca_file),
+                }
+            },
+            "path": {"path": {"host": "127.0.0.1"}},
+            "udp": {
+                "udp": {
+                    "address": f"127.0.0.1:{self.dns_port}",
+                    "send_hex": "0001 0100 0001 0000 0000 0000 00 0001 0001",
+                    "expect_hex": "0001",
+                }
+            },
+            # For their weight alone: nobody here serves these.
+            "authority": {"authority": {"zone": "shop.example", "resolver": f"127.0.0.1:{self.dns_port}"}},
+            "trace": {"trace": {"name": "www.shop.example", "roots": ["127.0.0.1"]}},
+            "ntp": {"ntp": {"host": "127.0.0.1", "port": self.http_port}},
+            "websocket": {"websocket": {"url": f"ws://127.0.0.1:{self.http_port}/"}},
+            "grpc": {"grpc": {"address": f"127.0.0.1:{self.http_port}"}},
         }[kind]
         return {"name": f"{kind}-{number:04d}", "interval": "1s", "timeout": "1s", **probe}
 
