@@ -12,11 +12,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.x509 import ocsp
 
+from vedette_agent.unreadable import UNREADABLE
+
 SKEW: Final = datetime.timedelta(minutes=5)
 # Without nextUpdate newer information is always there (RFC 6960 2.4): such a response is not for keeping.
 UNDATED: Final = datetime.timedelta(days=1)
 MAX_RESPONSES: Final = 16  # single responses in one
 MAX_SIGNERS: Final = 4  # certificates that come with it
+MAX_ISSUERS: Final = 4  # of the issuer's name: whoever is not verified brings as many as it likes
+MAX_EXPONENT_BITS: Final = 64  # with one of 3072 bits, which OpenSSL takes, a signature costs 7 ms
 
 Status = Literal["good", "revoked", "unknown"]
 _STATUS: Final[dict[ocsp.OCSPCertStatus, Status]] = {
@@ -24,8 +28,6 @@ _STATUS: Final[dict[ocsp.OCSPCertStatus, Status]] = {
     ocsp.OCSPCertStatus.REVOKED: "revoked",
     ocsp.OCSPCertStatus.UNKNOWN: "unknown",
 }
-# What OpenSSL and cryptography raise about hostile DER.
-_BAD: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 
 
 class Staple(NamedTuple):
@@ -55,7 +57,7 @@ def judged(response: bytes, leaf: bytes, chain: list[bytes], now: datetime.datet
         until = single.next_update_utc
         _check_age(single.this_update_utc, until, now)
         status = _STATUS[single.certificate_status]
-    except _BAD as exc:
+    except UNREADABLE as exc:
         raise BadStaple(f"cannot be read: {exc}") from exc
     said = status if until is None else f"{status}, valid until {until:%Y-%m-%d %H:%M} UTC"
     if status == "revoked" and single.revocation_time_utc is not None:
@@ -80,11 +82,25 @@ def is_for(leaf: bytes, host: str, now: datetime.datetime) -> bool:
 
 
 def _issuer(leaf: x509.Certificate, chain: list[bytes]) -> x509.Certificate:
+    tries = 0
     for encoded in chain:
         candidate = x509.load_der_x509_certificate(encoded)
-        if candidate.subject == leaf.issuer and _has_issued(candidate, leaf):
+        if candidate.subject != leaf.issuer or not _is_light(candidate):
+            continue
+        if _has_issued(candidate, leaf):
             return candidate
+        tries += 1
+        if tries == MAX_ISSUERS:
+            break
     raise BadStaple("the issuer's certificate is not at hand: it is not in the chain")
+
+
+def _is_light(certificate: x509.Certificate) -> bool:
+    """Whether its key verifies at a price that real keys have."""
+    key = certificate.public_key()
+    return not isinstance(key, rsa.RSAPublicKey) or (
+        key.public_numbers().e.bit_length() <= MAX_EXPONENT_BITS and key.key_size <= 8192
+    )
 
 
 def _has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
@@ -122,7 +138,7 @@ def _is_signed(answer: ocsp.OCSPResponse, issuer: x509.Certificate, now: datetim
     if _fits(issuer, answer):
         return True
     return any(
-        _may_sign(signer, now) and _has_issued(issuer, signer) and _fits(signer, answer)
+        _may_sign(signer, now) and _is_light(signer) and _has_issued(issuer, signer) and _fits(signer, answer)
         for signer in answer.certificates[:MAX_SIGNERS]
     )
 

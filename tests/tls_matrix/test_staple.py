@@ -140,6 +140,24 @@ def test_no_more_than_the_start_of_a_response_is_looked_at(
         judged(response(leaf, ca), leaf.der, [ca.der], NOW)
 
 
+def test_no_more_than_a_few_issuers_of_one_name_are_tried(ca: Issued, leaf: Issued) -> None:
+    """A peer that is not verified may bring a hundred, and choose keys with which each costs 7 ms."""
+    wrong = [issued(is_ca=True, common_name="ca").der for _ in range(staple.MAX_ISSUERS)]
+    good = response(leaf, ca)
+    assert judged(good, leaf.der, [leaf.der, *wrong[1:], ca.der], NOW).status == "good"
+    with pytest.raises(BadStaple, match="not in the chain"):
+        judged(good, leaf.der, [leaf.der, *wrong, ca.der], NOW)
+
+
+def test_keys_that_cost_much_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    ca = issued(is_ca=True, common_name="ca", rsa_bits=2048)
+    leaf = issued("localhost", by=ca)
+    assert judged(response(leaf, ca), leaf.der, [ca.der], NOW).status == "good"
+    monkeypatch.setattr(staple, "MAX_EXPONENT_BITS", 16)
+    with pytest.raises(BadStaple, match="not in the chain"):
+        judged(response(leaf, ca), leaf.der, [ca.der], NOW)
+
+
 @contextmanager
 def stapling(directory: Path, leaf: Issued, ca: Issued, response: bytes | None) -> Iterator[int]:
     """`openssl s_server` with this staple; its port."""
