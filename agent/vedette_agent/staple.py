@@ -73,7 +73,7 @@ def is_for(leaf: bytes, host: str, now: datetime.datetime) -> bool:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         given = {str(one.value).lower() for one in names if isinstance(one, x509.DNSName | x509.IPAddress)}
         is_valid = certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
-    except (*_BAD, x509.ExtensionNotFound):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return False
     wanted = host.rstrip(".").lower()
     _, _, above = wanted.partition(".")
