@@ -26,11 +26,11 @@ _TIMEOUT: Final[dict[Stage, Failure]] = {
     "tcp": Failure.TCP_TIMEOUT,
     "http": Failure.HTTP_TIMEOUT,
     "icmp": Failure.ICMP_LOSS,
-    "path": Failure.PATH_TIMEOUT,
     "grpc": Failure.GRPC_TIMEOUT,
     "websocket": Failure.WEBSOCKET_TIMEOUT,
     "ntp": Failure.NTP_TIMEOUT,
     "udp": Failure.UDP_TIMEOUT,
+    "path": Failure.PATH_TIMEOUT,
 }
 _DATAGRAMS: Final = frozenset[Stage]({"resolve", "dns", "quic", "icmp", "path", "udp", "ntp"})
 _WAITED_FOR: Final[dict[Stage, str]] = {
@@ -43,11 +43,11 @@ _WAITED_FOR: Final[dict[Stage, str]] = {
     "tcp": "the expected bytes",
     "http": "the response",
     "icmp": "an echo reply",
-    "path": "answers from the path",
     "grpc": "the answer to the call",
     "websocket": "the WebSocket",
     "ntp": "an answer",
     "udp": "an answer",
+    "path": "answers from the path",
 }
 
 # What OpenSSL makes of bytes that are no records.

@@ -130,6 +130,14 @@ def _trace(facts: TraceFacts) -> Iterator[tuple[str, str]]:
         yield "answer", answer
 
 
+def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:
+    yield "server", f"stratum {facts.stratum}, reference {facts.reference_id}, leap {facts.leap}"
+    if facts.offset_us is not None and facts.delay_us is not None:
+        delay = _duration(facts.delay_us)
+        yield "offset", f"{facts.offset_us / 1e3:+.3f} ms, by the clock of this host; delay {delay}"
+    yield "root", f"delay {_duration(facts.root_delay_us)}, dispersion {_duration(facts.root_dispersion_us)}"
+
+
 def _path(facts: PathFacts) -> Iterator[tuple[str, str]]:
     for hop in facts.hops:
         took = "" if hop.rtt_us is None else f"  {_duration(hop.rtt_us)}"
@@ -150,14 +158,6 @@ def _icmp(facts: IcmpFacts) -> Iterator[tuple[str, str]]:
     low, median, high, deviation = ("?" if us is None else _duration(us) for us in times)
     if facts.rtt_min_us is not None:
         yield "rtt", f"{low} at least, {median} median, {high} at most, deviation {deviation}"
-
-
-def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:
-    yield "server", f"stratum {facts.stratum}, reference {facts.reference_id}, leap {facts.leap}"
-    if facts.offset_us is not None and facts.delay_us is not None:
-        delay = _duration(facts.delay_us)
-        yield "offset", f"{facts.offset_us / 1e3:+.3f} ms, by the clock of this host; delay {delay}"
-    yield "root", f"delay {_duration(facts.root_delay_us)}, dispersion {_duration(facts.root_dispersion_us)}"
 
 
 def _websocket(facts: WebsocketFacts) -> Iterator[tuple[str, str]]:

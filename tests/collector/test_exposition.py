@@ -150,9 +150,9 @@ def full() -> Core:
                 facts=Facts(address="192.0.2.1", icmp=IcmpFacts(sent=1, received=1, hop_limit=57)),
                 phases_us={"rtt": 300},
             ),
+            ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
             *RESULTS,
             *PATH_RESULTS,
-            ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
         )
     )
     core.send(batch(failed("web", "http.status"), spoiled("web"), *iterating, agent="fra-01"))

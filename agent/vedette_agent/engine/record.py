@@ -126,9 +126,9 @@ class Record:
         self.http: HttpFacts | None = None
         self.tls: TlsFacts | None = None
         self.icmp: IcmpFacts | None = None
-        self.path: PathFacts | None = None
         self.grpc: GrpcFacts | None = None
         self.websocket: WebsocketFacts | None = None
+        self.path: PathFacts | None = None
         self.ntp: NtpFacts | None = None
         self.udp: UdpFacts | None = None
         self.notes: list[tuple[float, str, bytes | str]] = []  # monotonic seconds, event, what
@@ -165,9 +165,9 @@ class Record:
             http=self.http,
             tls=self.tls,
             icmp=self.icmp,
-            path=self.path,
             grpc=self.grpc,
             websocket=self.websocket,
+            path=self.path,
             ntp=self.ntp,
             udp=self.udp,
         )

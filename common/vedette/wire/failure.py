@@ -32,7 +32,7 @@ class Failure(StrEnum):
     NET_REFUSED = "net.refused"  # ICMP port unreachable answered a datagram
     QUIC_TIMEOUT = "quic.timeout"  # no end of the handshake
     QUIC_HANDSHAKE = "quic.handshake"  # broken or refused; what TLS finds wrong in it is tls.*
-    QUIC_CLOSED = "quic.closed"  # the peer ended the connection, or broke its rules, before its answer was whole
+    QUIC_CLOSED = "quic.closed"  # the peer ended it, or broke its rules, before its answer was whole
     TCP_REFUSED = "tcp.refused"
     TCP_TIMEOUT = "tcp.timeout"
     TCP_RESET = "tcp.reset"

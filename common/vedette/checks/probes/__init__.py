@@ -31,9 +31,9 @@ Probe = (
     | schema.TcpProbe
     | schema.TlsProbe
     | schema.IcmpProbe
-    | schema.PathProbe
     | schema.GrpcProbe
     | schema.WebsocketProbe
+    | schema.PathProbe
     | schema.NtpProbe
     | schema.UdpProbe
 )
@@ -49,9 +49,9 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             | schema.TcpProbe()
             | schema.TlsProbe()
             | schema.IcmpProbe()
-            | schema.PathProbe()
             | schema.GrpcProbe()
             | schema.WebsocketProbe()
+            | schema.PathProbe()
             | schema.NtpProbe()
             | schema.UdpProbe()
         ):
@@ -106,12 +106,12 @@ def made(probe: Probe, path: Path, report: Report, **common: Any) -> Check:
             return tls(probe, path, report, common)
         case schema.IcmpProbe():
             return icmp(probe, path, report, common)
-        case schema.PathProbe():
-            return path_check(probe, path, report, common)
         case schema.GrpcProbe():
             return grpc(probe, path, report, common)
         case schema.WebsocketProbe():
             return websocket(probe, path, report, common)
+        case schema.PathProbe():
+            return path_check(probe, path, report, common)
         case schema.NtpProbe():
             return ntp(probe, common)
         case schema.UdpProbe():

@@ -124,9 +124,9 @@ class Check(Section, frozen=True, kw_only=True):
     tcp: TcpProbe | None = None
     tls: TlsProbe | None = None
     icmp: IcmpProbe | None = None
-    path: PathProbe | None = None
     grpc: GrpcProbe | None = None
     websocket: WebsocketProbe | None = None
+    path: PathProbe | None = None
     ntp: NtpProbe | None = None
     udp: UdpProbe | None = None
 

@@ -50,8 +50,8 @@ class Facts(Message, frozen=True, kw_only=True, omit_defaults=True):
     http: HttpFacts | None = None
     tls: TlsFacts | None = None
     icmp: IcmpFacts | None = None
-    path: PathFacts | None = None
     grpc: GrpcFacts | None = None
     websocket: WebsocketFacts | None = None
+    path: PathFacts | None = None
     ntp: NtpFacts | None = None
     udp: UdpFacts | None = None
