@@ -27,7 +27,8 @@ READER_ONLY = {
 NO_YAML = {
     "alias_bomb", "bad_indentation", "colon_in_value", "complex_key", "control_character", "deep",
     "duplicate_key", "empty", "missing_colon", "not_utf8", "only_comments", "second_document",
-    "special_character", "tab", "unclosed_bracket", "unclosed_quote", "unknown_alias", "yaml_tag",
+    "special_character", "tab", "unclosed_bracket", "unclosed_quote", "unknown_alias", "unknown_escape",
+    "yaml_tag",
 }  # fmt: skip
 
 

@@ -187,6 +187,8 @@ def _explained(exc: yaml.MarkedYAMLError, text: str) -> Unreadable:
         what = "the indentation does not fit the lines above; align it with its siblings"
     elif "expected ',' or" in problem:
         what = f"the bracket of line {opened.line + 1} is still open; close it, or add the missing comma"
+    elif "unknown escape character" in problem:
+        what = "no escape of YAML's double quotes; write two backslashes, or put the value in single quotes"
     else:
         what = f"{problem}; mend the YAML here"
     return Unreadable(mark, what)

@@ -20,6 +20,7 @@ S = TypeVar("S", bound=Struct)
 
 
 _FLAGS: Final = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+_KEYS: Final = 6  # of a mapping, that a message names
 _HOW: Final = {
     "a mapping": "write `key: value` lines under it",
     "a list": "begin each entry with `- `",
@@ -29,6 +30,14 @@ _HOW: Final = {
 }
 
 
+# What people call the kinds of checks elsewhere.
+_ELSEWHERE: Final = {
+    "ping": "icmp",
+    "traceroute": "path",
+    "tracepath": "path",
+    "mtr": "path",
+    "ws": "websocket",
+}
 _PRIVATE: Final = frozenset(("headers", "secret_headers", "auth", "bearer", "basic", "password"))
 
 
@@ -92,12 +101,42 @@ def read(node: Node, schema: type[S], report: Report) -> S | Bad:
 def suggestion(wrong: str, known: Iterable[str]) -> str:
     """What to write instead of *wrong*: the nearest of *known*, or all of them."""
     choices = list(known)
+    if _ELSEWHERE.get(wrong) in choices:
+        return f"did you mean {quoted(_ELSEWHERE[wrong])}?"
     folded = {choice.casefold(): choice for choice in reversed(choices)}
     near = get_close_matches(wrong.casefold(), folded, n=1)
     if near:
         return f"did you mean {quoted(folded[near[0]])}?"
     listed = ", ".join(sorted(choices)[:20]) + (", …" if len(choices) > 20 else "")
     return f"known: {listed}"
+
+
+def _place_of(key: str, fields: dict[str, kinds.Field]) -> str:
+    """Where an unknown *key* belongs: one level further in, if exactly this key is known there."""
+    places = []
+    for name, field in fields.items():
+        inner, is_list = _struct_in(field.type)
+        if inner is not None and any(one.encode_name == key for one in inner.fields):
+            places.append(f"an entry of {name}" if is_list else name)
+    return f"it belongs under {' or '.join(places[:3])}" if places else suggestion(key, fields)
+
+
+def _struct_in(info: kinds.Type) -> tuple[kinds.StructType | None, bool]:
+    """The mapping that a field takes, or that each entry of its list is."""
+    info = _bare(info)
+    if isinstance(info, kinds.UnionType):
+        found = (_struct_in(one) for one in info.types)
+        return next((one for one in found if one[0] is not None), (None, False))
+    if isinstance(info, kinds.ListType):
+        return _struct_in(info.item_type)[0], True
+    return (info, False) if isinstance(info, kinds.StructType) else (None, False)
+
+
+def _keys_of(fields: dict[str, kinds.Field]) -> str:
+    """What a mapping is made of, those that it needs first."""
+    names = sorted(fields, key=lambda name: not fields[name].required)
+    listed = ", ".join(names[:_KEYS]) + (", …" if len(names) > _KEYS else "")
+    return f"write its keys under it: {listed}"
 
 
 def _value(node: Node, info: kinds.Type, path: Path, report: Report) -> Any:
@@ -146,14 +185,14 @@ def _one_of(node: Node, info: kinds.UnionType, path: Path, report: Report) -> An
 
 
 def _struct(node: Node, info: kinds.StructType, path: Path, report: Report) -> Any:
-    if not isinstance(node, Mapping):
-        return _misfit(node, "a mapping", path, report)
     fields = {field.encode_name: field for field in info.fields}
+    if not isinstance(node, Mapping):
+        return _misfit(node, "a mapping", path, report, _keys_of(fields))
     values: dict[str, Any] = {}
     for key, inner in _unique(node, path, report):
         field = fields.get(key.text)
         if field is None:
-            report.add(key.mark, path, f"unknown key {quoted(key.text)}; {suggestion(key.text, fields)}")
+            report.add(key.mark, path, f"unknown key {quoted(key.text)}; {_place_of(key.text, fields)}")
         else:
             if field.required:
                 report.required.add((*path, field.name))
@@ -256,11 +295,11 @@ def _bounded(
     return True
 
 
-def _misfit(node: Node, expected: str, path: Path, report: Report) -> Bad:
+def _misfit(node: Node, expected: str, path: Path, report: Report, remedy: str = "") -> Bad:
     if isinstance(node, Scalar) and node.value is None:
         text = f"is empty; write {expected}{_or_remove(path, report)}"
     else:
-        hint = _hint(node, expected)
+        hint = f"; {remedy}" if remedy else _hint(node, expected)
         # A header written as one line, a secret in place of its source: for nobody's log or page.
         is_private = not _PRIVATE.isdisjoint(path[-2:]) and isinstance(node, Scalar)
         found = "text" if is_private else _found(node)

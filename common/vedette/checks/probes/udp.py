@@ -13,7 +13,8 @@ MAX_PAYLOAD: Final = 65_507  # bytes: 65,535 less the headers of IPv4 and UDP
 
 def udp(probe: UdpProbe, path: Path, report: Report, common: dict[str, Any]) -> model.UdpCheck:
     host, port = formats.host_port(probe.address)
-    if probe.send is None and probe.send_hex is None:
+    written = any(report.has((*path, key)) for key in ("send", "send_hex"))
+    if not written:
         report.about(path, "nothing to send; give it send or send_hex")
     if probe.send is not None and probe.send_hex is not None:
         report.about((*path, "send_hex"), "a second thing to send; remove one of the two")
