@@ -17,7 +17,7 @@ from servers.http import answer, answers
 from servers.tcp import TcpServer, says, silent
 from servers.tls import context, day, tls, trust
 
-KEYS = ["check", "target", "outcome", "failure", "duration_seconds", "phases", "facts"]
+KEYS = ["check", "target", "outcome", "failure", "detail", "duration_seconds", "phases", "facts"]
 
 
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -114,6 +114,7 @@ def test_the_timeout_is_kept() -> None:
     [
         (["dns", "shop.example", "--server", "127.0.0.1:1"], "net.refused"),
         (["dns", "shop.example", "--server", "127.0.0.1:1", "--tcp"], "tcp.refused"),
+        (["dns", "shop.example", "--server", "https://127.0.0.1:1/dns-query"], "tcp.refused"),
         (["tcp", "127.0.0.1:1"], "tcp.refused"),
         (["tcp", "[::1]:1"], "tcp.refused"),
         (["http", "http://localhost:1/", "-6"], "tcp.refused"),

@@ -21,6 +21,7 @@ def as_json(ran: Ran, *, is_traced: bool) -> str:
         "target": ran.check.target,
         "outcome": result.outcome,
         "failure": result.reason,
+        "detail": result.detail,
         "duration_seconds": None if result.duration_us is None else result.duration_us / 1e6,
         "phases": {name: us / 1e6 for name, us in result.phases_us.items()},
         "facts": {} if result.facts is None else msgspec.to_builtins(result.facts),

@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     made = {kind: _kind(kinds.add_parser, kind) for kind in schema.KINDS}
     made["dns"].add_argument("--type", type=_typed(_record_type), help="record type; default A")
     made["dns"].add_argument(
-        "--server", type=_typed(_server), metavar="IP[:PORT]", help="default: the host's own"
+        "--server", type=_typed(_server), metavar="IP[:PORT]|URL", help="default: the host's own"
     )
     made["dns"].add_argument("--tcp", action="store_true", help="ask over TCP")
     made["http"].add_argument(
@@ -182,7 +182,7 @@ def _timeout(text: str) -> float:
 
 
 def _server(text: str) -> str:
-    return str(formats.endpoint(text))
+    return text if text.startswith("https://") else str(formats.endpoint(text))
 
 
 def _record_type(text: str) -> str:
