@@ -94,8 +94,10 @@ def test_a_server_that_does_not_help_fails_the_probe(behaviour: Behaviour, failu
     assert probe(behaviour).failure == failure
 
 
-def test_silence_is_a_timeout() -> None:
-    assert isinstance(probe(server.silent, 0.2).error, DeadlineExceeded)
+def test_silence_is_a_timeout_that_names_the_question() -> None:
+    error = probe(server.silent, 0.2).error
+    assert isinstance(error, DeadlineExceeded)
+    assert error.__notes__ == ["the question was www.good.example A"]
 
 
 def test_without_a_server_the_hosts_own_is_asked(tmp_path: Path) -> None:

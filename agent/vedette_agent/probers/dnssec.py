@@ -12,7 +12,7 @@ from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import ask
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.resolve import own_server
-from vedette_agent.engine.run import suspend
+from vedette_agent.engine.run import DeadlineExceeded, suspend
 
 if TYPE_CHECKING:
     from vedette_agent.dnssec.chain import Chain
@@ -73,7 +73,11 @@ async def _step(wanted: "Question | None", io: Io, server: Endpoint, record: Rec
         await suspend(lambda run: io.loop.call_soon(run.resume).cancel)  # others have their turn
         return None
     question = Query(wanted.name.to_text(), wanted.rdtype, validates=True)
-    asked = await ask(io, server, question, record)
+    try:
+        asked = await ask(io, server, question, record)
+    except DeadlineExceeded as exc:
+        exc.add_note(f"the question was {question.text} {question.rdtype_text}")
+        raise
     record.dns = None  # what `ask` keeps of an answer that was cut
     record.add_phase("request", asked.seconds)
     try:

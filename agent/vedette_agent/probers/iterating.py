@@ -16,6 +16,7 @@ from vedette_agent.dns.iterate.sections import Sections, sections
 from vedette_agent.dns.iterate.walk import Missed, Server, Walk
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import Malformed
+from vedette_agent.dns.records import type_text
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import ask
 from vedette_agent.engine.record import NOTES, NotInTime, ProbeFailed, ProbeSpoiled, Record
@@ -116,7 +117,7 @@ class Inquiry:
 
 def query(name: str, rdtype: int | str) -> Query:
     """Without recursion. Not remembered: targets choose these names."""
-    return Query(name, rdtype if isinstance(rdtype, str) else f"TYPE{rdtype}", recursion_desired=False)
+    return Query(name, rdtype if isinstance(rdtype, str) else type_text(rdtype), recursion_desired=False)
 
 
 def roots(given: Iterable[str], family: Family) -> list[Server]:
