@@ -1,4 +1,4 @@
-"""The demo's configuration: three agents, three networks, all five kinds of check."""
+"""The demo's configuration: three agents, three networks, five kinds of check."""
 
 import json
 from pathlib import Path
