@@ -42,6 +42,7 @@ PURE = [
     "vedette_agent.classify",
     "vedette_agent.der",
     "vedette_agent.staple",
+    "vedette_agent.unreadable",
     "vedette_agent.starttls",
     "vedette_agent.dns.*",
     "vedette_agent.dnssec.*",

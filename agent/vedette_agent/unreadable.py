@@ -1,4 +1,4 @@
-"""What cryptography raises about hostile DER. It reads the parts of a certificate when it is asked for them."""
+"""What cryptography raises about hostile DER: it reads a part of a certificate when it is asked for it."""
 
 from typing import Final
 

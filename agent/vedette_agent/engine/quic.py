@@ -31,6 +31,7 @@ from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.connection import Limit, QuicConnection, QuicConnectionState
 from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
+from cryptography.x509 import InvalidVersion
 
 from vedette.wire.failure import Failure
 from vedette_agent.engine import poller, stamps
@@ -220,7 +221,10 @@ class Quic:
             return True
         if self.connection.is_reset_by(data):
             raise ProbeFailed(self._broken, "the peer knows nothing of this connection: stateless reset")
-        self.connection.receive_datagram(data, self._peer, now)
+        try:
+            self.connection.receive_datagram(data, self._peer, now)
+        except InvalidVersion as exc:  # of a certificate; what else is wrong with one aioquic tells the peer
+            raise ProbeFailed(Failure.TLS_HANDSHAKE, f"a certificate that cannot be read: {exc}") from exc
         if self.connection.is_scattered:
             raise ProbeFailed(self._broken, f"data in more than {MAX_PIECES} pieces with gaps between them")
         return True

@@ -27,6 +27,7 @@ from vedette_agent.engine.quic import NameOf, Quic, opened
 from vedette_agent.engine.quictrust import refusal, store
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.tls import NOTED_CERTIFICATES
+from vedette_agent.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -195,7 +196,7 @@ def _name(leaf: x509.Certificate, *, is_issuer: bool) -> str | None:
         name = leaf.issuer if is_issuer else leaf.subject
         common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
         parts = [f"{one.rfc4514_attribute_name}={one.value!s}" for one in list(name)[:16]]
-    except ValueError:
+    except UNREADABLE:
         return None
     said = str(common[0].value) if common else ", ".join(parts)
     return said[: limits.MAX_TEXT] or None
@@ -204,7 +205,7 @@ def _name(leaf: x509.Certificate, *, is_issuer: bool) -> str | None:
 def _names(leaf: x509.Certificate) -> list[str]:
     try:
         found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, *UNREADABLE):
         return []
     return [
         str(one.value)[: limits.MAX_TEXT]

@@ -22,6 +22,7 @@ from service_identity import CertificateError, VerificationError
 
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.record import ProbeSpoiled
+from vedette_agent.unreadable import UNREADABLE
 
 MAX_STORES: Final = 64
 MAX_CHAIN: Final = 24  # certificates; each more is work that the peer sets us
@@ -74,13 +75,11 @@ def refusal(
         return _untrusted(f"{len(chain)} certificates, {MAX_CHAIN} are read"), []
     anchored: list[x509.Certificate] = []
     ended: Refusal | None = None
-    context = crypto.X509StoreContext(
-        store(ca_file),
-        crypto.X509.from_cryptography(chain[0]),
-        [crypto.X509.from_cryptography(one) for one in chain[1:]],
-    )
+    roots = store(ca_file)
     try:
-        anchored = [one.to_cryptography() for one in context.get_verified_chain()]
+        leaf, *others = [crypto.X509.from_cryptography(one) for one in chain]
+        verified = crypto.X509StoreContext(roots, leaf, others).get_verified_chain()
+        anchored = [one.to_cryptography() for one in verified]
     except crypto.X509StoreContextError as exc:
         code, said = exc.errors[0], str(exc.errors[2])
         if code == _EXPIRED:
@@ -89,12 +88,16 @@ def refusal(
             ended = Refusal(Failure.TLS_NOT_YET_VALID, said, AlertDescription.certificate_expired)
         else:
             return _untrusted(said), []
-    except ValueError as exc:
-        return _untrusted(f"a certificate that cannot be read: {exc}"), []
+    except (crypto.Error, *UNREADABLE) as exc:
+        return _unreadable(exc), []
     try:
         return _unfit(anchored or chain) or _misnamed(chain[0], host) or ended, anchored
-    except ValueError as exc:  # extensions are read when they are asked for
-        return _untrusted(f"a certificate that cannot be read: {str(exc)[:100]}"), anchored
+    except UNREADABLE as exc:
+        return _unreadable(exc), anchored
+
+
+def _unreadable(exc: Exception) -> Refusal:
+    return _untrusted(f"a certificate that cannot be read: {str(exc)[:100]}")
 
 
 def _untrusted(said: str) -> Refusal:
