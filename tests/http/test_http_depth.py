@@ -185,6 +185,20 @@ def test_a_proxy_is_asked_for_the_whole_url(monkeypatch: pytest.MonkeyPatch) -> 
     assert b"Proxy-Authorization: Basic bWU6cHc=\r\n" in proxy.requests[0]
 
 
+def test_without_the_secret_no_proxy_is_bothered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing here is known before a connection is made, of which then none is left open."""
+    monkeypatch.delenv("VEDETTE_TEST_PROXY", raising=False)
+    auth = SecretHeader(name="Proxy-Authorization", form="basic", username="me", env="VEDETTE_TEST_PROXY")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        proxy = HttpProxy(host="127.0.0.1", port=listener.getsockname()[1], auth=auth)
+        for scheme in ("http", "https"):
+            result = _only(http(f"{scheme}://shop.invalid/", proxy=proxy))
+            assert (result.outcome, result.reason) == ("not_run", "configuration")
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+
+
 def test_a_proxy_connects_on_for_https(ca: trustme.CA, tmp_path: Path) -> None:
     """The proxy sees where to, and nothing of the request."""
     proxy, site = Proxy(), Site({"/": answer("200 OK", b"in stock")})

@@ -35,3 +35,12 @@ def test_a_path_that_grows_when_it_is_escaped_is_bounded() -> None:
     assert following(hop, 302, "/" + "a" * (MAX_LOCATION - 1)).path == "/" + "a" * (MAX_LOCATION - 1)
     with pytest.raises(BadTarget, match="a path of 96001 characters"):
         following(hop, 302, "/" + "\U0001f600" * 8000)
+
+
+@pytest.mark.parametrize("host", ["a..example", ".example", f"{'a' * 64}.example", "a.example.."])
+def test_a_host_that_no_certificate_could_be_asked_for_is_none(host: str) -> None:
+    """RFC 1035 2.3.4. By way of a proxy nobody resolves it, and Python's TLS raises what is no TLS error."""
+    with pytest.raises(BadTarget, match="is not a host name"):
+        following(HOP, 302, f"https://{host}/")
+    longest = "a" * 63
+    assert following(HOP, 302, f"https://{longest}.example./").host == f"{longest}.example."

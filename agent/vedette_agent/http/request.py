@@ -18,6 +18,7 @@ MAX_LOCATION: Final = 8192
 _AGENT: Final = f"vedette/{__version__}"
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9_.])?")
+_MAX_LABEL: Final = 63  # RFC 1035 2.3.4; TLS takes no longer one, and no empty one, for SNI
 _NUMBER: Final = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 # Kept as the peer wrote it: RFC 3986 reserved and unreserved characters and existing escapes.
 _KEPT: Final = "%/:?#[]@!$&'()*+,;=-._~"
@@ -186,9 +187,10 @@ def _host(text: str) -> str:
             name = text.encode("idna").decode("ascii")
         except UnicodeError as exc:
             raise BadTarget(f"{text[:100]!r} is not a host name") from exc
-    if not _NAME.fullmatch(name):
+    labels = name.removesuffix(".").split(".")
+    if not _NAME.fullmatch(name) or not all(0 < len(label) <= _MAX_LABEL for label in labels):
         raise BadTarget(f"{text[:100]!r} is not a host name")
-    if _NUMBER.fullmatch(name.removesuffix(".").rpartition(".")[2]):
+    if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(text))
         except ValueError as exc:

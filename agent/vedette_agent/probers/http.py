@@ -113,9 +113,9 @@ async def _over_tcp(
     if check.proxy is not None:
         from vedette_agent.probers.http_proxy import connect_by, forwarded
 
-        stream = await connect_by(check.proxy, hop, check, io, record)
         if hop.scheme == "http":
             request = forwarded(check.proxy, hop)
+        stream = await connect_by(check.proxy, hop, check, io, record)
     else:
         stream = await connect(io, await _address(check, io, record, hop, first), hop.port, record)
     with stream:
