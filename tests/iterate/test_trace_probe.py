@@ -67,7 +67,7 @@ def test_each_level_is_named_and_timed(on_loopback: Tree) -> None:
     assert 0 < took < probed.seconds
     assert probed.record.phases["request"] == pytest.approx(took, abs=1e-5)
     assert (probed.record.address, probed.record.port) == (levels[2][2], on_loopback.port)
-    assert ("dns.asked", f"{ROOT}: www.shop.example A") in [note[1:] for note in probed.record.notes]
+    assert ("dns.asked", f"[{ROOT}]: www.shop.example A") in [note[1:] for note in probed.record.notes]
 
 
 def test_records_of_any_type_are_told_as_people_write_them(on_loopback: Tree) -> None:
