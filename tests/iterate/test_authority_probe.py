@@ -126,6 +126,44 @@ def test_a_record_that_is_not_everywhere_the_same_is_inconsistent(on_loopback: T
     assert facts(probed).servers_differ is True
 
 
+@pytest.mark.parametrize(
+    ("name", "rdtype", "reason", "said"),
+    [
+        ("gone", "A", "dns.nxdomain", "no server has gone.shop.example A: all say NXDOMAIN"),
+        (
+            "www",
+            "AAAA",
+            "dns.nodata",
+            "no server has www.shop.example AAAA: all say that there is no such record",
+        ),
+    ],
+)
+def test_a_record_that_is_nowhere_is_none_that_is_everywhere_the_same(
+    name: str, rdtype: str, reason: str, said: str, on_loopback: Tree
+) -> None:
+    probed = ask(check(on_loopback.port, record_name=f"{name}.{ZONE}", record_type=rdtype))
+    assert (probed.failure, probed.detail) == (reason, said)
+    assert facts(probed).answering == 2
+    assert facts(probed).servers_differ is False
+
+
+def half(asked: Asked) -> None:
+    """Serves the zone, but for its addresses."""
+    match dns.rdatatype.to_text(asked.message.question[0].rdtype):
+        case "SOA":
+            asked.reply(asked.response("@ 60 SOA ns1.dead.example. root. 7 1 1 1 1", flags=dns.flags.AA))
+        case "NS":
+            asked.reply(asked.response("@ 60 NS ns1.dead.example.", flags=dns.flags.AA))
+        case _:
+            asked.reply(asked.response(rcode=5))
+
+
+def test_a_record_that_every_server_refuses_is_not_the_same_everywhere(on_loopback: Tree) -> None:
+    probed = beside(half, check(on_loopback.port, "dead.example", record_name="www.dead.example"))
+    assert probed.failure == "dns.lame"
+    assert "is lame: it says REFUSED for www.dead.example A" in probed.detail
+
+
 def test_a_delegation_that_is_not_what_the_zone_says_is_told(on_loopback: Tree) -> None:
     probed = ask(check(on_loopback.port, "moved.example"))
     assert probed.failure == "dns.delegation"

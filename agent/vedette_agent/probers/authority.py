@@ -8,7 +8,16 @@ from vedette.wire import limits
 from vedette.wire.facts import AuthorityFacts, AuthorityServerFacts
 from vedette.wire.failure import Failure
 from vedette_agent.dns.iterate.compared import Delegation, Fault, Findings, Seen, compared
-from vedette_agent.dns.iterate.referral import MAX_GLUE, MAX_SERVERS, Found, Nothing, Referral, meant, shown
+from vedette_agent.dns.iterate.referral import (
+    MAX_GLUE,
+    MAX_SERVERS,
+    NXDOMAIN,
+    Found,
+    Nothing,
+    Referral,
+    meant,
+    shown,
+)
 from vedette_agent.dns.iterate.sections import AAAA, NS, SOA, A, Sections, is_within
 from vedette_agent.dns.iterate.walk import Budget, Cut, Lost, Missed, Server, Walk, of_family
 from vedette_agent.dns.query import Query
@@ -19,6 +28,11 @@ from vedette_agent.outcome import microseconds
 from vedette_agent.probers.iterating import Inquiry, Told, Wanted, failure, query, roots
 
 _TYPES: dict[Family, int] = {4: A, 6: AAAA}
+# What `_record` makes of an answer without the record.
+_NONE: dict[tuple[str, ...] | None, Fault] = {
+    (): ("dns.nodata", "that there is no such record"),
+    ("NXDOMAIN",): ("dns.nxdomain", "NXDOMAIN"),
+}
 
 
 class _Servers(NamedTuple):
@@ -47,7 +61,7 @@ async def probe_authority(check: AuthorityCheck, io: Io, record: Record) -> None
         delegation = Delegation(found.parent, asked.own, check.families)
     findings = compared(check.zone, asked.seen, delegation, check.max_serial_lag)
     record.authority = _facts(found, asked.seen, findings, inquiry)
-    faults = [*findings.faults[:1], *found.faults, *findings.faults[1:]]
+    faults = [*findings.faults[:1], *found.faults, *findings.faults[1:], *_nowhere(check, asked.seen)]
     if faults:
         raise failure(faults[0][0], "; ".join(text for _, text in faults))
 
@@ -259,8 +273,20 @@ def _record(one: Seen, told: Told, wanted: Query) -> Seen:
         answer = read(told.wire, wanted)
     except Malformed as exc:
         return one._replace(code=Failure.DNS_MALFORMED.value, why=f"sent what cannot be read: {exc}")
+    if answer.rcode not in (0, NXDOMAIN):
+        why = f"says {rcode_text(answer.rcode)} for {wanted.text} {wanted.rdtype_text}"
+        return one._replace(code=Failure.DNS_LAME.value, why=f"is lame: it {why}")
     rcode = () if answer.rcode == 0 else (rcode_text(answer.rcode),)
     return one._replace(record=(*rcode, *answer.chain, *answer.answers))
+
+
+def _nowhere(check: AuthorityCheck, seen: Sequence[Seen]) -> list[Fault]:
+    """The fault of a record about which all servers agree because none of them has it."""
+    said = {one.record for one in seen if one.record is not None}
+    if len(said) != 1 or not said <= _NONE.keys():
+        return []
+    code, words = _NONE[said.pop()]
+    return [(code, f"no server has {check.record_name} {check.record_type}: all say {words}")]
 
 
 def _facts(found: _Servers, seen: Sequence[Seen], findings: Findings, inquiry: Inquiry) -> AuthorityFacts:
