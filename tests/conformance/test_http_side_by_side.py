@@ -18,6 +18,13 @@ pytestmark = needs_peer
 TABLES = [load("http"), load("own/http")]
 CASES = [case for table in TABLES for case in table.cases if case.module is not None]
 
+OF_A_RESPONSE = {
+    "probe_http_redirects",
+    "probe_http_ssl",
+    "probe_http_uncompressed_body_length",
+    "probe_http_version",
+}
+
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certified:
@@ -52,5 +59,7 @@ def test_http(case: Case, http_peer: Peer, certificates: Certified, files: Value
         ours = asyncio.run(run())
         assert met.misheard == []  # by ours: 0.23 sends no Accept-Encoding for `compression`
         theirs = http_peer.ask(case, filled(case.target or "http://127.0.0.1:<port>/", values))
+    if ours.samples["probe_http_status_code"]:  # what came is told, whether it is as expected or not
+        assert ours.samples.keys() >= OF_A_RESPONSE
     case = structs.replace(case, their_metrics=filled(case.their_metrics, values))
     assert amiss(case, values, ours) + at_odds(case, ours, theirs) == []
