@@ -246,6 +246,23 @@ def test_a_black_hole_drops_and_does_not_refuse_and_keeps_its_port() -> None:
     asyncio.run(scenario())
 
 
+def test_answers_do_not_wait_for_acknowledgements() -> None:
+    """Behind the session tickets of TLS 1.3 they would, for the 40 ms of the client's delayed ACK."""
+
+    async def scenario() -> int:
+        async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            writer.write(b"%d\n" % accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+        listener = Listener(tell)
+        await listener.open()
+        told = await _talk_line(listener.port, b"")
+        await listener.close()
+        return int(told)
+
+    assert asyncio.run(scenario()) == 1
+
+
 async def _talk_line(port: int, line: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(line)
