@@ -44,7 +44,7 @@ async def stapled(
             await ask_for_tls(stream, check.start_tls, name, aside)
         record.stage = "tls"
         presented, response = await _presented(stream, name)
-    record.note("tls.ocsp", response)
+    record.note("tls.ocsp", response or "nothing was stapled")
     assert record.tls is not None
     if not response:
         record.tls = replace(record.tls, ocsp="missing")
