@@ -1,5 +1,6 @@
 """Patterns are searched in long bodies beside the loop: other probes go on, deadlines hold."""
 
+import asyncio
 import random
 import socket
 import threading
@@ -10,11 +11,13 @@ import pytest
 from hostile.hostile_helpers import Held, run_held
 from servers.probing import Probed, bench
 from vedette.checks import read
+from vedette.checks.model import HttpCheck
+from vedette.wire.failure import NotRun
 from vedette_agent.engine.aside import aside
 from vedette_agent.engine.io import Io
-from vedette_agent.engine.record import Record
+from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import DeadlineExceeded, suspend
-from vedette_agent.probers.http import probe_http
+from vedette_agent.probers.http import is_short, probe_http
 
 # A pattern that makes RE2 try one state for every way that the last hundred letters can be.
 SLOW = "[ab]*a[ab]{100}z"
@@ -96,3 +99,41 @@ def test_what_comes_after_the_deadline_is_nobodys() -> None:
 
     run_held(main(), Held())
     assert given == ["right"]
+
+
+def test_who_never_had_the_thread_has_not_failed() -> None:
+    """One target may keep it busy for seconds; the others whose answers wait for it are not to blame."""
+    errors: list[BaseException | None] = []
+    go_on = threading.Event()
+
+    async def keeps(check: None, io: Io, record: Record) -> None:
+        await aside(io, lambda: go_on.wait(20))
+
+    async def waits(check: None, io: Io, record: Record) -> None:
+        await aside(io, lambda: None)
+
+    async def main() -> None:
+        async with bench() as made:
+            busy = asyncio.create_task(made.run(keeps, None, 0.5))
+            await asyncio.sleep(0)
+            errors.append((await made.run(waits, None, 0.1)).error)
+            errors.append((await busy).error)
+            go_on.set()
+
+    run_held(main(), Held())
+    other, mine = errors
+    assert isinstance(other, ProbeSpoiled)
+    assert other.reason is NotRun.LOOP_LAG
+    assert isinstance(mine, DeadlineExceeded)
+
+
+def test_many_patterns_are_searched_beside_the_loop_in_short_bodies_too() -> None:
+    """Of 16 KiB each takes RE2 9 ms."""
+    check_of = "{{name: a, http: {{url: '{}', expect: {{body: {{lack: [{}]}}}}}}}}"
+    patterns = ", ".join(f"'{SLOW}{n}'" for n in range(20))
+    text = f"agents: [{{name: par-01}}]\nchecks: [{check_of.format('http://127.0.0.1/', patterns)}]"
+    (check,) = read.loads(text.encode(), "one.yaml").checks
+    assert isinstance(check, HttpCheck)
+    assert not is_short(check.expect, 1 << 14)
+    assert not is_short(check.expect, 1 << 10)
+    assert is_short(check.expect, 1 << 9)

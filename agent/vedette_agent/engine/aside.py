@@ -8,7 +8,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vedette_agent.engine.run import Disarm, Run, suspend
+from vedette.wire.failure import NotRun
+from vedette_agent.engine.record import ProbeSpoiled
+from vedette_agent.engine.run import DeadlineExceeded, Disarm, Run, suspend
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -17,13 +19,22 @@ T = TypeVar("T")
 
 
 async def aside(io: "Io", work: Callable[[], T]) -> T:
-    """What *work* returns or raises. Past the deadline nobody waits for it, nor does it begin."""
+    """What *work* returns or raises. Past the deadline nobody waits for it, nor does it begin.
+
+    Raises ProbeSpoiled(loop_lag) when time was up before it could: other probes had the thread.
+    """
     if io.worker is None:
         io.worker = ThreadPoolExecutor(1, "vedette-aside")
     worker = io.worker
+    has_begun = False
+
+    def begun() -> T:
+        nonlocal has_begun
+        has_begun = True
+        return work()
 
     def arm(run: Run) -> Disarm:
-        future = worker.submit(work)
+        future = worker.submit(begun)
         is_awaited = True
 
         def tell(done: "Future[Any]") -> None:
@@ -50,5 +61,11 @@ async def aside(io: "Io", work: Callable[[], T]) -> T:
         future.add_done_callback(ended)
         return disarm
 
-    result: T = await suspend(arm)
+    try:
+        result: T = await suspend(arm)
+    except DeadlineExceeded as exc:
+        if has_begun:
+            raise
+        said = "time was up before the answer could be looked at: that of other probes took too long"
+        raise ProbeSpoiled(NotRun.LOOP_LAG, said) from exc
     return result

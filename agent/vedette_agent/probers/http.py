@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
-from vedette.checks.model import HttpCheck, TlsOptions
+from vedette.checks.model import HttpCheck, HttpExpect, TlsOptions
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.aside import aside
@@ -27,7 +27,7 @@ from vedette_agent.http.secrets import Secrets, sent
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-MAX_IN_LOOP: Final = 16 * 1024  # bytes of a body: patterns are searched in more of it beside the loop
+MAX_IN_LOOP: Final = 16 * 1024  # bytes that patterns are searched in; more of them, beside the loop
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -99,12 +99,17 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
         redirects += 1
     secrets = partial(_all_secrets, check, first)
     judged = partial(judge, check, response, secrets, record, time.time(), has_tls=hop.scheme == "https")
-    if len(response.body) > MAX_IN_LOOP and (check.expect.body_matches or check.expect.body_lacks):
-        await aside(io, judged)
-    else:
+    if is_short(check.expect, len(response.body)):
         judged()
+    else:
+        await aside(io, judged)
     if expiring is not None:
         raise expiring
+
+
+def is_short(expect: HttpExpect, body_bytes: int) -> bool:
+    """Whether all patterns together have little of the body to be searched in."""
+    return body_bytes * (len(expect.body_matches) + len(expect.body_lacks)) <= MAX_IN_LOOP
 
 
 async def _over_tcp(
