@@ -6,6 +6,7 @@ estimated beforehand, so that the same answer has the same verdict on every host
 cost less than 20 ms, whatever they hold.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 from struct import Struct as _Struct
@@ -64,12 +65,16 @@ class Rr(NamedTuple):
 
 
 class Reader:
-    """One pass over one message. Every method raises Malformed."""
+    """One pass over one message. Every method raises Malformed.
 
-    __slots__ = ("_names", "_steps", "_strings", "_studied", "_study", "_texts", "_wire")
+    *spelled* writes the labels that are not plain.
+    """
 
-    def __init__(self, wire: bytes) -> None:
+    __slots__ = ("_names", "_spelled", "_steps", "_strings", "_studied", "_study", "_texts", "_wire")
+
+    def __init__(self, wire: bytes, spelled: Callable[[bytes], str] | None = None) -> None:
         self._wire = wire
+        self._spelled = spelled or escaped
         self._names: dict[int, tuple[str, int]] = {}  # by where they start: servers point to few
         self._texts: dict[int, list[bytes]] = {}  # by where the data start
         self._studied: dict[int, str] = {}
@@ -122,7 +127,7 @@ class Reader:
                 if length >= 0x40 or size > 254:
                     raise Malformed("a name in the answer is too long, or of an unknown form")
                 label = wire[at + 1 : at + 1 + length].lower()
-                labels.append(label.decode("ascii") if _PLAIN.issuperset(label) else escaped(label))
+                labels.append(label.decode("ascii") if _PLAIN.issuperset(label) else self._spelled(label))
                 at += length + 1
         except IndexError as exc:
             raise Malformed("the answer ends within a name") from exc

@@ -18,10 +18,11 @@ from vedette_agent.dns.iterate.referral import (
     meant,
     shown,
 )
-from vedette_agent.dns.iterate.sections import AAAA, NS, SOA, A, Sections, is_within
+from vedette_agent.dns.iterate.sections import Sections, is_within
 from vedette_agent.dns.iterate.walk import Budget, Cut, Lost, Missed, Server, Walk, of_family
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import Malformed, rcode_text, read
+from vedette_agent.dns.records import AAAA, NS, SOA, A
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.outcome import microseconds

@@ -8,8 +8,9 @@ comes along is believed only where its name lies in the zone and is one of the s
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from vedette_agent.dns.iterate.sections import AAAA, CNAME, NS, SOA, A, Sections, is_within
+from vedette_agent.dns.iterate.sections import Sections, is_within
 from vedette_agent.dns.reading import rcode_text
+from vedette_agent.dns.records import AAAA, CNAME, NS, SOA, A
 
 MAX_SERVERS: Final = 16  # of one zone; those named first. The root and the largest zones have 13.
 MAX_GLUE: Final = 4  # addresses of one server and family

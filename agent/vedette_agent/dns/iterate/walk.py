@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
 from vedette_agent.dns.iterate.referral import Alias, Found, Lame, Nothing, Referral, meant, shown
-from vedette_agent.dns.iterate.sections import AAAA, A, Sections, is_within
+from vedette_agent.dns.iterate.sections import Sections, is_within
+from vedette_agent.dns.records import AAAA, A
 
 MAX_QUERIES: Final = 60  # of one budget
 MAX_TRIES: Final = 3  # servers of one zone that are asked, one after another
