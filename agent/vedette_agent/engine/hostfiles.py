@@ -83,6 +83,11 @@ def literal(text: str, family: Family) -> str | None:
         return None
 
 
+def is_literal(text: str) -> bool:
+    """Whether *text* is an address and no name: TLS does not send it (RFC 6066 3), and verifies it as one."""
+    return literal(text, 4) is not None or literal(text, 6) is not None
+
+
 def _lines(path: Path) -> Iterator[list[str]]:
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)

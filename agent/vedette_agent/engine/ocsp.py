@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from vedette.checks.model import TlsCheck
 from vedette.wire.failure import Failure, NotRun
+from vedette_agent.engine.hostfiles import is_literal
 from vedette_agent.engine.opening import ask_for_tls
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
@@ -90,7 +91,7 @@ async def _presented(stream: Stream, name: str) -> tuple[list[bytes], bytes]:
     context.set_ocsp_client_callback(keep)
     connection = SSL.Connection(context, None)
     connection.set_connect_state()
-    if not _is_address(name):
+    if not is_literal(name):
         connection.set_tlsext_host_name(name.rstrip(".").encode())
     connection.request_ocsp()
     received = 0
@@ -131,8 +132,3 @@ async def _flush(stream: Stream, connection: "SSL.Connection") -> None:
             break
     if sent:
         await stream.send(sent)
-
-
-def _is_address(name: str) -> bool:
-    """Addresses are not sent (RFC 6066 3)."""
-    return ":" in name or name.replace(".", "").isdigit()

@@ -6,9 +6,8 @@ QUIC has no handshake of its own before that of TLS: the phase "connect" is both
 import datetime
 import hashlib
 import ssl
-import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType
@@ -26,13 +25,11 @@ from vedette_agent.engine.certificates import MAX_READ
 from vedette_agent.engine.quic import NameOf, Quic, opened
 from vedette_agent.engine.quictrust import refusal, store
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
-from vedette_agent.engine.tls import NOTED_CERTIFICATES
+from vedette_agent.engine.tls import NOTED_CERTIFICATES, described
 from vedette_agent.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
-
-_DAY: Final = "%Y-%m-%d %H:%M UTC"
 
 Chain = Sequence[x509.Certificate]
 
@@ -95,7 +92,7 @@ def _judge(quic: Quic, name: str, options: TlsOptions, chosen: str | None, recor
         record.note("tls.certificate", one.public_bytes(Encoding.DER))
     # The peer's log shall say why as well.
     quic.close(QuicErrorCode.CRYPTO_ERROR + refused.alert, QuicFrameType.CRYPTO)
-    raise ProbeFailed(refused.failure, f"{refused.said}; {_described(told, name)}")
+    raise ProbeFailed(refused.failure, f"{refused.said}; {described(told, name)}")
 
 
 def configuration(options: TlsOptions, host: str, alpn: str, window: int) -> QuicConfiguration:
@@ -170,19 +167,6 @@ def facts(quic: Quic, chain: Chain, anchored: Chain, alpn: str | None, *, is_ver
         signature_algorithm=None if key is None else key.signature_algorithm,
         chain=len(anchored) if is_verified else 0,
         chain_not_after_us=min((_us(one.not_valid_after_utc) for one in anchored), default=None),
-    )
-
-
-def _described(told: TlsFacts, host: str) -> str:
-    """What a person compares first, beside the one fault that is named."""
-    names = ", ".join(told.alternative_names[:4]) or told.subject or "nobody"
-    more = f" and {len(told.alternative_names) - 4} more" if len(told.alternative_names) > 4 else ""
-    since, until = (
-        "unknown" if us is None else time.strftime(_DAY, time.gmtime(us // 1_000_000))
-        for us in (told.not_before_us, told.not_after_us)
-    )
-    return (
-        f"asked for {host}; presented: for {names}{more}, valid {since} to {until}, issued by {told.issuer}"
     )
 
 

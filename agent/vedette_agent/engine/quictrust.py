@@ -21,6 +21,7 @@ from OpenSSL import crypto
 from service_identity import CertificateError, VerificationError
 
 from vedette.wire.failure import Failure, NotRun
+from vedette_agent.engine.hostfiles import is_literal
 from vedette_agent.engine.record import ProbeSpoiled
 from vedette_agent.unreadable import UNREADABLE
 
@@ -125,16 +126,12 @@ def _unfit(chain: Sequence[x509.Certificate]) -> Refusal | None:
 
 def _misnamed(leaf: x509.Certificate, host: str) -> Refusal | None:
     try:
-        if _is_address(host):
+        if is_literal(host):
             service_identity.cryptography.verify_certificate_ip_address(leaf, host)
         else:
             service_identity.cryptography.verify_certificate_hostname(leaf, host.rstrip("."))
     except (VerificationError, CertificateError):
-        what = "IP address" if _is_address(host) else "hostname"
+        what = "IP address" if is_literal(host) else "hostname"
         said = f"{what} mismatch, certificate is not valid for {host!r}"
         return Refusal(Failure.TLS_HOSTNAME, said, AlertDescription.bad_certificate)
     return None
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()

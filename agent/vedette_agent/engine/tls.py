@@ -226,7 +226,7 @@ async def start_tls(
                 record.note("tls.certificate", certificate, CERTIFICATE_BYTES)
             stream.send_once(outgoing.read())  # the alert: the peer's log shall say why as well
             if isinstance(exc, ssl.SSLCertVerificationError) and chain is not None:
-                exc.add_note(_described(chain, name))
+                exc.add_note(described(record.tls, name))
             raise
     # Our last message (Finished) stays in the buffer: it leaves with the first data, or at the close.
     assert started is not None
@@ -387,12 +387,13 @@ def _facts(connection: ssl.SSLObject, chain: Chain | None, *, is_verified: bool)
     )
 
 
-def _described(chain: Chain, name: str) -> str:
-    """What a person compares first. OpenSSL names one fault; the dates show whether there are two."""
-    names = ", ".join(chain.alternative_names[:4]) or chain.subject or "nobody"
-    more = f" and {len(chain.alternative_names) - 4} more" if len(chain.alternative_names) > 4 else ""
-    valid = f"valid {_date(chain.not_before_us)} to {_date(chain.not_after_us)}"
-    return f"asked for {name}; presented: for {names}{more}, {valid}, issued by {chain.issuer}"
+def described(presented: TlsFacts, name: str) -> str:
+    """What a person compares first. One fault is named; the dates show whether there are two."""
+    names = ", ".join(presented.alternative_names[:4]) or presented.subject or "nobody"
+    left = len(presented.alternative_names) - 4
+    more = f" and {left} more" if left > 0 else ""
+    valid = f"valid {_date(presented.not_before_us)} to {_date(presented.not_after_us)}"
+    return f"asked for {name}; presented: for {names}{more}, {valid}, issued by {presented.issuer}"
 
 
 def _date(us: int | None) -> str:

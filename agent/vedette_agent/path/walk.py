@@ -12,7 +12,6 @@ packet is in flight at a time.
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-MAX_TTL: Final = 30
 MAX_PACKETS: Final = 100
 WINDOW: Final = 6  # packets in flight
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, TypeGuard, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from vedette.checks.model import (
     AuthorityCheck,
@@ -97,47 +97,40 @@ def prepare(checks: Iterable[Check]) -> None:
 
     What cannot be loaded is told by the probes that need it.
     """
-    from vedette_agent.engine.tls import context
-
     for check in checks:
-        if isinstance(check, DnssecCheck):
+        try:
+            _prepare(check)
+        except ProbeSpoiled:
+            pass
+
+
+def _prepare(check: Check) -> None:
+    """Raises ProbeSpoiled(configuration)."""
+    match check:
+        case DnssecCheck():
             from vedette_agent.probers.dnssec import prepared
 
-            try:
-                prepared(check)
-            except ProbeSpoiled:
-                pass
-        if isinstance(check, DnsCheck) and check.transport in ("tls", "https"):
+            prepared(check)
+        case DnsCheck(transport="quic") | HttpCheck(versions=("HTTP/3",)):
+            _prepare_quic(check.tls)
+        case DnsCheck(transport="tls" | "https"):
             from vedette_agent.probers.dnsencrypted import alpn_of
 
-            try:
-                context(check.tls, alpn_of(check))
-            except ProbeSpoiled:
-                pass
-        if _is_over_quic(check):
-            try:
-                _prepare_quic(check.tls)
-            except ProbeSpoiled:
-                pass
-            continue
-        options = check.tls if isinstance(check, TlsCheck | TcpCheck | WebsocketCheck | GrpcCheck) else None
-        if isinstance(check, HttpCheck) and check.url.startswith("https:"):
-            options = check.tls
-        if options is not None:
-            try:
-                context(options, check.alpn if isinstance(check, TlsCheck | GrpcCheck | HttpCheck) else ())
-            except ProbeSpoiled:
-                pass
-
-
-def _is_over_quic(check: Check) -> TypeGuard[DnsCheck | HttpCheck]:
-    match check:
-        case DnsCheck():
-            return check.transport == "quic"
+            _prepare_tls(check.tls, alpn_of(check))
         case HttpCheck():
-            return check.versions == ("HTTP/3",)
-        case _:
-            return False
+            if check.url.startswith("https:"):
+                _prepare_tls(check.tls, check.alpn)
+        case TlsCheck() | GrpcCheck():
+            _prepare_tls(check.tls, check.alpn)
+        case TcpCheck() | WebsocketCheck():
+            _prepare_tls(check.tls)
+
+
+def _prepare_tls(options: TlsOptions | None, alpn: tuple[str, ...] = ()) -> None:
+    if options is not None:
+        from vedette_agent.engine.tls import context
+
+        context(options, alpn)
 
 
 def _prepare_quic(options: TlsOptions) -> None:

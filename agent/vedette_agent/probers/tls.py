@@ -97,8 +97,7 @@ def _is_wanted(error: Exception, check: TlsCheck, record: Record) -> bool:
     way = _REFUSALS.get(Failure(code)) if outcome == "fail" else None
     if way is not None and check.must_refuse in ("any", way):
         return True
-    if hasattr(error, "add_note"):
-        error.add_note(f"expected to be refused as {check.must_refuse}")
+    error.add_note(f"expected to be refused as {check.must_refuse}")
     return False
 
 
