@@ -100,6 +100,18 @@ def test_silence_is_a_timeout_that_names_the_question() -> None:
     assert error.__notes__ == ["the question was www.good.example A"]
 
 
+def test_of_a_silence_at_the_root_the_question_is_named_as_well() -> None:
+    world, _ = tree(leaf("good.example.", time.time()))
+
+    def behave(asked: Asked) -> None:
+        if asked.message.question[0].name != dns.name.root:
+            answering(world)(asked)
+
+    error = probe(behave, 1.0).error
+    assert isinstance(error, DeadlineExceeded)
+    assert error.__notes__ == ["the question was . DNSKEY"]
+
+
 def test_without_a_server_the_hosts_own_is_asked(tmp_path: Path) -> None:
     async def main() -> Probed:
         async with dns_server(server.servfail) as at:

@@ -67,24 +67,24 @@ async def _validated(chain: "Chain", io: Io, server: Endpoint, record: Record) -
 
 
 async def _step(wanted: "Question | None", io: Io, server: Endpoint, record: Record) -> "Reply | None":
-    from vedette_agent.dnssec.reply import Unreadable, read
+    from vedette_agent.dnssec.reply import Unreadable, read, shown
 
     if wanted is None:
         await suspend(lambda run: io.loop.call_soon(run.resume).cancel)  # others have their turn
         return None
     question = Query(wanted.name.to_text(), wanted.rdtype, validates=True)
+    what = f"{shown(wanted.name)} {wanted.rdtype}"
     try:
         asked = await ask(io, server, question, record)
     except DeadlineExceeded as exc:
-        exc.add_note(f"the question was {question.text} {question.rdtype_text}")
+        exc.add_note(f"the question was {what}")
         raise
     record.dns = None  # what `ask` keeps of an answer that was cut
     record.add_phase("request", asked.seconds)
     try:
         return read(asked.wire, question.end)
     except Unreadable as exc:
-        detail = f"{question.text} {question.rdtype_text}: {exc}, from {server}"
-        raise ProbeFailed(Failure.DNS_MALFORMED, detail) from exc
+        raise ProbeFailed(Failure.DNS_MALFORMED, f"{what}: {exc}, from {server}") from exc
 
 
 def judged(verdict: "Verdict", check: DnssecCheck) -> ProbeFailed | None:
