@@ -66,7 +66,7 @@ def status(http_status: int, headers: Mapping[str, str], trailers: Mapping[str, 
     """The status of the call. Raises NotGrpc."""
     said = trailers if "grpc-status" in trailers else headers
     code = said.get("grpc-status")
-    if http_status != 200 and code is None:
+    if http_status != 200 and code in (None, "0"):
         raise NotGrpc(f"HTTP status {http_status}")
     kind = headers.get("content-type", "")
     if not kind.startswith("application/grpc"):
@@ -75,6 +75,8 @@ def status(http_status: int, headers: Mapping[str, str], trailers: Mapping[str, 
         raise NotGrpc("no grpc-status in headers or trailers")
     if not (code.isascii() and code.isdecimal() and len(code) <= 4):
         raise NotGrpc(f"grpc-status {code[:20]!r} is no number")
+    if said is headers and not int(code):
+        raise NotGrpc("no grpc-status in trailers; in the headers it says that there is no message")
     return Status(int(code), unquote(said.get("grpc-message", "")[:1000], errors="replace"))
 
 

@@ -131,6 +131,14 @@ def test_the_request_is_that_of_a_grpc_client() -> None:
             "content-type 'text/html'",
         ),
         (says(b"no", headers=[(":status", "404")], trailers=None), "HTTP status 404"),
+        (
+            says(health(1), headers=[(":status", "503"), ("content-type", "application/grpc")]),
+            "HTTP status 503",
+        ),
+        (
+            says(health(1), headers=[*HEADERS, ("grpc-status", "0")], trailers=None),
+            "no grpc-status in trailers",
+        ),
         (says(b"x" * 9999, headers=[(":status", "502")], trailers=None), "HTTP status 502"),
     ],
 )

@@ -278,6 +278,22 @@ def test_fields_of_interim_responses_take_more_of_the_stock() -> None:
     assert exchange.status == 200
 
 
+@pytest.mark.parametrize("promised", ["7", "9" * 40])
+def test_a_body_that_is_cut_short_before_trailers(promised: str) -> None:
+    """RFC 9113 8.1.1: it is malformed, with trailers as without."""
+    trailers = HeadersFrame(1, data=Encoder().encode([("x-a", "1")]), flags=("END_HEADERS", "END_STREAM"))
+    for body, is_whole in ((b"in stock"[:6], False), (b"instock", promised == "7")):
+        exchange, _ = begun()
+        start = head((":status", "200"), ("content-length", promised))
+        exchange.feed(SETTINGS + start + DataFrame(1, data=body).serialize())
+        if is_whole:
+            exchange.feed(trailers.serialize())
+            assert exchange.is_complete
+        else:
+            with pytest.raises(ProbeFailed, match=f"after {len(body)} bytes of {promised[:20]} promised"):
+                exchange.feed(trailers.serialize())
+
+
 def test_a_long_field_is_sent_as_it_is() -> None:
     """A peer chooses cookies and where to go: 40 KB of it take hpack half a second by Huffman's code."""
     exchange = Http2("GET", LIMIT, keeps_body=True)

@@ -62,7 +62,7 @@ class Http2(Incoming):
     `trailers` are there when it is complete.
     """
 
-    __slots__ = ("_buffer", "_connection", "_field_bytes", "_settings_bytes", "_stock", "_unsent")
+    __slots__ = ("_buffer", "_came", "_connection", "_field_bytes", "_settings_bytes", "_stock", "_unsent")
 
     READ_BYTES = 16 * 1024  # the peer's frames in so much keep the event loop for some ten milliseconds
 
@@ -71,6 +71,7 @@ class Http2(Incoming):
         self.version = "2"
         self._buffer = bytearray()
         self._connection = H2Connection(_CONFIG)
+        self._came = 0  # bytes of the body as they are sent
         self._field_bytes = 0  # of the field block that is coming
         self._settings_bytes = 0  # that have come
         self._stock = STOCK
@@ -180,15 +181,25 @@ class Http2(Incoming):
             case events.InformationalResponseReceived():
                 self.has_begun = True
             case events.DataReceived():
+                self._came += len(event.data or b"")
                 self._add_body(event.data or b"")
             case events.TrailersReceived():
                 self.trailers = by_name(event.headers or [])
             case events.StreamEnded():
+                self._refuse_cut_body()
                 self.is_complete = True
             case events.StreamReset() if not self.is_complete:
                 self._problem = f"the peer reset the stream: {_name(event.error_code)}"
             case _:
                 pass
+
+    def _refuse_cut_body(self) -> None:
+        """RFC 9113 8.1.1. h2 looks at the length only where no trailers follow."""
+        promised = self.headers.get("content-length", "").partition(",")[0].strip()
+        if self.is_complete or self.is_too_large or not promised.isdecimal():
+            return
+        if len(promised) > 18 or int(promised) != self._came:
+            self._problem = f"the body ends after {self._came} bytes of {promised[:20]} promised"
 
     def _take_head(self, fields: list[tuple[bytes, bytes]]) -> None:
         if len(fields) > MAX_HEADERS:
