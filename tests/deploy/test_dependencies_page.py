@@ -71,3 +71,15 @@ def test_every_locked_requirement_has_a_hash_and_no_index_is_named() -> None:
         assert all("--hash=sha256:" in line for line in logical if "==" in line and not line.startswith("#"))
         assert "://" not in text
         assert "--index-url" not in text
+
+
+def test_vedette_up_brings_every_extra() -> None:
+    """A configuration may ask for anything; on one machine there is nobody else to have it."""
+    extras = PROJECT["project"]["optional-dependencies"]
+    (own,) = (one for one in extras["up"] if name(one) == "vedette")
+    assert set(re.findall(r"[a-z]+", own.partition("[")[2])) == set(extras) - {"up"}
+
+
+def test_the_page_says_which_extra_is_for_what() -> None:
+    extras = set(PROJECT["project"]["optional-dependencies"]) - {"agent", "collector", "up"}
+    assert set(rows("Extras")) == extras
