@@ -1,6 +1,7 @@
 """What comes to the socket of a QUIC probe and is no good QUIC: floods, lies, silence."""
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -252,3 +253,17 @@ def test_a_probe_that_is_given_up_says_goodbye(tmp_path: Path) -> None:
             threading.Event().wait(0.01)
         assert connection._close_event is not None
         assert connection._close_event.error_code == 0
+
+
+def test_a_goodbye_that_fails_leaves_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that stays with the poller would be taken for the next socket's."""
+
+    def fail(*given: Any, **named: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(quic._Connection, "close", fail)
+    with quic_server(certified(LEAF, "doq"), doq(good)) as port:
+        before = len(os.listdir("/proc/self/fd"))
+        probed = ask(port, TlsOptions(ca_file=trust(CA, tmp_path)))
+        assert isinstance(probed.error, RuntimeError)
+        assert len(os.listdir("/proc/self/fd")) == before

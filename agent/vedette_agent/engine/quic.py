@@ -290,15 +290,16 @@ class Quic:
         """Say why, once, and close; without a *code* the application's goodbye. Twice is allowed."""
         if self._fd < 0:
             return
-        self.connection.close(self.goodbye if code is None else code, frame_type, reason)
         try:
+            self.connection.close(self.goodbye if code is None else code, frame_type, reason)
             if self.connection.get_peer_address() is not None:
                 self._transmit()
         except (OSError, ProbeFailed):
             pass  # nobody is there to hear it
-        self._poller.forget(self._fd)
-        self._fd = -1
-        self._sock.close()
+        finally:
+            self._poller.forget(self._fd)
+            self._fd = -1
+            self._sock.close()
 
     def __enter__(self) -> Self:
         return self
