@@ -69,7 +69,7 @@ def _told(facts: Facts) -> Iterator[tuple[str, str]]:
         yield from _path(facts.path)
     if facts.udp is not None and facts.udp.answer_bytes is not None:
         yield "answer", f"{facts.udp.answer_bytes} bytes"
-    if facts.ntp is not None and facts.ntp.stratum is not None:
+    if facts.ntp is not None:
         yield from _ntp(facts.ntp)
     if facts.websocket is not None and facts.websocket.status:
         yield from _websocket(facts.websocket)
@@ -131,6 +131,10 @@ def _trace(facts: TraceFacts) -> Iterator[tuple[str, str]]:
 
 
 def _ntp(facts: NtpFacts) -> Iterator[tuple[str, str]]:
+    if facts.bogus:
+        yield "suspicious", f"{facts.bogus} datagrams that are no answer to the request"
+    if facts.stratum is None:
+        return
     yield "server", f"stratum {facts.stratum}, reference {facts.reference_id}, leap {facts.leap}"
     if facts.offset_us is not None and facts.delay_us is not None:
         delay = _duration(facts.delay_us)

@@ -37,3 +37,10 @@ def test_codes_of_extended_errors_are_labels_as_far_as_they_are_registered() -> 
     ]
     assert "secret" not in page
     assert "lon-1" not in page
+
+
+def test_false_answers_are_told_also_when_no_true_one_came() -> None:
+    page = series(DnsFacts(spoof_suspected=7))
+    assert 'vedette_dns_false_answers{check="c"} 7\n' in page
+    assert 'probe_dns_query_succeeded{check="c"} 0\n' in page
+    assert "vedette_dns_flags" not in page

@@ -47,6 +47,13 @@ FAMILIES: Final = (
         (*PAIR, "code"),
         "Codes that nobody has registered are `other`.",
     ),
+    Family(
+        "vedette_dns_false_answers",
+        "gauge",
+        "Datagrams that pretended to be the answer, and were ignored.",
+        PAIR,
+        "Over UDP: somebody forges, or a server does not repeat the question as it was asked.",
+    ),
 )
 
 
@@ -54,6 +61,8 @@ def write(out: Series, result: Result) -> None:
     out.phases("probe_dns_duration_seconds", result, ("resolve", "connect", "tls", "request"))
     dns = None if result.facts is None else result.facts.dns
     answered = dns is not None and dns.rcode is not None
+    if dns is not None:
+        out.gauge("vedette_dns_false_answers", dns.spoof_suspected)
     out.gauge("probe_dns_query_succeeded", int(answered))
     if dns is not None and answered:
         out.gauge("probe_dns_answer_rrs", dns.answer_rrs)

@@ -34,13 +34,22 @@ FAMILIES: Final = (
         "Leap indicator: 1 and 2 announce a leap second, 3 says not synchronized.",
         PAIR,
     ),
+    Family(
+        "vedette_ntp_false_answers",
+        "gauge",
+        "Datagrams that pretended to be the answer, and were ignored.",
+        PAIR,
+    ),
 )
 
 
 def write(out: Series, result: Result) -> None:
     out.phases(stream.PHASES, result, ("resolve", "request"))
     facts = None if result.facts is None else result.facts.ntp
-    if facts is None or facts.stratum is None:
+    if facts is None:
+        return
+    out.gauge("vedette_ntp_false_answers", facts.bogus)
+    if facts.stratum is None:
         return
     out.gauge("vedette_ntp_offset_seconds", seconds(facts.offset_us))
     out.gauge("vedette_ntp_delay_seconds", seconds(facts.delay_us))
