@@ -37,7 +37,7 @@ SUFFIX: Final = r"^[A-Za-z0-9._-]{1,63}$"
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"B": 1, "kB": 1000, "MB": 1000_000, "kiB": 1024, "KiB": 1024, "MiB": 1 << 20}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?|\*")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _CIPHER = re.compile(r"[A-Z0-9][A-Z0-9_-]*")  # no lists, no `!` and no @SECLEVEL
 _UNSAFE_IN_URL = re.compile(r"[^!-~]|[\"<>\\^`{|}]")  # RFC 3986 2: these travel percent-encoded
 
@@ -288,7 +288,7 @@ def websocket_host(text: str) -> str:
 
 
 def header_name(text: str) -> str:
-    if not _TOKEN.fullmatch(text):
+    if not TOKEN.fullmatch(text):
         raise ValueError(
             f"{quoted(text)} is not a header name; use letters, digits and hyphens (RFC 9110 5.6.2)"
         )
@@ -297,7 +297,7 @@ def header_name(text: str) -> str:
 
 def subprotocol(text: str) -> str:
     """A token (RFC 6455 4.1)."""
-    if not _TOKEN.fullmatch(text):
+    if not TOKEN.fullmatch(text):
         raise ValueError(f"{quoted(text)} is not a subprotocol; use letters, digits, dots and hyphens")
     return text
 

@@ -16,8 +16,7 @@ ENV_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 
 def method(text: str) -> str:
     """RFC 9110 9.1: any token, as written. Methods are case-sensitive."""
-    formats.header_name(text) if text else None
-    if not text or len(text) > 32:
+    if not formats.TOKEN.fullmatch(text) or len(text) > 32:
         raise ValueError(f"{quoted(text)} is not a method; write a word such as GET or PURGE")
     if text.upper() in _OF_THE_CONNECTION:
         raise ValueError(f"{text} speaks to the connection and not to a resource; use another method")
