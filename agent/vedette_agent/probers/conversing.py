@@ -1,5 +1,6 @@
 """A conversation on one connection: waits for patterns and bytes, says what follows, may turn to TLS."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -7,7 +8,7 @@ from vedette.checks.captures import TooLong, filled
 from vedette.checks.model import DialogueStep, TlsOptions
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import ProbeFailed, Record
-from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.run import DeadlineExceeded, Disarm, Run, suspend
 from vedette_agent.engine.stream import FIRST_READ, Stream
 from vedette_agent.engine.tls import TlsStream, start_tls
 from vedette_agent.pattern import Match, compiled
@@ -15,6 +16,9 @@ from vedette_agent.pattern import Match, compiled
 MAX_BYTES: Final = 64 * 1024  # that may come before a match, and that one text to send may grow to
 _SHOWN: Final = 60
 _EAGER_SEARCHES: Final = 64
+# Bytes that came and were not yet taken: of more of them, the loop gets a turn between two steps. A peer may
+# say all that is awaited at once, and some milliseconds of searching each step.
+_MUCH: Final = 2048
 
 
 class Found(NamedTuple):
@@ -46,6 +50,8 @@ class Conversation:
 
     async def follow(self, steps: tuple[DialogueStep, ...], host: str, options: TlsOptions | None) -> None:
         for at, step in enumerate(steps):
+            if len(self._waiting) > _MUCH:
+                await suspend(_next_turn)
             where = f"step {at + 1}: "
             is_last = at + 1 == len(steps) and not (step.send or step.send_bytes or step.start_tls)
             if step.expect_bytes is not None:
@@ -150,6 +156,10 @@ class Conversation:
         return made.encode("utf-8", "surrogateescape")
 
 
+def _next_turn(run: Run) -> Disarm:
+    return asyncio.get_running_loop().call_soon(run.resume).cancel
+
+
 def _bytes(wanted: bytes) -> Seek:
     def seek(came: bytes, is_over: bool) -> Found | None:
         at = came.find(wanted)
@@ -181,5 +191,14 @@ def _lines(pattern: str) -> Seek:
 
 
 def _mismatch(what: str, wanted: str | bytes, came: bytearray) -> str:
-    said = f"{len(came)} bytes came: {bytes(came[:_SHOWN])!r}" if came else "nothing came"
-    return f"{what} for {wanted[:80]!r}; {said}"
+    if not came:
+        return f"{what} for {told(wanted[:80])}; nothing came"
+    start = bytes(came[:_SHOWN])
+    # Beside a pattern as text, beside bytes as the configuration writes them.
+    begins = repr(start) if isinstance(wanted, str) else told(start)
+    return f"{what} for {told(wanted[:80])}; {len(came)} bytes came: {begins}"
+
+
+def told(wanted: str | bytes) -> str:
+    """A pattern in quotes, bytes in hexadecimal digits, as the configuration has both."""
+    return repr(wanted) if isinstance(wanted, str) else wanted.hex(" ")
