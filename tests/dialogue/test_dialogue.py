@@ -124,6 +124,14 @@ def test_bytes_are_sent_and_found_as_they_are() -> None:
     assert result.outcome == "ok", result.detail
 
 
+def test_bytes_that_did_not_come_are_told_as_the_configuration_writes_them() -> None:
+    dialogue = (DialogueStep(expect_bytes=b"\x20\x02\x00\x01"),)
+    with TcpServer(says(b"\x20\x02\x00\x00")) as server:
+        (result,) = probe(tcp(server.port, dialogue=dialogue))
+    told = "step 1: closed before a match for 20 02 00 01; 4 bytes came: 20 02 00 00"
+    assert (result.reason, result.detail) == ("tcp.closed", told)
+
+
 @pytest.mark.parametrize(
     ("behave", "reason", "said"),
     [

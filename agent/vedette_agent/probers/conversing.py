@@ -192,13 +192,13 @@ def _lines(pattern: str) -> Seek:
 
 def _mismatch(what: str, wanted: str | bytes, came: bytearray) -> str:
     if not came:
-        return f"{what} for {told(wanted[:80])}; nothing came"
+        return f"{what} for {_told(wanted[:80])}; nothing came"
     start = bytes(came[:_SHOWN])
     # Beside a pattern as text, beside bytes as the configuration writes them.
-    begins = repr(start) if isinstance(wanted, str) else told(start)
-    return f"{what} for {told(wanted[:80])}; {len(came)} bytes came: {begins}"
+    begins = repr(start) if isinstance(wanted, str) else _told(start)
+    return f"{what} for {_told(wanted[:80])}; {len(came)} bytes came: {begins}"
 
 
-def told(wanted: str | bytes) -> str:
+def _told(wanted: str | bytes) -> str:
     """A pattern in quotes, bytes in hexadecimal digits, as the configuration has both."""
     return repr(wanted) if isinstance(wanted, str) else wanted.hex(" ")

@@ -36,7 +36,12 @@ async def probe_udp(check: UdpCheck, io: "Io", record: Record) -> None:
     record.note("udp.received", answer)
     wanted = _wanted(check, answer)
     if wanted is not None:
-        said = f"no match for {wanted[:80]!r}; {len(answer)} bytes came: {answer[:_SHOWN]!r}"
+        # Beside a pattern as text, beside bytes as the configuration writes them.
+        if isinstance(wanted, str):
+            awaited, begins = repr(wanted[:80]), repr(answer[:_SHOWN])
+        else:
+            awaited, begins = wanted[:80].hex(" "), answer[:_SHOWN].hex(" ")
+        said = f"no match for {awaited}; {len(answer)} bytes came: {begins}"
         raise ProbeFailed(Failure.UDP_EXPECT, said)
 
 
