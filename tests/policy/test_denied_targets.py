@@ -19,6 +19,7 @@ from servers.http import Site, answer
 from servers.probing import Probed, bench, host_files
 from servers.tcp import TcpServer
 from vedette.checks.model import Check, DnsCheck, HttpCheck, TcpCheck
+from vedette.checks.model.http import HttpProxy
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.probers.run import prober
@@ -211,3 +212,15 @@ def test_the_name_server_of_the_host_is_asked_and_nothing_else_there(
     assert (asked, in_all) == (asked, asked)
     assert asked >= 3
     assert {denial(other).partition(" is ")[0] for other in others} == {"127.0.0.3"}
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[::ffff:10.0.0.1]", "[fd00:ec2::254]"])
+def test_a_redirect_to_a_denied_address_is_not_handed_on_to_a_proxy(tmp_path: Path, host: str) -> None:
+    """The proxy is the operator's and may reach what the agent may not; where to go is the target's wish."""
+    away = answer("302 Found", b"", f"Location: http://{host}/latest/meta-data/")
+    proxy = Site({"http://shop.example/": away})
+    with TcpServer(proxy) as listening:
+        by = HttpProxy(host=ALLOWED, port=listening.port)
+        (one,) = probed(http("http://shop.example/", proxy=by), tmp=tmp_path)
+    assert "is denied" in denial(one)
+    assert len(proxy.requests) == 1

@@ -11,6 +11,7 @@ from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.aside import aside
 from vedette_agent.engine.exchange import converse
+from vedette_agent.engine.hostfiles import is_literal
 from vedette_agent.engine.quicneeded import need_quic
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
@@ -118,6 +119,9 @@ async def _over_tcp(
     if check.proxy is not None:
         from vedette_agent.probers.http_proxy import connect_by, forwarded
 
+        if redirects and is_literal(hop.host):
+            # The proxy would connect, and it is a target that wants it to go there.
+            io.policy.check(hop.host)
         if hop.scheme == "http":
             request = forwarded(check.proxy, hop)
         stream = await connect_by(check.proxy, hop, check, io, record)
