@@ -26,6 +26,7 @@ PURE = [
     "vedette.checks.probes.*",
     "vedette.checks.compile",
     "vedette.clock",
+    "vedette.hexdump",
     "vedette.mqtt.counters",
     "vedette.mqtt.messages",
     "vedette.up.backoff",

@@ -19,12 +19,9 @@ from vedette.checks.model import Family
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS
 from vedette_agent.engine.policy import Policy
-from vedette_agent.engine.run import TICK, Disarm, Run
+from vedette_agent.engine.run import MARGIN, Disarm, Run
 from vedette_agent.engine.udp import send_again, socket_address
 from vedette_agent.path.walk import Heard, Packet, Walk, What
-
-# Before the deadline of the run, so that the hops that answered are told, and not only that time was up.
-MARGIN: Final = 2 * TICK
 
 _TOKEN_BYTES: Final = 8  # random, at the start of a payload; one byte with the number of the packet follows
 _PAYLOAD_BYTES: Final = 32

@@ -37,7 +37,7 @@ from vedette.wire.failure import Failure
 from vedette_agent.engine import poller, stamps
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
-from vedette_agent.engine.udp import Address, socket_address
+from vedette_agent.engine.udp import FROM_THE_PATH, Address, socket_address
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -54,7 +54,6 @@ _RESET_TOKEN_BYTES: Final = 16  # RFC 9000 10.3
 _SHORTEST_RESET: Final = 21
 _SOON: Final = 0.001  # seconds: no timer is nearer
 _ALERTS: Final = range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100)  # RFC 9001 4.8
-_FROM_THE_PATH: Final = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
 
 # A target that fails is a series and no line in a log.
 for _name in ("quic", "http3"):
@@ -248,7 +247,7 @@ class Quic:
         except BlockingIOError:
             return  # lost, as the network may lose it
         except OSError as exc:
-            if exc.errno in _FROM_THE_PATH:  # about an earlier datagram
+            if exc.errno in FROM_THE_PATH:  # about an earlier datagram
                 raise self._from_the_path(exc) from exc
             raise
         if departure:

@@ -21,6 +21,7 @@ from vedette_agent.engine.record import Record
 
 TICK = 0.02  # seconds; due probes leave and deadlines are swept on it
 LAG = 0.02  # seconds of delay of a tick that count as a stall of ours
+MARGIN = 2 * TICK  # before its deadline a run that counts what came ends itself, so that it can tell
 SUSPENDED = 1.0  # seconds by which the boot clock may outrun the monotonic one
 
 Disarm = Callable[[], None]

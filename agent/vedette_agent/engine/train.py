@@ -2,14 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 from vedette_agent.engine.icmp import Echo, Socket, payload
-from vedette_agent.engine.run import TICK, Disarm, Run
+from vedette_agent.engine.run import MARGIN, Disarm, Run
 from vedette_agent.engine.udp import Address
-
-# Before the deadline of the run, so that what came is told, and not only that time was up.
-MARGIN: Final = 2 * TICK
 
 
 class Car(Echo):

@@ -34,7 +34,7 @@ AGE = 10.0  # seconds after which a socket takes no new query
 _ID_BYTES = 2  # at the start of a query
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
 
-_FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
+FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
 
 Address = tuple[Any, ...]  # as the socket module gives it
 
@@ -299,7 +299,7 @@ def send_again(sock: socket.socket, wire: bytes, address: Address) -> None:
             raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
         except OSError as exc:
             error = exc
-            if exc.errno not in _FROM_THE_PATH:
+            if exc.errno not in FROM_THE_PATH:
                 break
     raise error
 

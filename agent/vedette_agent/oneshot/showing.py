@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
+from vedette.hexdump import hex_lines
 from vedette.wire.messages import Note
 from vedette_agent.evidence import notes, printable
 from vedette_agent.oneshot.running import Ran
 
-_ROW: Final = 16
 _INDENT: Final = " " * 16
 
 
@@ -48,7 +48,7 @@ def _lines(note: Note) -> Iterator[str]:
     size = "" if note.data is None else f"  {len(note.data)} bytes"
     yield f"{note.at_us / 1e3:10.3f} ms  {note.event}{size}"
     text = _text(note)
-    lines = _dump(note.data) if text is None and note.data is not None else (text or "").splitlines()
+    lines = hex_lines(note.data) if text is None and note.data is not None else (text or "").splitlines()
     for line in lines:
         yield f"{_INDENT}{line}".rstrip()
 
@@ -64,10 +64,3 @@ def _text(note: Note) -> str | None:
         return printable(dns.message.from_wire(note.data).to_text())
     except (dns.exception.DNSException, ValueError):
         return note.text
-
-
-def _dump(data: bytes) -> Iterator[str]:
-    for at in range(0, len(data), _ROW):
-        row = data[at : at + _ROW]
-        plain = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        yield f"{at:04x}  {row.hex(' '):{3 * _ROW - 1}}  {plain}"

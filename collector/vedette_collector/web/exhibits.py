@@ -2,11 +2,11 @@
 
 from typing import Any, Final, NamedTuple
 
+from vedette.hexdump import hex_lines
 from vedette.wire.messages import Note
 from vedette_collector.evidence import Exhibit
 
 MAX_SHOWN: Final = 1024  # bytes of one note that the page shows; the API has all
-_ROW: Final = 16
 
 
 class NoteView(NamedTuple):
@@ -64,19 +64,9 @@ def told(check: str, agent: str, exhibit: Exhibit) -> dict[str, Any]:
     }
 
 
-def hex_dump(data: bytes) -> str:
-    """Sixteen bytes a line: offset, hex, and what of it is ASCII."""
-    lines = []
-    for at in range(0, len(data), _ROW):
-        row = data[at : at + _ROW]
-        plain = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
-        lines.append(f"{at:04x}  {row.hex(' '):{3 * _ROW - 1}}  {plain}")
-    return "\n".join(lines)
-
-
 def _note(note: Note) -> NoteView:
     if note.data is None:
         return NoteView(note.at_us, note.event, note.text, None, 0, None)
     shown = note.data[:MAX_SHOWN]
     size = len(note.data)
-    return NoteView(note.at_us, note.event, note.text, hex_dump(shown), size - len(shown), size)
+    return NoteView(note.at_us, note.event, note.text, "\n".join(hex_lines(shown)), size - len(shown), size)
