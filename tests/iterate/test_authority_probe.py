@@ -290,6 +290,23 @@ def test_a_resolver_can_find_the_servers(on_loopback: Tree) -> None:
     assert [one.address for one in facts(probed).servers] == [SHOP_1, SHOP_2]
 
 
+def test_false_answers_in_the_name_of_the_resolver_are_counted(on_loopback: Tree) -> None:
+    """One before each of its answers: the NS records, and an address for either server."""
+
+    def imitated(asked: Asked) -> None:
+        server.wrong_case(asked)
+        resolving(asked)
+
+    async def main() -> Probed:
+        async with dns_server(imitated) as resolver, bench() as on:
+            made = check(on_loopback.port, roots=(), resolver=resolver.endpoint)
+            return await on.run(probe_authority, made, MOST)
+
+    probed = asyncio.run(main())
+    assert probed.error is None
+    assert facts(probed).spoof_suspected == 3
+
+
 @pytest.mark.parametrize(
     ("behaviour", "failure", "words"),
     [

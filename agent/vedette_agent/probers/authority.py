@@ -74,7 +74,9 @@ async def _found(check: AuthorityCheck, io: Io, record: Record, inquiry: Inquiry
         return _Servers(listed, len(check.servers))
     if check.resolver is not None:
         through = Inquiry(io, record, check.resolver.port, "resolve")
-        return await _resolved(check, Server(check.resolver.address, check.resolver.address), through)
+        found = await _resolved(check, Server(check.resolver.address, check.resolver.address), through)
+        inquiry.strangers += through.strangers
+        return found
     return await _delegated(check, inquiry)
 
 
