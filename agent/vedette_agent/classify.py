@@ -5,6 +5,7 @@ The line drawn here is the one that matters most to whoever is paged: what the t
 """
 
 import errno
+import re
 import ssl
 from typing import Final, Literal
 
@@ -97,6 +98,10 @@ _VERIFY: Final = {
 }
 
 
+# "[SSL] what happened (_ssl.c:1006)": where in whose source it was noticed tells nobody anything.
+_OPENSSL_FRAME: Final = re.compile(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$")
+
+
 def classify(error: BaseException, stage: Stage, timeout: float, stalled: float) -> Named:
     """What *error* at *stage* means, with a sentence for people.
 
@@ -142,7 +147,7 @@ def _tls(error: ssl.SSLError) -> tuple[Failure, str]:
     reason = getattr(error, "reason", None)  # only OpenSSL's own have one
     if reason in NOT_TLS:
         return Failure.TLS_HANDSHAKE, "what came is not TLS"
-    said = (reason or str(error)).replace("_", " ").lower()
+    said = (reason or _OPENSSL_FRAME.sub("", str(error))).replace("_", " ").lower()
     return Failure.TLS_HANDSHAKE, said
 
 

@@ -137,6 +137,11 @@ def test_what_ends_a_probe_on_our_side() -> None:
     assert classify(asyncio.CancelledError(), "http", 1.0, 0.0)[1] == "internal"
 
 
+def test_where_openssl_noticed_it_is_not_told() -> None:
+    error = ssl.SSLError(1, "[SSL] record layer failure (_ssl.c:1006)")
+    assert classify(error, "tls", 5.0, 0.0) == ("fail", Failure.TLS_HANDSHAKE, "record layer failure")
+
+
 def test_notes_are_part_of_the_detail() -> None:
     error = DeadlineExceeded()
     error.add_note("3 bytes came")

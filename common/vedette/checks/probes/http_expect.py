@@ -34,7 +34,7 @@ def expected(expect: written.HttpExpect, limit: int, path: Path, report: Report)
         min_body_bytes=low,
         max_body_bytes=high,
         json=tuple(_json(at, rule, (*path, "json", at), report) for at, rule in expect.json.items()),
-        phases={name: formats.timeout(text) for name, text in limits.items() if text is not None},
+        phases={name: formats.short_time(text) for name, text in limits.items() if text is not None},
         modified_within=None if expect.modified_within is None else formats.duration(expect.modified_within),
         tls=expect.tls,
     )

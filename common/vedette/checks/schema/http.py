@@ -17,8 +17,8 @@ from vedette.checks.schema.types import (
     Resolver,
     Section,
     SentHeaderName,
+    ShortTime,
     Size,
-    Timeout,
     Url,
     text_of,
 )
@@ -135,11 +135,11 @@ class JsonExpect(Section, frozen=True, kw_only=True):
 class PhaseExpect(Section, frozen=True, kw_only=True):
     """The longest that each phase may take, summed over redirects."""
 
-    resolve: Timeout | None = None
-    connect: Timeout | None = None
-    tls: Timeout | None = None
-    processing: Annotated[Timeout, Meta(description="from the request to the first byte")] | None = None
-    transfer: Timeout | None = None
+    resolve: ShortTime | None = None
+    connect: ShortTime | None = None
+    tls: ShortTime | None = None
+    processing: Annotated[ShortTime, Meta(description="from the request to the first byte")] | None = None
+    transfer: ShortTime | None = None
 
 
 class HttpExpect(Section, frozen=True, kw_only=True):

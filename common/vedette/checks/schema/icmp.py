@@ -5,15 +5,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from vedette.checks import formats
-from vedette.checks.schema.types import Host, Resolver, Section, text_of
+from vedette.checks.schema.types import Host, Resolver, Section, ShortTime, text_of
 
 MAX_ECHOES = 100
 
 Share = Annotated[str, text_of(formats.share, pattern=formats.SHARE, examples=["20%"])]
-
-ShortTime = Annotated[
-    str, text_of(formats.short_time, pattern=formats.DURATION, description="1ms to 1m", examples=["200ms"])
-]
 
 
 class RoundTrips(Section, frozen=True, kw_only=True):

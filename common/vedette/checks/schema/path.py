@@ -4,8 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from vedette.checks.schema.icmp import ShortTime
-from vedette.checks.schema.types import Host, Network, Resolver, Section
+from vedette.checks.schema.types import Host, Network, Resolver, Section, ShortTime
 
 Ttl = Annotated[int, Meta(ge=1, le=30)]
 Networks = Annotated[list[Network], Meta(min_length=1, max_length=32)]

@@ -29,6 +29,9 @@ Interval = Annotated[
 Timeout = Annotated[
     str, text_of(formats.timeout, pattern=formats.DURATION, description="10ms to 5m", examples=["5s"])
 ]
+ShortTime = Annotated[
+    str, text_of(formats.short_time, pattern=formats.DURATION, description="1ms to 1m", examples=["200ms"])
+]
 
 
 Size = Annotated[str, text_of(formats.size, pattern=formats.SIZE, examples=["64kB", "1MiB"])]
