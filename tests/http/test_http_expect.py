@@ -118,7 +118,7 @@ def test_paths_that_are_none(path: str) -> None:
 def _packed(coding: str, data: bytes) -> bytes:
     match coding:
         case "br":
-            done: bytes = brotli.compress(data)
+            done: bytes = brotli.compress(data, quality=5)
             return done
         case "zstd":
             return zstandard.ZstdCompressor().compress(data)
