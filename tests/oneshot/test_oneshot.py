@@ -82,7 +82,9 @@ def test_ctrl_c_ends_a_probe_without_a_word() -> None:
         silent(connection)
 
     with TcpServer(waits) as server:
-        words = [sys.executable, "-m", "vedette", "probe", "http", f"http://127.0.0.1:{server.port}/"]
+        # Whoever runs the tests in a shell's background hands down that SIGINT is ignored.
+        command = ["env", "--default-signal=INT", sys.executable, "-m", "vedette"]
+        words = [*command, "probe", "http", f"http://127.0.0.1:{server.port}/"]
         with subprocess.Popen(
             [*words, "--timeout", "30"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as asked:
