@@ -211,7 +211,9 @@ class Publisher:
                     )
                 self._is_barred = True
             except NotConnected:
-                pass  # it goes by the next connection
+                # It goes by the next connection. The link learns of the end of this one only when the loop
+                # turns, and until then neither wait above gives it a turn.
+                await asyncio.sleep(BREATH)
             else:
                 self.stash.settled(packed)
 
