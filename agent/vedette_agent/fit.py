@@ -3,6 +3,7 @@
 A fact that a kind of check adds is covered as soon as its type has a bound.
 """
 
+from functools import cache
 from typing import Any, Final
 
 from msgspec import inspect, structs
@@ -23,9 +24,14 @@ def text(value: str, most: int) -> str:
 
 def fitted(facts: Facts) -> Facts:
     """*facts* as the contract takes them. Texts are cut, numbers brought within bounds, lists shortened."""
-    kind = inspect.type_info(Facts)
-    made: Facts = _fit(facts, kind)
+    made: Facts = _fit(facts, _kind_of_facts())
     return made
+
+
+@cache
+def _kind_of_facts() -> inspect.Type:
+    """Looked at once: that takes longer than the probe of a web site."""
+    return inspect.type_info(Facts)
 
 
 def _fit(value: Any, kind: inspect.Type) -> Any:
