@@ -1,5 +1,6 @@
 """Evidence on its way: from an agent's first failure to whoever reads it at a real broker."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,10 +12,13 @@ from agent.agent_process import agent
 from agent.test_agent import Target, configuration, run
 from servers.mosquitto import MOSQUITTO, Mosquitto
 from servers.tiny_collector import TinyCollector
+from vedette.checks.model import TcpCheck
 from vedette.mqtt import Broker, Link, Subscription
 from vedette.wire import codec
-from vedette.wire.messages import Evidence
+from vedette.wire.messages import Evidence, Result
 from vedette.wire.topics import Kind, subscription, topic
+from vedette_agent.engine.record import Record
+from vedette_agent.publish import Publisher, Vitals
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -64,6 +68,31 @@ def test_each_first_failure_is_published_once_with_its_transcript(tmp_path: Path
                 assert second.reason != first.reason
                 assert second.seq is not None
                 assert second.seq > first.seq
+
+    run(test)
+
+
+def test_a_connection_that_breaks_under_evidence_costs_nothing() -> None:
+    """It alone is on its way when the connection ends: the loop goes on, and it comes by the next one."""
+    check = TcpCheck(name="db", target="db:1", interval=10, timeout=5, host="db", port=1)
+    failed = Result(check="db", outcome="fail", started_us=7, duration_us=9, reason="tcp.expect")
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            publisher = Publisher(
+                Broker.parse(broker.url), "par-01", "0" * 32, {}, lambda: Vitals(0, 0, 0, 0.0)
+            )
+            async with reader(broker.url) as link, asyncio.TaskGroup() as group:
+                running = group.create_task(publisher.run())
+                await publisher.link.until(True)
+                broker.freeze()
+                assert publisher.explain(check, failed, Record(), 0.0)
+                await asyncio.sleep(0.1)  # it is written, and no answer comes
+                broker.kill()
+                await link.until(False)
+                broker.start()
+                assert (await link.receive()).topic == topic("par-01", Kind.EVIDENCE)
+                running.cancel()
 
     run(test)
 
