@@ -232,6 +232,6 @@ class HttpProbe(Section, frozen=True, kw_only=True):
         Literal["anywhere", "same-host"], Meta(description="where redirects may lead")
     ] = "anywhere"
     downgrade: Annotated[bool, Meta(description="whether https may redirect to http")] = True
-    max_body_bytes: Annotated[Size, Meta(description="of the decoded body, 16MiB at most")] = "1MiB"
+    max_body_bytes: Annotated[Size, Meta(description="of the decoded body, 4MiB at most")] = "1MiB"
     tls: TlsSettings | None = None
     expect: HttpExpect | None = None
