@@ -35,7 +35,7 @@ from vedette_agent.dnssec import reply
 from vedette_agent.engine import icmp, stamps
 from vedette_agent.engine.paths import UdpCarrier
 from vedette_agent.engine.record import ProbeFailed, Record
-from vedette_agent.engine.tls import Records
+from vedette_agent.engine.tlsrecords import Records
 from vedette_agent.evidence import MAX_HIDDEN, printable
 from vedette_agent.http import codings
 from vedette_agent.http.dates import last_modified

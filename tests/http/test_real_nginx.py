@@ -14,7 +14,7 @@ from vedette.checks.model import HttpExpect, TlsOptions
 from vedette.checks.model.http import HeaderExpect
 from vedette.wire.facts import HttpFacts
 from vedette.wire.messages import Result
-from vedette_agent.engine import tls
+from vedette_agent.engine import tlscontext
 from vedette_agent.probers.run import prepare
 
 pytestmark = pytest.mark.skipif(
@@ -128,8 +128,8 @@ def test_no_stock_of_trust_is_read_while_probes_run(web: Web) -> None:
         resolve={"localhost": "127.0.0.1"},
     )
     prepare([check])
-    made = dict(tls._contexts)
+    made = dict(tlscontext._contexts)
     assert any(key[-1] == ("h2", "http/1.1") and key[1] == web.options.ca_file for key in made)
     (result,) = probe(check)
     assert _facts(result).version == "2"
-    assert tls._contexts.keys() == made.keys()
+    assert tlscontext._contexts.keys() == made.keys()

@@ -20,7 +20,7 @@ from vedette.checks.model import TlsOptions
 from vedette_agent.engine import stamps
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import Engine
-from vedette_agent.engine.tls import Records
+from vedette_agent.engine.tlsrecords import Records
 
 PAUSE = 0.1  # seconds between the start of an answer and its rest
 MIB = 1 << 20

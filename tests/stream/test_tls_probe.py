@@ -14,7 +14,7 @@ from stream.probing_helpers import tls as check
 from vedette.checks.model import TlsOptions
 from vedette.wire.facts import TlsFacts
 from vedette.wire.messages import Result
-from vedette_agent.engine import certificates
+from vedette_agent.engine import certificates, tlscontext
 from vedette_agent.engine import tls as engine_tls
 
 
@@ -225,7 +225,7 @@ def test_no_more_than_the_start_of_a_chain_is_read(ca: trustme.CA) -> None:
 
 def test_no_finite_field_group_of_the_servers_choice_is_taken() -> None:
     """OpenSSL would compute with up to 10,000 bits: a second and more in which no other probe moves."""
-    offered = engine_tls.context(TlsOptions(verify=False)).get_ciphers()
+    offered = tlscontext.context(TlsOptions(verify=False)).get_ciphers()
     exchanges = {cipher["kea"] for cipher in offered}
     assert {"kx-any", "kx-ecdhe"} <= exchanges
     assert not any(exchange.startswith("kx-dhe") for exchange in exchanges)
@@ -237,8 +237,8 @@ def test_two_hundred_ca_files_do_not_displace_each_other(ca: trustme.CA, tmp_pat
     for each in options:
         assert each.ca_file is not None
         ca.cert_pem.write_to_path(each.ca_file)
-    first = [engine_tls.context(each) for each in options]
-    assert all(engine_tls.context(each) is made for each, made in zip(options, first, strict=True))
+    first = [tlscontext.context(each) for each in options]
+    assert all(tlscontext.context(each) is made for each, made in zip(options, first, strict=True))
 
 
 def test_memory_of_chains_is_bounded(ca: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> None:

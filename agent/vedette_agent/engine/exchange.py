@@ -8,15 +8,15 @@ from vedette_agent.engine.stream import FIRST_READ, Stream
 
 if TYPE_CHECKING:
     from vedette_agent.engine.tls import TlsStream
-    from vedette_agent.http.incoming import Incoming
+    from vedette_agent.http.incoming import Fed
 
 
 async def converse(
     stream: "Stream | TlsStream",
     request: bytes,
-    response: "Incoming",
+    response: "Fed",
     record: Record,
-    is_enough: "Callable[[Incoming], bool] | None" = None,
+    is_enough: "Callable[[Fed], bool] | None" = None,
 ) -> None:
     """Send *request*, feed *response* until it is complete, too large, or *is_enough*.
 

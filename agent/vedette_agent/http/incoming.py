@@ -3,6 +3,7 @@
 The versions inherit from this and feed it; a prober, and whoever judges, reads it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -44,8 +45,6 @@ class Incoming:
         "version",
     )
 
-    READ_BYTES: int = 64 * 1024  # at most so many are fed at once
-
     def __init__(self, method: str, max_body_bytes: int, *, keeps_body: bool) -> None:
         self._method = method
         self._max_body_bytes = max_body_bytes
@@ -64,17 +63,6 @@ class Incoming:
         self.is_too_large = False
         self.body = bytearray()
         self.body_bytes = 0  # decoded
-
-    def feed(self, data: bytes) -> bytes:
-        """Take in *data*; what is to be sent in turn. Raises ProbeFailed(http.protocol).
-
-        Afterwards see `is_complete` and `is_too_large`.
-        """
-        raise NotImplementedError
-
-    def end(self) -> None:
-        """The connection has ended. Raises ProbeFailed(http.protocol) when that leaves a response undone."""
-        raise NotImplementedError
 
     @property
     def content_length(self) -> int | None:
@@ -124,6 +112,25 @@ class Incoming:
     def _refuse_cut_coding(self) -> None:
         if self.is_complete and self._is_cut:
             raise broken("the compressed body is cut short")
+
+
+class Fed(Incoming, ABC):
+    """A response that is read from the bytes of one connection."""
+
+    __slots__ = ()
+
+    READ_BYTES: int = 64 * 1024  # at most so many are fed at once
+
+    @abstractmethod
+    def feed(self, data: bytes) -> bytes:
+        """Take in *data*; what is to be sent in turn. Raises ProbeFailed(http.protocol).
+
+        Afterwards see `is_complete` and `is_too_large`.
+        """
+
+    @abstractmethod
+    def end(self) -> None:
+        """The connection has ended. Raises ProbeFailed(http.protocol) when that leaves a response undone."""
 
 
 def joined(name: str, before: str, value: str) -> str:

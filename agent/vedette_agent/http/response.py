@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import httptools
 
-from vedette_agent.http.incoming import MAX_HEADERS, Incoming, NoHttp, broken, joined
+from vedette_agent.http.incoming import MAX_HEADERS, Fed, NoHttp, broken, joined
 
 MAX_QUIET_BYTES: Final = 64 * 1024
 
 
-class Response(Incoming):
+class Response(Fed):
     """One response to one request. `feed` what comes, `end` at the end of the connection."""
 
     __slots__ = ("_coded", "_header_count", "_parser", "_quiet")

@@ -18,7 +18,7 @@ from vedette_agent.engine.tls import TlsStream, start_tls
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
-    from vedette_agent.http.incoming import Incoming
+    from vedette_agent.http.incoming import Fed
     from vedette_agent.http.request import Hop
 
 PORT_TLS: Final = 853
@@ -73,7 +73,7 @@ async def ask_https(
         record.note("dns.query", sent)
         if encrypted.alpn == "h2":
             newer = Http2(doh.method, _MAX_BYTES, keeps_body=True)
-            response: Incoming = newer
+            response: Fed = newer
             request = newer.begin(_fields(hop, doh, sent), sent if doh.method == "POST" else None)
         else:
             response = Response(doh.method, _MAX_BYTES, keeps_body=True)
@@ -87,7 +87,7 @@ def _host(check: DnsCheck, server: Endpoint) -> str:
     return check.server.address if check.server is not None else server.address
 
 
-async def _exchange(stream: TlsStream, request: bytes, response: "Incoming", record: Record) -> float:
+async def _exchange(stream: TlsStream, request: bytes, response: "Fed", record: Record) -> float:
     await stream.send(request)
     started, is_kernel_timed = stream.left()
     record.timed(is_kernel_timed)
@@ -113,7 +113,7 @@ async def _exchange(stream: TlsStream, request: bytes, response: "Incoming", rec
     return ended - started
 
 
-def _answer(response: "Incoming", query: Query, sent: bytes, record: Record) -> bytes:
+def _answer(response: "Fed", query: Query, sent: bytes, record: Record) -> bytes:
     if response.status != 200:
         # RFC 8484 4.2.1: DNS errors come with 200. A redirect is not followed: it names another server.
         raise ProbeFailed(Failure.HTTP_STATUS, f"{response.status} instead of a DNS answer; expected 200")

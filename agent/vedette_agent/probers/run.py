@@ -128,7 +128,7 @@ def _prepare(check: Check) -> None:
 
 def _prepare_tls(options: TlsOptions | None, alpn: tuple[str, ...] = ()) -> None:
     if options is not None:
-        from vedette_agent.engine.tls import context
+        from vedette_agent.engine.tlscontext import context
 
         context(options, alpn)
 
