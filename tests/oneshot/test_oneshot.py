@@ -16,6 +16,8 @@ import trustme
 from servers.http import answer, answers
 from servers.tcp import TcpServer, says, silent
 from servers.tls import context, day, tls, trust
+from vedette.checks.model import DnsCheck
+from vedette_agent.oneshot.words import asked
 
 KEYS = ["check", "target", "outcome", "failure", "detail", "duration_seconds", "phases", "facts"]
 
@@ -132,6 +134,26 @@ def test_a_literal_address_decides_the_family() -> None:
     assert json.loads(done.stdout)["facts"]["address"] == "::1"
 
 
+def test_both_families_are_asked_where_both_are_named() -> None:
+    done = _run("http", "http://localhost:1/", "-4", "-6", "-4", "--json")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [result["facts"]["address"] for result in told] == ["127.0.0.1", "::1"]
+
+
+def test_the_words_for_dns_know_what_the_file_knows() -> None:
+    """`--type ANY` and `--server host` are values of the file; a port not given is the transport's."""
+    assert _dns("--type", "any").rdtype == "ANY"
+    assert _dns("--server", "host").server is None
+    server = _dns("--server", "192.0.2.53", "--with", "transport: tls").server
+    assert server == ("192.0.2.53", 853)
+
+
+def _dns(*words: str) -> DnsCheck:
+    (check,) = asked(["dns", "shop.example", *words]).checks
+    assert isinstance(check, DnsCheck)
+    return check
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -139,8 +161,8 @@ def test_a_literal_address_decides_the_family() -> None:
         (["tcp", "example.com:0"], "port 0 is out of bounds"),
         (["http", "example.com"], '"example.com" is not an http or https URL'),
         (["http", "https://u:p@example.com/"], "send them in an Authorization header"),
-        (["dns", "example.com", "--type", "AAA"], "did you mean AAAA?"),
-        (["dns", "example.com", "--type", "AXFR"], "'AXFR' is no type of a record"),
+        (["dns", "example.com", "--type", "AAA"], 'did you mean "AAAA"?'),
+        (["dns", "example.com", "--type", "AXFR"], "AXFR is no type of records to ask for"),
         (["http", "http://example.com/", "--expect-status", "abc"], "'abc' are no status codes; write codes"),
         (["dns", "a..b"], "empty label"),
         (["dns", "example.com", "--server", "ns.example.com"], "write a literal address"),
@@ -148,8 +170,8 @@ def test_a_literal_address_decides_the_family() -> None:
         (["icmp", "127.0.0.1", "--timeout", "soon"], "'soon' is not a timeout"),
         (["icmp", "127.0.0.1", "--timeout", "0"], "more than 0"),
         (["http", "http://a/", "--expect-status", "20"], "are no status codes; write codes and ranges"),
-        (["dns", "example.com", "-4", "-6"], "not allowed with"),
         (["tcp", "[::1]:1", "-4"], "::1 is an IPv6 address; remove -4"),
+        (["dns", "a.test", "--server", "127.0.0.1", "-4", "-6"], "127.0.0.1 is an IPv4 address; remove -6"),
         (["gopher", "example.com"], "invalid choice"),
         ([], "KIND"),
     ],

@@ -89,7 +89,8 @@ def _line(problem: Problem, kind: str) -> str:
     if path[:1] == ("families",):
         for family in "46":
             text = text.replace(f"remove ipv{family} or the address", f"remove -{family}")
-    if path in ((kind, TARGETS[kind]), ("families", 0), ("timeout",)):
+        return text
+    if path in ((kind, TARGETS[kind]), ("timeout",)):
         return text
     return f"{dotted(path)}: {text}" if path else text
 

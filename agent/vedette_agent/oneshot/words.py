@@ -3,18 +3,15 @@
 import argparse
 import os
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from vedette.checks import formats, schema
+from vedette.checks import dnstext, formats, schema
 from vedette.checks.model import Check
 from vedette_agent.oneshot.section import TARGETS, Unusable, checks_from
 
 TIMEOUT: Final = 5.0
 MAX_TIMEOUT: Final = 300.0
-# What people ask for. dnspython knows the rest, and `TYPE123` (RFC 3597) works too.
-_TYPES: Final = tuple("A AAAA CAA CNAME DNSKEY DS HTTPS MX NAPTR NS PTR SOA SRV SVCB TLSA TXT".split())  # noqa: SIM905
 _ABOUT: Final = {
     "dns": "ask a name server; an empty answer is a failure",
     "authority": "ask all name servers of a zone and compare what they say",
@@ -64,8 +61,8 @@ def asked(argv: list[str]) -> Asked:
 
 def _common(words: argparse.Namespace) -> dict[str, Any]:
     common: dict[str, Any] = {"interval": f"{MAX_TIMEOUT:g}s", "timeout": f"{words.timeout:g}s"}
-    if words.family is not None:
-        common["families"] = [f"ipv{words.family}"]
+    if words.families:
+        common["families"] = list(dict.fromkeys(words.families))
     return common
 
 
@@ -97,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     made = {kind: _kind(kinds.add_parser, kind) for kind in schema.KINDS}
-    made["dns"].add_argument("--type", type=_typed(_record_type), help="record type; default A")
+    made["dns"].add_argument("--type", type=_typed(dnstext.record_type), help="record type; default A")
     made["dns"].add_argument(
         "--server", type=_typed(_server), metavar="IP[:PORT]|URL", help="default: the host's own"
     )
@@ -134,9 +131,14 @@ def _kind(add: Callable[..., argparse.ArgumentParser], kind: str) -> argparse.Ar
         metavar="SECONDS",
         help=f"for all of it; default {TIMEOUT:g}",
     )
-    family = made.add_mutually_exclusive_group()
-    family.add_argument("-4", dest="family", action="store_const", const=4, help="IPv4")
-    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6")
+    for number in "46":
+        made.add_argument(
+            f"-{number}",
+            dest="families",
+            action="append_const",
+            const=f"ipv{number}",
+            help=f"IPv{number}; both with -4 -6",
+        )
     _add_output(made)
     return made
 
@@ -182,23 +184,8 @@ def _timeout(text: str) -> float:
 
 
 def _server(text: str) -> str:
-    return text if text.startswith("https://") else str(formats.endpoint(text))
-
-
-def _record_type(text: str) -> str:
-    import dns.exception
-    import dns.rdatatype
-
-    rdtype = text.upper()
-    try:
-        number = int(dns.rdatatype.from_text(rdtype))
-    except (dns.exception.DNSException, ValueError) as exc:
-        near = get_close_matches(rdtype, _TYPES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"such as {', '.join(_TYPES)}"
-        raise ValueError(f"{text!r} is not a record type; {hint}") from exc
-    if dns.rdatatype.is_metatype(dns.rdatatype.RdataType.make(number)):
-        raise ValueError(f"{text!r} is no type of a record that a name can have; such as {', '.join(_TYPES)}")
-    return rdtype
+    dnstext.resolver(text)
+    return text  # as written: without a port it is that of the transport
 
 
 def _statuses(text: str) -> list[int | str]:
