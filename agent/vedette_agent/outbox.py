@@ -78,7 +78,7 @@ class Outbox:
         self.epoch = epoch
         self.next_seq = 0  # = results produced
         self.acked_count = 0
-        self.lost: dict[Lost, int] = {"queue_full": 0, "refused": 0}
+        self.lost: dict[str, int] = {"queue_full": 0, "refused": 0}
         self._max_bytes = max_bytes
         self._bytes = 0
         self._open: list[msgspec.Raw] = []  # each is encoded once: for its size, and for its batch

@@ -16,11 +16,14 @@ from vedette.wire.messages import (
     Batch,
     EpochMark,
     Evidence,
+    Gap,
     Heartbeat,
     HeartbeatEcho,
+    Held,
     Note,
     Presence,
     Result,
+    SpoolState,
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "v1"
@@ -168,6 +171,56 @@ EVIDENCE = Evidence(
     ],
     truncated=True,
 )
+OLDER = "00112233445566778899aabbccddeeff"
+BATCH_DIFF = Batch(
+    v=1,
+    agent="par-01",
+    epoch=EPOCH,
+    first_seq=9000,
+    acked=8990,
+    offset_us=-2_000_000,
+    results=[
+        Result(check="router", outcome="ok", started_us=T, duration_us=310, phases_us={"rtt": 310}, diff={}),
+        Result(
+            check="api-dns",
+            outcome="ok",
+            started_us=T + 1,
+            duration_us=900,
+            clock="kernel",
+            diff={"dns": {"ttl_seconds": 17, "serial": None}, "tls": None},
+        ),
+    ],
+)
+HEARTBEAT_HELD = Heartbeat(
+    v=1,
+    agent="par-01",
+    epoch=EPOCH,
+    sent_us=T,
+    next_seq=4715,
+    acked=4700,
+    pending=12,
+    lost={"spool_full": 300},
+    skipped_slots=0,
+    overlapping_slots=0,
+    running=0,
+    loop_lag_us=0,
+    publish_refused=0,
+    held=[Held(epoch=OLDER, next_seq=90_000, floor=1200), Held(epoch=EPOCH, next_seq=4715, floor=4700)],
+    gaps=[Gap(epoch=OLDER, first=900, end=1200, reason="spool_full")],
+    spool=SpoolState(state="full", results=88_812, size_bytes=3_100_000, oldest_us=T - 1_800_000_000),
+    shed={"detail": 40},
+    clock_steps=1,
+    suspensions=2,
+)
+ACK_RUNS = Ack(
+    v=1,
+    agent="par-01",
+    collector=COLLECTOR,
+    sent_us=T,
+    marks=[EpochMark(epoch=OLDER, low=1200, runs=[(4000, 4100), (9000, 9001)])],
+    replay_rate=500,
+    refresh=True,
+)
 
 MESSAGES: dict[str, codec.Message] = {
     "batch": BATCH,
@@ -177,6 +230,9 @@ MESSAGES: dict[str, codec.Message] = {
     "heartbeat": HEARTBEAT,
     "ack": ACK,
     "evidence": EVIDENCE,
+    "batch_diff": BATCH_DIFF,
+    "heartbeat_held": HEARTBEAT_HELD,
+    "ack_runs": ACK_RUNS,
 }
 
 

@@ -38,6 +38,12 @@ def ack(marks: int) -> Document:
     return {"v": 1, "agent": "par-01", "collector": "0" * 32, "sent_us": 1, "marks": [mark] * marks}
 
 
+def heartbeat(**fields: Any) -> Document:
+    counts = ("next_seq", "acked", "pending", "skipped_slots", "overlapping_slots", "running")
+    rest = dict.fromkeys((*counts, "sent_us", "loop_lag_us", "publish_refused"), 1)
+    return {**NAMES, **rest, "lost": {}, **fields}
+
+
 def evidence(notes: list[Document]) -> Document:
     head = {**NAMES, "check": "db", "target": "db:5432", "started_us": 1, "reason": "tcp.refused"}
     return {**head, "notes": notes}
@@ -49,7 +55,12 @@ def note(**fields: Any) -> Document:
 
 def refused(document: Document) -> str | None:
     kind: type[Any] = codec.Batch
-    for key, named in (("marks", codec.Ack), ("state", codec.Presence), ("notes", codec.Evidence)):
+    for key, named in (
+        ("marks", codec.Ack),
+        ("state", codec.Presence),
+        ("lost", codec.Heartbeat),
+        ("notes", codec.Evidence),
+    ):
         kind = named if key in document else kind
     try:
         codec.decode(msgspec.json.encode(document), codec.JSON, kind)
@@ -78,6 +89,9 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_ZONES": lambda n: result(facts={"dnssec": {"status": "secure", "zones": [ZONE] * n}}),
     "MAX_HOPS": lambda n: result(facts={"path": {"protocol": "udp", "hops": [{"ttl": 1}] * n}}),
     "MAX_EPOCHS": ack,
+    "MAX_RUNS": lambda n: {**ack(0), "marks": [{"epoch": "0" * 32, "low": 1, "runs": [(2, 3)] * n}]},
+    "MAX_GAPS": lambda n: heartbeat(gaps=[{"epoch": "0" * 32, "first": 1, "end": 2, "reason": "crash"}] * n),
+    "MAX_REASONS": lambda n: heartbeat(lost={f"reason_{'a' * at}": 1 for at in range(n)}),
     "MAX_NOTES": lambda n: evidence([note()] * n),
     "MAX_NOTE_BYTES": lambda n: evidence([note(text="é" * n)]),
     "MAX_EVENT": lambda n: evidence([note(event="e" * n)]),
@@ -170,6 +184,11 @@ def unbounded(info: kinds.Type, path: str) -> Iterator[str]:
             yield from unbounded(info.item_type, f"{path}[]")
             if info.max_length is None:
                 yield path
+        case kinds.TupleType():
+            for one in info.item_types:
+                yield from unbounded(one, f"{path}[]")
+        case kinds.DictType(value_type=kinds.AnyType()):
+            pass  # a diff: what it makes of its base is held to the bounds of facts (test_facts_diff.py)
         case kinds.DictType():
             yield from unbounded(info.key_type, f"{path} key")
             yield from unbounded(info.value_type, f"{path}[]")

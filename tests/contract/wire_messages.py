@@ -31,6 +31,10 @@ def drawn(info: kinds.Type) -> st.SearchStrategy[Any]:
             return st.dictionaries(drawn(info.key_type), drawn(info.value_type), max_size=MOST)
         case kinds.LiteralType():
             return st.sampled_from(info.values)
+        case kinds.AnyType():
+            return st.none() | st.integers(-(2**53), 2**53) | st.text(TEXT, max_size=10)
+        case kinds.TupleType():
+            return st.tuples(*[drawn(one) for one in info.item_types])
         case kinds.BoolType():
             return st.booleans()
         case kinds.IntType():

@@ -110,5 +110,21 @@ class NotRun(StrEnum):
     INTERNAL = "internal"  # a bug of ours; logged with its traceback
 
 
+class Lost(StrEnum):
+    """Why a result that was produced will never be applied. Every one is declared, by range and reason."""
+
+    QUEUE_FULL = "queue_full"  # the agent's memory, where no spool could take it over
+    REFUSED = "refused"  # too large for the broker, or for the contract
+    SPOOL_FULL = "spool_full"  # the spool reached its cap of bytes
+    TOO_OLD = "too_old"  # it waited longer than the spool keeps anything
+    NO_SPACE = "no_space"  # the file system came near its end
+    CORRUPT = "corrupt"  # what the disk gave back is not what was written
+    CRASH = "crash"  # produced shortly before the agent died, and not written by then
+    RESTART = "restart"  # the agent that held it in memory alone has ended
+    REJECTED = "rejected"  # it arrived and cannot be applied: unreadable, or of no check of this agent
+    REWIND = "rewind"  # this collector had applied it and forgot: its store is older than that
+
+
 FAILURE_CODES = frozenset(f.value for f in Failure)
 NOT_RUN_REASONS = frozenset(r.value for r in NotRun)
+LOST_REASONS = frozenset(r.value for r in Lost)

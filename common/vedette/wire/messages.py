@@ -4,7 +4,7 @@ Times are whole microseconds since the Unix epoch by the sender's clock; duratio
 A field at its default is left out, and unknown is `None`. Unknown fields of a newer sender are ignored.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -29,6 +29,7 @@ from vedette.wire.fields import (
 )
 
 Outcome = Literal["ok", "fail", "not_run"]
+Counts = Annotated[dict[Code, Count], Meta(max_length=limits.MAX_REASONS)]
 
 
 Phase = Literal["resolve", "connect", "tls", "processing", "transfer", "request", "rtt"]
@@ -46,7 +47,8 @@ class Result(Message, frozen=True, kw_only=True, omit_defaults=True):
     phases_us: dict[Phase, DurationUs] = {}
     clock: Literal["kernel", "monotonic"] = "monotonic"  # what timed the wire part
     lag_us: DurationUs = 0  # our own stalls that overlap the run
-    facts: Facts | None = None
+    facts: Facts | None = None  # all of them; with `diff` there are none here
+    diff: dict[str, Any] | None = None  # what differs from the base; see `facts.diff`
 
 
 class Batch(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,6 +59,8 @@ class Batch(Message, frozen=True, kw_only=True, omit_defaults=True):
     epoch: Epoch
     first_seq: Seq
     acked: Seq = 0  # every seq below it is settled: acknowledged, or declared lost
+    # Collector's clock minus the agent's while these results were produced, as known now; None: not known.
+    offset_us: OffsetUs | None = None
     results: Annotated[list[Result], Meta(min_length=1, max_length=limits.MAX_BATCH_RESULTS)]
 
 
@@ -74,6 +78,32 @@ class Presence(Message, frozen=True, kw_only=True, omit_defaults=True):
     config_hash: Text | None = None  # of the checks that this agent runs
 
 
+class Held(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """One epoch of which the agent holds something, or may yet produce something."""
+
+    epoch: Epoch
+    next_seq: Seq  # = results produced in it
+    floor: Seq  # every seq below it is settled
+
+
+class Gap(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Results that will never come: seqs `first` … `end` - 1. Said again until a mark covers it."""
+
+    epoch: Epoch
+    first: Seq
+    end: Seq
+    reason: Code  # one of `vedette.wire.failure.LOST_REASONS`
+
+
+class SpoolState(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """The agent's store on disk."""
+
+    state: Code  # off: there is none; ok; full: something was given up for room; failing: it cannot write
+    results: Count = 0
+    size_bytes: Count = 0
+    oldest_us: TimeUs | None = None
+
+
 class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Same fields healthy or not. Counters are of this epoch."""
 
@@ -84,7 +114,7 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     next_seq: Seq  # = results produced
     acked: Seq  # as in `Batch`
     pending: Count  # produced, neither acked nor declared lost
-    lost: dict[Literal["queue_full", "refused"], Count]  # declared lost, by reason
+    lost: Counts  # declared lost, by reason
     skipped_slots: Count  # schedule slots that passed without a run
     overlapping_slots: Count  # of these: the check's previous run had not ended
     running: Count  # probes in flight
@@ -93,6 +123,12 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     clock_offset_us: OffsetUs | None = None  # collector minus agent, by the last exchange
     clock_rtt_us: DurationUs | None = None
     evidence_lost: dict[Literal["rate", "queue_full", "refused"], Count] = {}  # records, by reason
+    held: Annotated[list[Held], Meta(max_length=limits.MAX_EPOCHS)] = []  # of this process, and what is older
+    gaps: Annotated[list[Gap], Meta(max_length=limits.MAX_GAPS)] = []  # not yet acknowledged, oldest first
+    spool: SpoolState | None = None
+    shed: Counts = {}  # what was left out under overload, by step
+    clock_steps: Count = 0  # times the wall clock was set
+    suspensions: Count = 0  # times the host slept
 
 
 class Note(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -129,7 +165,8 @@ class HeartbeatEcho(Message, frozen=True, kw_only=True, omit_defaults=True):
 
 class EpochMark(Message, frozen=True, kw_only=True, omit_defaults=True):
     epoch: Epoch
-    low: Seq  # every seq below it is applied
+    low: Seq  # every seq below it is settled: applied, or declared lost
+    runs: Annotated[list[tuple[Seq, Seq]], Meta(max_length=limits.MAX_RUNS)] = []  # settled beyond it: [a, b)
 
 
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,3 +176,5 @@ class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
     sent_us: TimeUs
     marks: Annotated[list[EpochMark], Meta(max_length=limits.MAX_EPOCHS)] = []
     heartbeat: HeartbeatEcho | None = None
+    replay_rate: Count | None = None  # results per second that this agent may replay
+    refresh: bool = False  # a base is missing here: send facts whole again
