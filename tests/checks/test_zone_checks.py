@@ -3,6 +3,10 @@
 from vedette.checks import read
 from vedette.checks.model import AuthorityCheck, Endpoint, NamedServer, TraceCheck
 
+_ON_ONE_LINE = (
+    "servers: [{name: ns1.z.example, addresses: [192.0.2.1]}, {name: ns2.z.example, addresses: [192.0.2.2]}]"
+)
+
 
 def checks(text: str) -> dict[str, object]:
     raw = f"agents: [{{name: par-01}}]\nchecks:\n{text}"
@@ -34,6 +38,36 @@ def test_listed_servers_are_a_check_each_and_one_together() -> None:
         "z.example @ns1.z.example",
         "z.example @ns2.z.example",
     ]
+
+
+def zone_of(authority: str) -> list[AuthorityCheck]:
+    made = checks(f"  - name: zone\n    authority: {{zone: z.example, {authority}}}\n")
+    return [check for check in made.values() if isinstance(check, AuthorityCheck)]
+
+
+def test_the_names_of_a_list_are_the_delegation_but_for_hidden_servers_and_bare_addresses() -> None:
+    all_of_it, *alone = zone_of(
+        "servers: [{name: ns1.z.example, addresses: [192.0.2.1]}, {name: NS2.z.example., "
+        "addresses: [192.0.2.2]}, {name: ns1.z.example, addresses: [192.0.2.3], short: again}, "
+        "{name: primary.z.example, addresses: [192.0.2.4], hidden: true}, "
+        "{name: 192.0.2.5, addresses: [192.0.2.5]}]"
+    )
+    assert all_of_it.delegation == ("ns1.z.example", "ns2.z.example")
+    assert [len(one.servers) for one in alone] == [1] * 5
+    assert {one.delegation for one in alone} == {()}
+
+
+def test_one_listed_server_is_no_delegation() -> None:
+    [one] = zone_of("servers: [{name: ns1.z.example, addresses: [192.0.2.1]}]")
+    assert one.delegation == ()
+
+
+def test_servers_of_the_parent_are_asked_once_and_not_for_each_listed_server() -> None:
+    whole, *alone = zone_of(f"parent: [192.0.2.7, 192.0.2.8], {_ON_ONE_LINE}")
+    assert whole.parents == ("192.0.2.7", "192.0.2.8")
+    assert [one.parents for one in alone] == [(), ()]
+    [found] = zone_of("resolver: 192.0.2.53, parent: [192.0.2.7]")
+    assert found.parents == ("192.0.2.7",)
 
 
 def test_the_families_of_listed_addresses_are_asked_where_none_is_chosen() -> None:

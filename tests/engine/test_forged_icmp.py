@@ -1,65 +1,103 @@
-"""ICMP errors from strangers: one that proves nothing but the port does not end a query."""
+"""ICMP errors from strangers: one that proves nothing but the port ends no probe that is answered."""
 
 import asyncio
-import contextlib
-import socket
-import struct
 
 import pytest
 
 from servers.dns import Asked, dns_server, healthy, silent
-from servers.probing import Probed, bench
-from vedette.checks.model import DnsCheck, Endpoint
-from vedette_agent.engine.icmp import checksum
-from vedette_agent.probers.dns import probe_dns
+from servers.forged_icmp import FORGER, needs_forgery, port_unreachable
+from servers.ntp import packet
+from servers.udp import Reply, UdpServer
+from stream.probing_helpers import common, probe
+from vedette.checks.model import Check, DnsCheck, Endpoint, NtpCheck, UdpCheck
+from vedette.wire.messages import Result
+from vedette_agent.engine.quoted import is_proof
+
+pytestmark = needs_forgery
+
+SENT = b"ping" * 10
 
 
-def may_forge() -> bool:
-    with contextlib.suppress(PermissionError):
-        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP).close()
-        return True
-    return False
+def udp(port: int, timeout: float) -> Check:
+    return UdpCheck(host="127.0.0.1", port=port, payload=SENT, **common(timeout))
 
 
-pytestmark = pytest.mark.skipif(not may_forge(), reason="forging ICMP needs CAP_NET_RAW")
+def ntp(port: int, timeout: float) -> Check:
+    return NtpCheck(host="127.0.0.1", port=port, **common(timeout))
 
 
-def unreachable(asked: Asked, server: Endpoint, quoted: bytes) -> None:
-    """Port unreachable (RFC 792) from 127.0.0.9, about the datagram that brought *asked*; *quoted* of it."""
-    client = asked.client
-    datagram = struct.pack(">HHHH", client[1], server.port, 8 + len(asked.wire), 0) + quoted
-    addresses = socket.inet_aton(client[0]) + socket.inet_aton(server.address)
-    packet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(datagram), 1, 0, 64, 17, 0) + addresses + datagram
-    body = bytes(4) + packet
-    sum_ = checksum(b"\3\3\0\0" + body)
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as wire:
-        wire.bind(("127.0.0.9", 0))
-        wire.sendto(b"\3\3" + struct.pack(">H", sum_) + body, (client[0], 0))
+def datagram(kind: str, quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+    """A probe whose server is alive; before it answers, if it does, somebody says that it is not."""
+
+    def behave(wire: bytes, reply: Reply) -> None:
+        port_unreachable(reply.client, ("127.0.0.1", server.port), len(wire), wire[:quoted])
+        if is_healthy:
+            reply(packet(wire) if kind == "ntp" else b"pong")
+
+    with UdpServer(behave) as server:
+        (result,) = probe({"ntp": ntp, "udp": udp}[kind](server.port, timeout))
+    return result
 
 
-def forged(quoted: int, *, is_healthy: bool) -> Probed:
-    async def main() -> Probed:
+def dns(quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+    async def main() -> Result:
         endpoint: list[Endpoint] = []
 
         def behaviour(asked: Asked) -> None:
-            unreachable(asked, endpoint[0], asked.wire[:quoted])
+            server = endpoint[0]
+            where = (server.address, server.port)
+            port_unreachable(asked.client, where, len(asked.wire), asked.wire[:quoted])
             (healthy if is_healthy else silent)(asked)
 
-        async with dns_server(behaviour) as at, bench() as on:
+        async with dns_server(behaviour) as at:
             endpoint.append(at.endpoint)
-            check = DnsCheck(
-                name="t", target="t", interval=30, timeout=5, query_name="a.example", server=at.endpoint
-            )
-            return await on.run(probe_dns, check, 0.5)
+            check = DnsCheck(query_name="a.example", server=at.endpoint, **common(timeout))
+            return await asyncio.get_running_loop().run_in_executor(None, lambda: probe(check)[0])
 
     return asyncio.run(main())
 
 
-@pytest.mark.parametrize("quoted", [0, 1])
-def test_an_error_without_the_querys_id_is_ignored(quoted: int) -> None:
+def probed(kind: str, quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+    if kind == "dns":
+        return dns(quoted, is_healthy=is_healthy, timeout=timeout)
+    return datagram(kind, quoted, is_healthy=is_healthy, timeout=timeout)
+
+
+# What an error quotes that proves nothing, and what it must quote. Of an NTP request the first 40 bytes are
+# always the same.
+SHORT = [("dns", 0), ("dns", 1), ("ntp", 0), ("ntp", 40), ("ntp", 47), ("udp", 0), ("udp", 31)]
+ENOUGH = [("dns", 2), ("dns", 12), ("ntp", 48), ("udp", 32), ("udp", 40)]
+
+
+@pytest.mark.parametrize(("kind", "quoted"), SHORT)
+def test_an_error_that_may_be_anybodys_does_not_end_the_wait(kind: str, quoted: int) -> None:
     """Whoever tries all ports can send it; the true answer, which comes after it, counts."""
-    assert forged(quoted, is_healthy=True).failure is None
+    assert probed(kind, quoted, is_healthy=True, timeout=10.0).outcome == "ok"
 
 
-def test_an_error_with_the_querys_id_ends_the_query() -> None:
-    assert forged(12, is_healthy=False).failure == "net.refused"
+@pytest.mark.parametrize(("kind", "quoted"), [("dns", 0), ("ntp", 40), ("udp", 0)])
+def test_without_any_answer_it_is_the_cause(kind: str, quoted: int) -> None:
+    """Many hosts quote no more than they must: what they say is told when time is up."""
+    result = probed(kind, quoted, is_healthy=False, timeout=0.5)
+    assert (result.outcome, result.reason) == ("fail", "net.refused")
+    detail = result.detail or ""
+    assert detail.startswith("waited for an answer; 0.5 s are over; nothing listens on 127.0.0.1:")
+    assert detail.endswith(f"(port unreachable, says {FORGER}), which quotes too little of what was sent "
+                           "to be believed at once")  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "quoted"), ENOUGH)
+def test_an_error_from_who_saw_the_datagram_ends_the_wait(kind: str, quoted: int) -> None:
+    result = probed(kind, quoted, is_healthy=False, timeout=20.0)
+    assert result.reason == "net.refused"
+    assert result.duration_us is not None
+    assert result.duration_us < 10_000_000
+    assert "quotes too little" not in (result.detail or "")
+
+
+def test_what_contradicts_the_datagram_is_about_another() -> None:
+    """Padding behind it is no contradiction (RFC 4884 4)."""
+    assert is_proof(b"pong", b"ping", 2) is None
+    assert is_proof(b"pi", b"ping", 3) is False
+    assert is_proof(b"ping", b"ping", 4) is True
+    assert is_proof(b"ping\0\0", b"ping", 4) is True

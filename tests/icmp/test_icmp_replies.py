@@ -107,3 +107,27 @@ def test_echoes_that_there_was_no_time_for_are_told(probe: Probe) -> None:
 def test_large_payloads_and_options(probe: Probe, payload_bytes: int, dont_fragment: bool) -> None:
     result = probe("answer", payload_bytes=payload_bytes, dont_fragment=dont_fragment, ttl=9, timeout=10.0)
     assert result["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("quoted", [8, 15])
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_error_without_the_token_does_not_end_the_wait(probe: Probe, count: int, quoted: int) -> None:
+    """Id and sequence number are known to whoever is pinged from the same socket. The reply counts."""
+    result = probe(f"error {quoted}, answer", count=count, spacing=0.02, timeout=10.0)
+    assert result["outcome"] == "ok"
+    assert result["facts"]["icmp"]["received"] == count
+
+
+@pytest.mark.parametrize(("count", "quoted"), [(1, 8), (3, 8), (1, 16), (3, 16)])
+def test_an_error_and_no_reply_is_unreachable(probe: Probe, count: int, quoted: int) -> None:
+    """At once with the token, and otherwise when time is up."""
+    is_proven = quoted == 16
+    result = probe(f"error {quoted}", count=count, spacing=0.02, timeout=20.0 if is_proven else 0.5)
+    assert result["reason"] == "net.unreachable"
+    assert "127.0.0.1 is not reached: no route to host, says 127.0.0.9" in result["detail"]
+    assert result["duration_us"] < 10_000_000
+
+
+def test_an_error_about_another_echo_says_nothing(probe: Probe) -> None:
+    """It quotes less than id and sequence number."""
+    assert probe("error 7", timeout=0.5)["reason"] == "icmp.loss"

@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette_agent.dns.iterate.compared import Delegation, Seen, behind, compared, newest_of
+from vedette_agent.dns.iterate.compared import Delegation, Seen, Stated, behind, compared, newest_of
 from vedette_agent.dns.iterate.referral import Referral
 from vedette_agent.dns.iterate.walk import Server
 
 NS1, NS2 = Server("ns1.z", "192.0.2.1"), Server("ns2.z", "192.0.2.2")
 NAMES = ("ns1.z", "ns2.z")
+UNSEEN = Delegation((), {}, (4,))
 
 
 def good(
@@ -19,9 +20,8 @@ def good(
 
 
 def delegation(*servers: str, glue: dict[str, tuple[str, ...]], own: dict[str, set[str]]) -> Delegation:
-    return Delegation(
-        Referral("z", servers, glue), {name: frozenset(found) for name, found in own.items()}, (4,)
-    )
+    stated = Stated(Referral("z", servers, glue), "at the parent")
+    return Delegation([stated], {name: frozenset(found) for name, found in own.items()}, (4,))
 
 
 def test_servers_that_agree_have_no_fault() -> None:
@@ -77,7 +77,24 @@ def test_glue_must_be_what_the_zone_says_in_the_families_that_are_asked() -> Non
         delegation(*NAMES, glue={"ns1.z": ("192.0.2.66", "2001:db8::1")}, own={"ns1.z": {"192.0.2.1"}}),
         0,
     )
-    assert found.faults == [("dns.delegation", "the parent has 192.0.2.66 for ns1.z, the zone 192.0.2.1")]
+    assert found.faults == [("dns.delegation", "ns1.z has 192.0.2.66 at the parent, 192.0.2.1 in the zone")]
+
+
+def test_each_that_states_a_delegation_is_held_against_the_zone_and_named() -> None:
+    stated = [
+        Stated(Referral("z", NAMES, {}), "in the configuration"),
+        Stated(Referral("z", ("ns1.z",), {"ns1.z": ("192.0.2.1",)}), "at the parent [192.0.2.7]"),
+        Stated(Referral("z", NAMES, {"ns1.z": ("192.0.2.66",)}), "at the parent [192.0.2.8]"),
+    ]
+    found = compared("z", [good(NS1)], Delegation(stated, {"ns1.z": frozenset({"192.0.2.1"})}, (4,)), 0)
+    assert found.faults == [
+        (
+            "dns.delegation",
+            "the delegation of z. is not what ns1.z [192.0.2.1] says: ns2.z is only in the zone",
+        ),
+        ("dns.delegation", "ns1.z has 192.0.2.66 at the parent [192.0.2.8], 192.0.2.1 in the zone"),
+    ]
+    assert found.delegation_differs is True
 
 
 @pytest.mark.parametrize(
@@ -85,19 +102,19 @@ def test_glue_must_be_what_the_zone_says_in_the_families_that_are_asked() -> Non
     [(7, 0, False), (6, 0, True), (6, 1, False), (4294967295, 7, True), (4294967295, 8, False)],
 )
 def test_a_lag_is_allowed_in_steps_also_across_zero(serial: int, lag: int, is_stale: bool) -> None:
-    found = compared("z", [good(NS1, serial), good(NS2, 7)], None, lag)
+    found = compared("z", [good(NS1, serial), good(NS2, 7)], UNSEEN, lag)
     assert bool(found.faults) is is_stale
     assert found.newest == 7
 
 
 def test_of_servers_that_all_fail_nothing_is_said_to_differ() -> None:
-    found = compared("z", [Seen(NS1, code="dns.timeout", why="did not answer")], None, 0)
+    found = compared("z", [Seen(NS1, code="dns.timeout", why="did not answer")], UNSEEN, 0)
     assert found[1:] == (0, None, None, None)
 
 
 def test_many_servers_are_told_briefly() -> None:
     many = [Seen(Server(f"n{n}.z", f"192.0.2.{n}"), code="dns.timeout", why="is silent") for n in range(9)]
-    [(_, text)] = compared("z", many, None, 0).faults
+    [(_, text)] = compared("z", many, UNSEEN, 0).faults
     assert text.endswith("n3.z [192.0.2.3] is silent and 5 more")
 
 
@@ -112,8 +129,8 @@ def test_the_newest_serial_is_ahead_of_all_wherever_the_circle_begins(start: int
 def test_what_our_own_side_lacks_is_the_verdict_only_where_nothing_else_failed() -> None:
     unsent = Seen(NS1, code="no_route", why="cannot be asked")
     silent = Seen(NS2, code="dns.timeout", why="did not answer")
-    assert compared("z", [unsent, silent], None, 0).faults[0][0] == "dns.timeout"
-    assert compared("z", [unsent, good(NS2)], None, 0).faults[0][0] == "no_route"
+    assert compared("z", [unsent, silent], UNSEEN, 0).faults[0][0] == "dns.timeout"
+    assert compared("z", [unsent, good(NS2)], UNSEEN, 0).faults[0][0] == "no_route"
 
 
 def test_a_zone_of_more_servers_than_are_read_is_not_compared_with_its_delegation() -> None:

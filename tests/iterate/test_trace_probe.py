@@ -1,14 +1,13 @@
 """The trace prober on a tree of real authorities, and beside servers that fail as real ones do."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import dns.message
 import dns.rrset
 import pytest
 
-from iterate.tree_helpers import NOBODY, ROOT, SHOP_1, SHOP_2, TOP, Tree, tree
+from iterate.tree_helpers import NOBODY, ROOT, SHOP_1, SHOP_2, TOP, Tree
 from servers import dns as server
 from servers.dns import Asked, dns_server
 from servers.probing import Probed, bench
@@ -22,12 +21,6 @@ from vedette_agent.probers.trace import probe_trace
 from vedette_agent.shown import shown
 
 MOST = 20.0  # seconds for what ends by itself
-
-
-@pytest.fixture(scope="module")
-def on_loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tree]:
-    with tree(tmp_path_factory.mktemp("tree")) as made:
-        yield made
 
 
 def check(port: int, name: str, rdtype: str = "A", **more: Any) -> TraceCheck:

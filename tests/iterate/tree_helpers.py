@@ -5,6 +5,7 @@ second also has an IPv6 address and is named in another zone, so that its addres
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -78,17 +79,20 @@ class Tree(NamedTuple):
 @contextmanager
 def tree(directory: Path) -> Iterator[Tree]:
     port = free_port()
+    starting: list[Nsd] = []
     with ExitStack() as stack:
 
         def served(name: str, zones: dict[str, str], *addresses: str) -> Nsd:
             sources = {zone: plain(text) for zone, text in zones.items()}
             nsd = Nsd(directory / name, sources, addresses, port)
             stack.callback(nsd.stop)
-            nsd.start()
+            starting.append(nsd)
             return nsd
 
         served("root", {".": ROOT_ZONE}, ROOT)
         served("top", {"example.": EXAMPLE, "test.": TEST, "below.test.": BELOW}, TOP)
         first = served("first", {"shop.example.": SHOP, "moved.example.": MOVED}, SHOP_1)
         second = served("second", {"shop.example.": SHOP}, SHOP_2, "::1")
+        with ThreadPoolExecutor(len(starting)) as together:
+            list(together.map(Nsd.start, starting))
         yield Tree(port, first, second)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from servers.forged_icmp import needs_forgery, port_unreachable
 from servers.probing import Probed, bench
+from servers.udp import Reply, UdpServer
 from vedette.checks.model import PathCheck
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.record import ProbeSpoiled
@@ -50,6 +52,22 @@ def test_udp_packets_have_one_source_port_and_an_answering_service_is_the_target
     assert len({client for _, client in got}) == 1
     assert len({data for data, _ in got}) == len(got)
     assert len({len(data) for data, _ in got}) == 1
+
+
+@needs_forgery
+def test_who_guesses_the_port_is_no_hop() -> None:
+    """Before each true answer somebody says, quoting nothing, that the target is not to be reached."""
+
+    def behave(wire: bytes, reply: Reply) -> None:
+        port_unreachable(reply.client, ("127.0.0.1", server.port), len(wire), b"")
+        reply(wire)
+
+    with UdpServer(behave) as server:
+        done = asyncio.run(probed(path_check(port=server.port, max_ttl=3)))
+    assert done.failure is None
+    facts = done.record.path
+    assert facts is not None
+    assert [(hop.address, hop.others) for hop in facts.hops] == [("127.0.0.1", [])]
 
 
 def test_tcp_attempts_have_one_source_port() -> None:

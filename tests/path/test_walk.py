@@ -1,5 +1,7 @@
 """Which packet leaves when, and what a hop is, without a network."""
 
+import pytest
+
 from vedette_agent.path.walk import MAX_PACKETS, Heard, Packet, Walk, What
 
 TARGET = "192.0.2.9"
@@ -116,10 +118,77 @@ def test_an_answer_that_does_not_say_to_what_makes_the_walk_go_one_by_one() -> N
     walk.heard(heard(None, router(2)), 0.3)
     assert walk.hops() == []
     now = 1.0
-    for ttl in range(1, 4):
+    for ttl in range(1, 9):
         [packet] = sent(walk, now)
         assert packet.ttl == ttl
-        what: What = "reached" if ttl == 3 else "exceeded"
-        walk.heard(heard(None, TARGET if ttl == 3 else router(ttl), what), now)
+        walk.heard(heard(None, TARGET, "reached") if ttl >= 3 else heard(None, router(ttl)), now)
+    assert sent(walk, now) == []  # with the end six hops, which may be silent
+    assert walk.hops() == []
+    assert sent(walk, now + 1.0) == []
     assert [hop.address for hop in walk.hops()] == [router(1), router(2), TARGET]
     assert walk.is_over
+
+
+def alone(silence: int = 4, tries: int = 1) -> Walk:
+    """One packet is in flight at a time."""
+    return Walk(1, 30, tries, 1.0, silence, window=1)
+
+
+def test_a_forged_answer_does_not_take_the_place_of_the_true_one() -> None:
+    """The forger is faster at each hop. What quotes the packet comes 0.1 s later, and counts."""
+    walk = alone()
+    now = 0.0
+    for ttl in range(1, 4):
+        [packet] = sent(walk, now)
+        walk.heard(heard(None, "203.0.113.66"), now)
+        now += 0.1
+        is_target = ttl == 3
+        answer = heard(
+            packet.number, TARGET if is_target else router(ttl), "reached" if is_target else "exceeded"
+        )
+        walk.heard(answer, now)
+    assert walk.is_over
+    assert [hop.address for hop in walk.hops()] == [router(1), router(2), TARGET]
+
+
+@pytest.mark.parametrize("what", ["reached", "unreachable"])
+def test_a_forged_end_is_none_when_the_path_goes_on(what: What) -> None:
+    """At the second hop, which is silent, somebody says that here is the end. The third answers."""
+    walk = alone()
+    now = 0.0
+    for ttl in range(1, 5):
+        [packet] = sent(walk, now)
+        assert packet.ttl == ttl
+        if ttl == 2:
+            walk.heard(heard(None, TARGET, what), now)
+        else:
+            is_target = ttl == 4
+            answer = heard(
+                packet.number, TARGET if is_target else router(ttl), "reached" if is_target else "exceeded"
+            )
+            walk.heard(answer, now)
+        now += 0.1
+    assert sent(walk, 2.0) == []
+    assert walk.is_over
+    assert [hop.address for hop in walk.hops()] == [router(1), None, router(3), TARGET]
+
+
+def test_of_two_answers_at_one_hop_the_sure_one_is_told() -> None:
+    walk = alone(tries=2, silence=1)
+    sent(walk)
+    walk.heard(heard(None, "203.0.113.66"), 0.1)
+    [second] = sent(walk, 0.1)
+    sent(walk, 1.05)  # the first stands by now
+    walk.heard(heard(second.number, router(1)), 1.05)
+    assert [hop.address for hop in walk.hops()] == [router(1)]
+
+
+def test_when_time_is_up_what_is_doubted_stands() -> None:
+    walk = alone()
+    for ttl in range(1, 4):
+        sent(walk)
+        walk.heard(heard(None, TARGET, "reached") if ttl == 3 else heard(None, router(ttl)), 0.1)
+    assert not walk.is_reached
+    walk.time_is_up()
+    assert walk.is_reached
+    assert [hop.address for hop in walk.hops()] == [router(1), router(2), TARGET]

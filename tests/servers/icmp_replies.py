@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from servers.forged_icmp import host_unreachable
 from servers.icmp_namespace import SYSCTL
 from servers.probing import bench
 from vedette.checks.model import IcmpCheck
@@ -23,7 +24,9 @@ from vedette_agent.probers.icmp import probe_icmp
 
 
 class Answerer:
-    """Does one of: answer, twice, swap, lose_second, tail, token, cut, grow, silence."""
+    """Does one of: answer, twice, swap, lose_second, tail, token, cut, grow, silence; or error QUOTED, which
+    says that the host is unreachable and quotes so many bytes of the echo, and error QUOTED, answer.
+    """
 
     def __init__(self, does: str) -> None:
         self._does = does
@@ -44,6 +47,11 @@ class Answerer:
         if request[0] != 8:
             return
         self._seen += 1
+        error, _, then = self._does.partition(", ")
+        if error.startswith("error "):
+            host_unreachable("127.0.0.1", "127.0.0.1", request[: int(error.removeprefix("error "))])
+            if not then:
+                return
         reply = bytearray(request)
         reply[0] = 0
         match self._does:

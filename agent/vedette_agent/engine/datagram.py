@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
-from vedette_agent.engine.record import Record
-from vedette_agent.engine.run import Disarm, Run, suspend
+from vedette_agent.engine.quoted import blame, is_proof
+from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.run import DeadlineExceeded, Disarm, Run, suspend
 from vedette_agent.engine.udp import Address, path_error, socket_address
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ Accept = Callable[[bytes], bool]
 class Datagram(StampedSocket):
     """Sent by arming it; the run is resumed with its answer, or sees ProbeFailed(net.*)."""
 
-    __slots__ = ("_accept", "_address", "_has_ended", "_max_bytes", "_payload", "_run",
-                 "foreign", "is_kernel_timed", "received", "seconds", "watch")  # fmt: skip
+    __slots__ = ("_accept", "_address", "_has_ended", "_max_bytes", "_payload", "_proof", "_run",
+                 "foreign", "is_kernel_timed", "received", "seconds", "unproven", "watch")  # fmt: skip
 
-    def __init__(self, io: "Io", address: Address, payload: bytes, accept: Accept, max_bytes: int) -> None:
+    def __init__(
+        self, io: "Io", address: Address, payload: bytes, accept: Accept, max_bytes: int, proof: int
+    ) -> None:
         super().__init__(io.loop)
         self._address = address
         self._payload = payload
         self._accept = accept
         self._max_bytes = max_bytes
+        self._proof = proof
         self._has_ended = False
         self._run: Run
         self.watch: stamps.Stopwatch
@@ -41,6 +45,7 @@ class Datagram(StampedSocket):
         self.received = 0  # the kernel's stamp of the answer, nanoseconds since the epoch; 0: none
         self.is_kernel_timed = False
         self.foreign = 0  # datagrams that are not the answer
+        self.unproven: ProbeFailed | None = None  # what an ICMP error means that may be forged
         is_v6 = ":" in address[0]
         self.sock = socket.socket(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -87,33 +92,48 @@ class Datagram(StampedSocket):
             return
 
     def _take_error(self, notice: stamps.Notice) -> None:
-        # Many routers quote no more than the ports (RFC 792); what they do quote has to be ours.
-        is_ours = notice.address[:2] == self._address[:2] and self._payload.startswith(
-            notice.quote[: len(self._payload)]
-        )
-        if is_ours and not self._has_ended:
+        if self._has_ended or notice.address[:2] != self._address[:2]:
+            return
+        proven = is_proof(notice.quote, self._payload, self._proof)
+        if proven:
             self._run.throw(path_error(notice))
+        elif proven is not None:
+            self.unproven = path_error(notice)
 
 
 def datagram(
-    io: "Io", address: str, port: int, payload: bytes, record: Record, accept: Accept, max_bytes: int
+    io: "Io",
+    address: str,
+    port: int,
+    payload: bytes,
+    record: Record,
+    accept: Accept,
+    max_bytes: int,
+    proof: int,
 ) -> Datagram:
     """Ready to be sent by `answer_to`, and to be closed by the caller; sets the record's address and port.
 
     A datagram counts as the answer when it comes from there and *accept* takes it. A longer one than
-    *max_bytes* arrives cut. Raises ProbeSpoiled(policy), and OSError when no socket can be had.
+    *max_bytes* arrives cut. An ICMP error ends the wait if it quotes *proof* bytes of the payload.
+    Raises ProbeSpoiled(policy), and OSError when no socket can be had.
     """
     record.address, record.port = address, port
     io.policy.check(address)
-    return Datagram(io, socket_address(address, port), payload, accept, max_bytes)
+    return Datagram(io, socket_address(address, port), payload, accept, max_bytes, proof)
 
 
 async def answer_to(sent: Datagram, record: Record) -> bytes:
     """Send, and wait for the answer. Adds the phase "request".
 
-    Raises ProbeFailed(net.*) on an ICMP error, and OSError on our own kernel's word.
+    Raises ProbeFailed(net.*) on an ICMP error, and OSError on our own kernel's word. One that proves nothing
+    is what the deadline ends it with.
     """
-    wire: bytes = await suspend(sent.arm)
+    try:
+        wire: bytes = await suspend(sent.arm)
+    except DeadlineExceeded as exc:
+        if sent.unproven is not None:
+            blame(exc, sent.unproven)
+        raise
     record.timed(sent.is_kernel_timed)
     record.add_phase("request", sent.seconds)
     return wire

@@ -19,6 +19,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.policy import Policy
+from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
 from vedette_agent.engine.udp import Address, send_again, socket_address
@@ -48,7 +49,7 @@ class Echo:
     """One echo request in flight, then its reply."""
 
     __slots__ = ("_socket", "address", "corrupt", "hop_limit", "is_kernel_timed", "payload", "run", "seconds",
-                 "sequence", "watch")  # fmt: skip
+                 "sequence", "unproven", "watch")  # fmt: skip
 
     def __init__(self, sock: "Socket", address: Address, payload: bytes) -> None:
         self._socket = sock
@@ -61,6 +62,7 @@ class Echo:
         self.seconds = 0.0
         self.is_kernel_timed = False
         self.hop_limit: int | None = None  # of the reply, as it arrived
+        self.unproven: ProbeFailed | None = None  # what an ICMP error means that may be forged
 
     def arm(self, run: Run) -> Disarm:
         """Send. The run is resumed with this echo, or sees ProbeFailed."""
@@ -80,9 +82,12 @@ class Echo:
         self.hop_limit = hop_limit
         self.run.resume(self)
 
-    def fail(self, detail: str) -> None:
-        """An ICMP error about this echo came."""
-        self.run.throw(ProbeFailed(Failure.NET_UNREACHABLE, detail))
+    def fail(self, error: ProbeFailed, *, is_proven: bool) -> None:
+        """An ICMP error came that is about this echo, or that may be."""
+        if is_proven:
+            self.run.throw(error)
+        else:
+            self.unproven = error
 
     def spoil(self, message: bytes) -> None:
         """A reply to this echo came, with another payload."""
@@ -210,14 +215,16 @@ class Socket(StampedSocket):
     def _take_error(self, notice: stamps.Notice) -> None:
         if len(notice.quote) < _HEADER.size:
             return
-        # A quote that is cut before the token still has id and sequence (RFC 792: 64 bits at least).
+        # Id and sequence are in any quote (RFC 792: 64 bits). They prove little: who was pinged from this
+        # socket knows the one and nearly the other. The token behind them proves it.
         kind, _, _, ident, sequence = _HEADER.unpack_from(notice.quote)
         echo = self._pending.get(sequence)
         if echo is None or kind != _REQUEST[self._family] or ident != self._ident:
             return
-        quoted = notice.quote[_HEADER.size :][:TOKEN_BYTES]
-        if notice.address[0] == echo.address[0] and echo.token.startswith(quoted):
-            echo.fail(f"{echo.address[0]} is not reached: {notice.text}")
+        proven = is_proof(notice.quote[_HEADER.size :], echo.payload, len(echo.token))
+        if notice.address[0] == echo.address[0] and proven is not None:
+            said = f"{echo.address[0]} is not reached: {notice.text}"
+            echo.fail(ProbeFailed(Failure.NET_UNREACHABLE, said), is_proven=proven)
 
 
 class Pinger:

@@ -18,6 +18,7 @@ from vedette_agent.engine.hostfiles import HostFiles
 from vedette_agent.engine.icmp import Echo, Pinger, Shape
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.poller import Poller
+from vedette_agent.engine.quoted import blame
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import DeadlineExceeded, Engine, suspend
 from vedette_agent.engine.udp import Exchange, UdpPool
@@ -73,6 +74,8 @@ class Io:
             if exchange.strangers:
                 record.dns = DnsFacts(spoof_suspected=exchange.strangers)
                 exc.add_note(f"{exchange.strangers} false answers came; the last {exchange.complaint}")
+            if exchange.unproven is not None:
+                blame(exc, exchange.unproven)
             raise
         record.timed(exchange.is_kernel_timed)
         return exchange
@@ -99,5 +102,7 @@ class Io:
             if echo.corrupt:
                 exc.failure = Failure.ICMP_CORRUPT
                 exc.add_note(f"{echo.corrupt} came with another payload than was sent")
+            elif echo.unproven is not None:
+                blame(exc, echo.unproven)
             raise
         return echo

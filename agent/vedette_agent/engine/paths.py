@@ -275,13 +275,17 @@ class Trace:
     def arm(self, run: Run) -> Disarm:
         self._run = run
         self._carrier.open(self._ready)
-        self._last = self._loop.call_at(run.deadline - MARGIN, run.resume)
+        self._last = self._loop.call_at(run.deadline - MARGIN, self._time_is_up)
         try:
             self._pump()
         except BaseException:
             self._disarm()
             raise
         return self._disarm
+
+    def _time_is_up(self) -> None:
+        self._walk.time_is_up()
+        self._run.resume()
 
     def _ready(self) -> None:
         now = self._loop.time()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from vedette_agent.engine.icmp import Echo, Socket, payload
+from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import MARGIN, Disarm, Run
 from vedette_agent.engine.udp import Address
 
@@ -11,12 +12,13 @@ from vedette_agent.engine.udp import Address
 class Car(Echo):
     """One echo of a train. Its socket knows it until the train ends: a second reply is a duplicate."""
 
-    __slots__ = ("_train", "complaint", "is_answered")
+    __slots__ = ("_train", "complaint", "is_answered", "is_lost")
 
     def __init__(self, train: "Train", sock: Socket, address: Address, size: int) -> None:
         super().__init__(sock, address, payload(size))
         self._train = train
         self.is_answered = False
+        self.is_lost = False  # an ICMP error says so, and proves that it is about this echo
         self.complaint = ""  # what an ICMP error said of it
 
     def settle(self, rx: int, hop_limit: int | None) -> None:
@@ -28,9 +30,12 @@ class Car(Echo):
         self.is_answered = True
         self._train.arrived(self)
 
-    def fail(self, detail: str) -> None:
-        if not self.is_answered and not self.complaint:
-            self.complaint = detail
+    def fail(self, error: ProbeFailed, *, is_proven: bool) -> None:
+        if self.is_answered or self.is_lost:
+            return
+        self.complaint = error.detail
+        self.is_lost = is_proven
+        if is_proven:
             self._train.settled()
 
 
@@ -85,7 +90,7 @@ class Train:
         self.settled()
 
     def settled(self) -> None:
-        if len(self._cars) == self._count and all(car.is_answered or car.complaint for car in self._cars):
+        if len(self._cars) == self._count and all(car.is_answered or car.is_lost for car in self._cars):
             self._run.resume()
 
     def _send(self) -> None:

@@ -25,13 +25,14 @@ from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.hostfiles import OwnServer
 from vedette_agent.engine.policy import Policy
+from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import Disarm, Run
 
 SOCKETS = 4  # in turn, per family
 QUERIES = 64  # per socket; so this is also the most that can be pending on one
 AGE = 10.0  # seconds after which a socket takes no new query
-_ID_BYTES = 2  # at the start of a query
+_PROOF = 2  # bytes of a query: its id. Who quotes them in an ICMP error saw it
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
 
 FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
@@ -58,6 +59,7 @@ class Exchange:
         "seconds",
         "sent",
         "strangers",
+        "unproven",
         "watch",
         "wire",
     )
@@ -76,6 +78,7 @@ class Exchange:
         self.is_kernel_timed = False
         self.strangers = 0  # datagrams that pretended to be the answer
         self.complaint = ""  # what was wrong with the last of them
+        self.unproven: ProbeFailed | None = None  # what an ICMP error means that may be forged
 
     def arm(self, run: Run) -> Disarm:
         """Send. The run is resumed with this exchange, or sees ProbeFailed or Unanswered."""
@@ -123,10 +126,11 @@ class Exchange:
     def question(self) -> tuple[Address, bytes, int]:
         return self._address, self.sent, self._query.end
 
-    def is_quoted_by(self, notice: stamps.Notice) -> bool:
-        return notice.address[:2] == self._address[:2] and self.sent.startswith(
-            notice.quote[: len(self.sent)]
-        )
+    def is_proven_by(self, notice: stamps.Notice) -> bool | None:
+        """Whether the error is surely about this query; None: it is not."""
+        if notice.address[:2] != self._address[:2]:
+            return None
+        return is_proof(notice.quote, self.sent, _PROOF)
 
 
 class _Socket(StampedSocket):
@@ -227,13 +231,13 @@ class _Socket(StampedSocket):
         return address == where and is_answer(wire, sent, end)
 
     def _take_error(self, notice: stamps.Notice) -> None:
-        # A quote without the query's id proves no more than the port, which a stranger may find by trying
-        # all (RFC 5927 4.2). The few routers that quote no more turn a refusal into a timeout.
-        if len(notice.quote) < _ID_BYTES:
-            return
-        meant = next((each for each in self._pending.values() if each.is_quoted_by(notice)), None)
-        if meant is not None:
-            meant.run.throw(path_error(notice))
+        for each in tuple(self._pending.values()):
+            proven = each.is_proven_by(notice)
+            if proven:
+                each.run.throw(path_error(notice))
+                return
+            if proven is not None:  # which query it is about it does not say: any that went there
+                each.unproven = path_error(notice)
 
 
 class UdpPool:

@@ -7,8 +7,13 @@ limit at which it answered, and what lies behind is left out.
 A router may quote so little of a packet that it is not known which one it answers (RFC 792: 64 bits, no
 more). As soon as that happens with several in flight, what is in flight is let run out, and from there on one
 packet is in flight at a time.
+
+Who guesses the port can forge such an answer. So it stands only if no better one comes until the wait for the
+packet is over; the walk goes on meanwhile. And it is the end of the path only if nothing sure comes from the
+hops behind it: the walk goes on as if this one were silent.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
@@ -66,6 +71,8 @@ class Walk:
         self._silence = silence
         self._window = window
         self._flying: dict[int, tuple[Packet, float]] = {}  # by number; until when
+        self._doubted: dict[int, tuple[Packet, float, Heard]] = {}  # with an answer that may be forged
+        self._maybe_ends: list[tuple[int, Heard]] = []  # by hop limit; the same, and no better one came
         self._sent: dict[int, int] = {}  # by hop limit
         self._answers: dict[int, list[Heard]] = {}
         self._numbers = 0
@@ -78,7 +85,7 @@ class Walk:
 
     @property
     def is_over(self) -> bool:
-        return not self._flying and self._next() is None
+        return not self._flying and not self._doubted and self._next() is None
 
     @property
     def is_reached(self) -> bool:
@@ -92,7 +99,8 @@ class Walk:
     @property
     def expires(self) -> float | None:
         """When the wait for the next packet is over."""
-        return min((until for _, until in self._flying.values()), default=None)
+        waits = [one[1] for waiting in (self._flying, self._doubted) for one in waiting.values()]
+        return min(waits, default=None)
 
     def due(self, now: float) -> Packet | None:
         """A packet to be sent now."""
@@ -119,26 +127,59 @@ class Walk:
                 self._is_draining = True
                 self._window = 1
                 return
-            number = next(iter(self._flying))
-        found = self._flying.pop(number, None)
-        if found is None:
+            number, (packet, until) = self._flying.popitem()
+            self._doubted[number] = packet, until, heard
             return
-        ttl = found[0].ttl
-        self._answers.setdefault(ttl, []).append(heard)
-        if heard.what != "exceeded" and (self._end is None or ttl < self._end):
-            self._end = ttl
-            self._flying = {key: one for key, one in self._flying.items() if one[0].ttl <= ttl}
+        found = self._flying.pop(number, None) or self._doubted.pop(number, None)
+        if found is not None:
+            self._believe(heard, found[0].ttl)
+
+    def time_is_up(self) -> None:
+        """Nothing more is awaited: what is doubted stands."""
+        self._settle_doubts(math.inf)
+        self._settle_end()
 
     def hops(self) -> list[Hop]:
         """From the first to the last that answered, but none behind the end; silent ones have no answer."""
         last = max(self._answers, default=0) if self._end is None else self._end
         return [
-            Hop(ttl, self._sent.get(ttl, 0), tuple(self._answers.get(ttl, ())))
-            for ttl in range(self._first, last + 1)
+            Hop(ttl, self._sent.get(ttl, 0), tuple(self._told(ttl))) for ttl in range(self._first, last + 1)
         ]
 
     def _at_end(self) -> list[Heard]:
-        return [] if self._end is None else self._answers[self._end]
+        return [] if self._end is None else self._told(self._end)
+
+    def _told(self, ttl: int) -> list[Heard]:
+        """The answers at this hop limit; of sure ones and others the sure ones alone."""
+        answers = self._answers.get(ttl, [])
+        return [heard for heard in answers if heard.number is not None] or answers
+
+    def _believe(self, heard: Heard, ttl: int) -> None:
+        self._answers.setdefault(ttl, []).append(heard)
+        if heard.what != "exceeded" and (self._end is None or ttl < self._end):
+            self._end = ttl
+            self._flying = {key: one for key, one in self._flying.items() if one[0].ttl <= ttl}
+            self._doubted = {key: one for key, one in self._doubted.items() if one[0].ttl <= ttl}
+
+    def _settle_doubts(self, now: float) -> None:
+        for number, (packet, until, heard) in tuple(self._doubted.items()):
+            if until <= now:
+                del self._doubted[number]
+                if heard.what == "exceeded":
+                    self._believe(heard, packet.ttl)
+                else:
+                    self._maybe_ends.append((packet.ttl, heard))
+        if self._maybe_ends and self.is_over:
+            self._settle_end()
+
+    def _settle_end(self) -> None:
+        sure = max((ttl for ttl in self._answers if self._told(ttl)[0].number is not None), default=0)
+        ends = [(ttl, heard) for ttl, heard in self._maybe_ends if ttl > sure]
+        self._maybe_ends.clear()
+        lowest = min((ttl for ttl, _ in ends), default=0)
+        for ttl, heard in ends:
+            if ttl == lowest and self._end in (None, ttl):
+                self._believe(heard, ttl)
 
     def _expire(self, now: float) -> None:
         over = [number for number, (_, until) in self._flying.items() if until <= now]
@@ -148,6 +189,7 @@ class Walk:
                 self._sent[packet.ttl] -= 1
         if not self._flying:
             self._is_draining = False
+        self._settle_doubts(now)
 
     def _next(self) -> int | None:
         """The hop limit of the next packet; None when none is to be sent."""
@@ -157,6 +199,7 @@ class Walk:
 
     def _wanted(self) -> Iterator[int]:
         waiting = {packet.ttl for packet, _ in self._flying.values()}
+        waiting.update(one.ttl for one, _, heard in self._doubted.values() if heard.what == "exceeded")
         silent = 0
         for ttl in range(self._first, (self._last if self._end is None else self._end) + 1):
             yield ttl

@@ -57,7 +57,9 @@ async def _several(check: IcmpCheck, io: Io, record: Record, address: str, shape
 
 
 def _judge_loss(check: IcmpCheck, train: Train) -> None:
-    """Raises NotInTime(icmp.*), and ProbeFailed(net.unreachable) when errors were all that came."""
+    """Raises NotInTime(icmp.*), and ProbeFailed(net.unreachable) when errors were all that came: NotInTime
+    again unless they prove that every echo is lost.
+    """
     complaints = [car.complaint for car in train.sent if car.complaint]
     lost = sum(not car.is_answered for car in train.sent)
     if lost <= check.max_lost:
@@ -66,7 +68,8 @@ def _judge_loss(check: IcmpCheck, train: Train) -> None:
     if lost == check.count and corrupt:
         raise NotInTime(Failure.ICMP_CORRUPT, f"{corrupt} replies, all with another payload than was sent")
     if lost == check.count and complaints:
-        raise ProbeFailed(Failure.NET_UNREACHABLE, complaints[-1])
+        is_sure = all(car.is_lost for car in train.sent)
+        raise (ProbeFailed if is_sure else NotInTime)(Failure.NET_UNREACHABLE, complaints[-1])
     said = f"{lost} of {check.count} echoes lost, {check.max_lost} may be"
     raise NotInTime(Failure.ICMP_LOSS, "; ".join([said, *complaints[-1:]]))
 

@@ -23,7 +23,9 @@ async def probe_ntp(check: NtpCheck, io: "Io", record: Record) -> None:
     record.stage = "ntp"
     nonce = os.urandom(8)
     asked = request(nonce)
-    sent = datagram(io, address, check.port, asked, record, partial(is_answer, nonce=nonce), MAX_BYTES)
+    accept = partial(is_answer, nonce=nonce)
+    # The nonce is at the end, and all before it is always the same.
+    sent = datagram(io, address, check.port, asked, record, accept, MAX_BYTES, proof=len(asked))
     record.note("ntp.request", asked)
     try:
         wire = await answer_to(sent, record)

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
 _SHOWN: Final = 60
+_PROOF: Final = 32  # bytes of what was sent: who quotes them in an ICMP error saw it
 
 
 async def probe_udp(check: UdpCheck, io: "Io", record: Record) -> None:
     """The first answer decides. Nothing is sent a second time: a lost datagram is a failed probe."""
     address = await io.resolve(check.host, check.family, check.resolver, record)
     record.stage = "udp"
-    sent = datagram(io, address, check.port, check.payload, record, _any, MAX_DATAGRAM)
+    proof = min(len(check.payload), _PROOF)
+    sent = datagram(io, address, check.port, check.payload, record, _any, MAX_DATAGRAM, proof)
     record.note("udp.sent", check.payload)
     record.udp = UdpFacts()
     try:
@@ -34,7 +36,7 @@ async def probe_udp(check: UdpCheck, io: "Io", record: Record) -> None:
         record.udp = UdpFacts(foreign=sent.foreign)
     record.udp = UdpFacts(answer_bytes=len(answer), foreign=sent.foreign)
     record.note("udp.received", answer)
-    wanted = _wanted(check, answer)
+    wanted = await _wanted(check, io, answer)
     if wanted is not None:
         # Beside a pattern as text, beside bytes as the configuration writes them.
         if isinstance(wanted, str):
@@ -49,10 +51,14 @@ def _any(wire: bytes) -> bool:
     return True
 
 
-def _wanted(check: UdpCheck, answer: bytes) -> str | bytes | None:
+async def _wanted(check: UdpCheck, io: "Io", answer: bytes) -> str | bytes | None:
     """What was expected of *answer* and is not so; None if all is well."""
     if check.expect_bytes is not None:
         return None if answer.startswith(check.expect_bytes) else check.expect_bytes
     if check.expect is not None:
-        return None if compiled(check.expect).search(answer.decode("utf-8", "replace")) else check.expect
+        from vedette_agent.engine.searches import Searches
+
+        pattern, text = compiled(check.expect), answer.decode("utf-8", "replace")
+        found = await Searches(io).made(pattern.steps(text), lambda: pattern.search(text))
+        return None if found else check.expect
     return None

@@ -32,10 +32,17 @@ class Seen(NamedTuple):
     why: str = ""
 
 
-class Delegation(NamedTuple):
-    """What the parent says, and what the zone itself says of the same addresses."""
+class Stated(NamedTuple):
+    """The servers of the zone as somebody outside of it has them."""
 
-    parent: Referral
+    referral: Referral
+    at: str  # "at the parent"
+
+
+class Delegation(NamedTuple):
+    """What stands outside of the zone, and what the zone itself says of the same addresses."""
+
+    stated: Sequence[Stated]  # none: nobody was asked
     own: Mapping[str, frozenset[str]]  # by server with glue; what could not be asked is not in it
     families: tuple[int, ...]
 
@@ -48,11 +55,11 @@ class Findings(NamedTuple):
     servers_differ: bool | None
 
 
-def compared(zone: str, seen: Sequence[Seen], delegation: Delegation | None, max_lag: int) -> Findings:
+def compared(zone: str, seen: Sequence[Seen], delegation: Delegation, max_lag: int) -> Findings:
     """What is wrong with the servers of *zone*. *max_lag* is in steps of the serial."""
     silent = [one for one in seen if one.code is not None]
     faults = [_failing(silent)] if silent else []
-    delegated = _delegation(zone, seen, delegation) if delegation is not None else []
+    delegated = [fault for one in delegation.stated for fault in _delegation(zone, seen, one, delegation)]
     newest, late = _serials(zone, seen, max_lag)
     differing = [
         *_differing(f"the NS records of {shown(zone)}", [(one.server, one.names) for one in seen]),
@@ -63,7 +70,7 @@ def compared(zone: str, seen: Sequence[Seen], delegation: Delegation | None, max
         [*faults, *delegated, *late, *differing],
         len({one.serial for one in seen if one.serial is not None}),
         newest,
-        bool(delegated) if delegation is not None and answers else None,
+        bool(delegated) if delegation.stated and answers else None,
         bool(differing) if answers else None,
     )
 
@@ -117,24 +124,24 @@ def _differing(what: str, said: Sequence[tuple[Server, tuple[str, ...] | None]])
     return [("dns.inconsistent", f"{what}: {'; '.join(told)}")]
 
 
-def _delegation(zone: str, seen: Sequence[Seen], delegation: Delegation) -> list[Fault]:
-    parent, own, families = delegation
+def _delegation(zone: str, seen: Sequence[Seen], stated: Stated, delegation: Delegation) -> list[Fault]:
+    (_, servers, addresses), at = stated
     faults: list[Fault] = []
-    at_parent = set(parent.servers)
+    there = set(servers)
     for one in seen:
-        if len(at_parent) < MAX_SERVERS and one.names is not None and set(one.names) != at_parent:
+        if len(there) < MAX_SERVERS and one.names is not None and set(one.names) != there:
             told = [
-                *(f"{name} is only at the parent" for name in sorted(at_parent - set(one.names))),
-                *(f"{name} is only in the zone" for name in sorted(set(one.names) - at_parent)),
+                *(f"{name} is only {at}" for name in sorted(there - set(one.names))),
+                *(f"{name} is only in the zone" for name in sorted(set(one.names) - there)),
             ]
             text = f"the delegation of {shown(zone)} is not what {one.server} says: {_listed(told)}"
             faults.append(("dns.delegation", text))
             break
-    for name, addresses in own.items():
-        glue = {text for text in parent.glue.get(name, ()) if (6 if ":" in text else 4) in families}
-        if glue and glue != addresses:
-            there, here = _listed(sorted(glue)), _listed(sorted(addresses)) or "nothing"
-            faults.append(("dns.delegation", f"the parent has {there} for {name}, the zone {here}"))
+    for name, own in delegation.own.items():
+        glue = {text for text in addresses.get(name, ()) if (6 if ":" in text else 4) in delegation.families}
+        if glue and glue != own:
+            text = f"{name} has {_listed(sorted(glue))} {at}, {_listed(sorted(own)) or 'nothing'} in the zone"
+            faults.append(("dns.delegation", text))
     return faults
 
 

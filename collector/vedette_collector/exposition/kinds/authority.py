@@ -28,9 +28,9 @@ FAMILIES: Final = (
     Family(
         "vedette_dns_authority_delegation_differs",
         "gauge",
-        "Whether servers or addresses at the parent are not those in the zone.",
+        "Whether servers or addresses at the parent, or in the configuration, are not those in the zone.",
         PAIR,
-        "Absent when the parent was not asked.",
+        "Absent when neither is known.",
     ),
     Family(
         "vedette_dns_authority_servers_differ",

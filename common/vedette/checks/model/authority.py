@@ -16,6 +16,8 @@ class AuthorityCheck(BaseCheck, frozen=True, kw_only=True, tag="authority"):
     zone: str  # absolute, without the final dot; "." for the root
     families: tuple[Family, ...] = (4,)
     servers: tuple[NamedServer, ...] = ()  # none: those that the zone is delegated to
+    delegation: tuple[str, ...] = ()  # names that must be the NS records; none: not known from here
+    parents: tuple[str, ...] = ()  # addresses of the parent's servers, to be asked for the delegation
     resolver: Endpoint | None = None  # finds the servers; None: from the roots down
     roots: tuple[str, ...] = ()  # addresses; none: the root servers
     port: int = 53  # of every server but the resolver

@@ -28,7 +28,8 @@ def servers(probe: AuthorityProbe, path: Path, report: Report) -> Sequence[Varia
                 report.about(place, f"{quoted(server.name)} is too long for the name of a check; add short")
                 continue
             # Items that are BAD keep the others at their place in the file.
-            found.append(Variant(suffix, replace(probe, servers=[*[BAD] * at, server]), place))
+            alone = replace(probe, servers=[*[BAD] * at, server], parent=None)
+            found.append(Variant(suffix, alone, place))
     return found
 
 
@@ -49,6 +50,12 @@ def authority(
     for one, other in (("servers", "resolver"), ("servers", "roots"), ("resolver", "roots")):
         if getattr(probe, one) is not None and getattr(probe, other) is not None:
             report.about((*path, other), f"the servers are found by {one} already; remove one of the two")
+    if probe.parent is not None and probe.servers is None and probe.resolver is None:
+        report.about(
+            (*path, "parent"), "the parent is found from the roots down; remove parent, or give servers"
+        )
+    elif probe.parent is not None and zone == ".":
+        report.about((*path, "parent"), "the root has no parent; remove it")
     record = probe.record
     name = None if record is None else formats.dns_name(record.name)
     if name is not None and zone != "." and name != zone and not name.endswith(f".{zone}"):
@@ -62,6 +69,8 @@ def authority(
         target=f"{zone} @{listed[0].name}" if len(listed) == 1 else zone,
         zone=zone,
         servers=listed,
+        delegation=_delegation(probe),
+        parents=() if probe.parent is None else _of(families, probe.parent, (*path, "parent"), report),
         resolver=resolver_of(probe.resolver),
         roots=roots(probe.roots, families, (*path, "roots"), report),
         port=probe.port,
@@ -72,6 +81,14 @@ def authority(
     )
 
 
+def _delegation(probe: AuthorityProbe) -> tuple[str, ...]:
+    """The names that are to be the NS records. One server alone is no delegation (RFC 1034 4.1)."""
+    listed = _usable(probe)
+    # A server may be listed by its address alone, which no NS record can have.
+    named = [one.name for one in listed if not one.hidden and formats.address_or_none(one.name) is None]
+    return tuple(dict.fromkeys(map(formats.host, named))) if len(listed) > 1 else ()
+
+
 def _usable(probe: AuthorityProbe) -> list[AuthorityServer]:
     return [server for server in probe.servers or [] if not isinstance(server, Bad)]
 
@@ -79,11 +96,16 @@ def _usable(probe: AuthorityProbe) -> list[AuthorityServer]:
 def _server(
     written: AuthorityServer, families: tuple[model.Family, ...], path: Path, report: Report
 ) -> model.NamedServer:
-    found = [formats.address(text) for text in written.addresses]
-    kept = tuple(str(one) for one in found if one.version in families)
+    kept = _of(families, written.addresses, (*path, "addresses"), report)
+    return model.NamedServer(name=formats.host(written.name), addresses=kept)
+
+
+def _of(
+    families: tuple[model.Family, ...], written: Sequence[str], path: Path, report: Report
+) -> tuple[str, ...]:
+    """Those of *families*, in canonical form. That there is none is reported."""
+    kept = tuple(str(one) for one in map(formats.address, written) if one.version in families)
     if not kept:
         asked = " or ".join(f"IPv{family}" for family in families)
-        report.about(
-            (*path, "addresses"), f"none of these is an {asked} address; add one, or change families"
-        )
-    return model.NamedServer(name=formats.host(written.name), addresses=kept)
+        report.about(path, f"none of these is an {asked} address; add one, or change families")
+    return kept

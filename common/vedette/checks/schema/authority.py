@@ -25,6 +25,9 @@ class AuthorityServer(Section, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    hidden: Annotated[
+        bool, Meta(description="no NS record names it, as of a hidden primary: it is asked all the same")
+    ] = False
 
 
 class AuthorityRecord(Section, frozen=True, kw_only=True):
@@ -44,8 +47,17 @@ class AuthorityProbe(Section, frozen=True, kw_only=True):
             Meta(
                 min_length=1,
                 max_length=16,
-                description="the servers to ask, each also as a check of its own; "
-                "those of the delegation without it",
+                description="the servers to ask, each also as a check of its own; their names must be the NS "
+                "records. Those of the delegation without it",
+            ),
+        ]
+        | None
+    ) = None
+    parent: (
+        Annotated[
+            Roots,
+            Meta(
+                description="with servers or resolver: servers of the parent zone, to compare what they say"
             ),
         ]
         | None
