@@ -17,6 +17,7 @@ import dns.query
 import hpack
 import zstandard
 
+from fuzz.collect_quic import quic_inputs
 from fuzz.running import CORPUS
 from fuzz.targets import _TYPES, TARGETS
 from servers.daemon import free_port
@@ -240,7 +241,7 @@ def collected(directory: Path) -> dict[str, tuple[bytes, str]]:
             (ROOT / "checks" / file).read_bytes()[:60_000],
             "the gallery of configurations",
         )
-    return found
+    return found | quic_inputs()
 
 
 def main() -> None:

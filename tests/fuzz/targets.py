@@ -13,6 +13,7 @@ import msgspec
 from cryptography.utils import CryptographyDeprecationWarning
 from wsproto.connection import Connection, ConnectionType
 
+from fuzz.quic_targets import http3, quic_datagrams, quic_frames, quic_handshake
 from fuzz.scripted import Scripted, ended
 from vedette.checks import read as configuration
 from vedette.checks.captures import TooLong, filled
@@ -405,6 +406,6 @@ TARGETS: Final[dict[str, Target]] = {
         dns_answer, dns_message, dns_options, dns_iterate, dnssec_reply, http_response, http2, http_location,
         http_coding, http_json, tls_records, certificate, ocsp, opening, dialogue, captures, pattern,
         ntp_packet, websocket, websocket_frames, proxy, grpc_answer, icmp_reply, error_queue, batch, evidence,
-        config,
+        config, quic_datagrams, quic_handshake, quic_frames, http3,
     )
 }  # fmt: skip
