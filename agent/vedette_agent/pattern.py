@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from vedette.checks import pattern
 
+_LONGEST: Final = 4  # bytes of one character
 _CONTINUED: Final = bytes(range(0x80, 0xC0))  # RFC 3629 3: all bytes of a character but its first
 
 
@@ -32,10 +33,18 @@ class Match:
 
 
 class Pattern:
-    __slots__ = ("_search",)
+    """*size*: instructions, each of which one byte of a text may take."""
+
+    __slots__ = ("_search", "size")
 
     def __init__(self, text: str, captures: bool) -> None:
-        self._search = pattern.compiled(text, captures=captures).search
+        made = pattern.compiled(text, captures=captures)
+        self._search = made.search
+        self.size = pattern.size(made)
+
+    def steps(self, text: str) -> int:
+        """That a search in *text* takes at most: engine/searches.py."""
+        return self.size * (len(text) if text.isascii() else len(text) * _LONGEST)
 
     def search(self, text: str) -> Match | None:
         """The leftmost match. A text may hold bytes that are no UTF-8 in the form of "surrogateescape"."""

@@ -14,7 +14,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from wsproto.connection import Connection, ConnectionType
 
 from fuzz.quic_targets import http3, quic_datagrams, quic_frames, quic_handshake
-from fuzz.scripted import Scripted, ended
+from fuzz.scripted import Inline, Scripted, ended
 from vedette.checks import read as configuration
 from vedette.checks.captures import TooLong, filled
 from vedette.checks.model import DialogueStep, WebsocketCheck
@@ -249,7 +249,8 @@ _STEPS: Final = (
 
 def dialogue(data: bytes) -> None:
     try:
-        ended(Conversation(Scripted(data), Record()).follow(_STEPS, "a.test", None))  # type: ignore[arg-type]
+        talk = Conversation(Scripted(data), Record(), Inline())  # type: ignore[arg-type]
+        ended(talk.follow(_STEPS, "a.test", None))
     except ProbeFailed:
         pass
 
@@ -298,7 +299,7 @@ def websocket(data: bytes) -> None:
     check = _websocket()
 
     async def talk() -> None:
-        peer = _Peer(Scripted(data))  # type: ignore[arg-type]
+        peer = _Peer(Scripted(data), Inline())  # type: ignore[arg-type]
         await peer.shake_hands(check, Record())
         await peer.follow(check.dialogue, Record())
         await peer.part()
@@ -314,7 +315,7 @@ def websocket_frames(data: bytes) -> None:
     check = _websocket()
 
     async def talk() -> None:
-        peer = _Peer(Scripted(data))  # type: ignore[arg-type]
+        peer = _Peer(Scripted(data), Inline())  # type: ignore[arg-type]
         peer._protocol.connection = Connection(ConnectionType.CLIENT)
         await peer.follow(check.dialogue, Record())
         await peer.part()

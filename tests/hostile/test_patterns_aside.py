@@ -11,13 +11,12 @@ import pytest
 from hostile.hostile_helpers import Held, run_held
 from servers.probing import Probed, bench
 from vedette.checks import read
-from vedette.checks.model import HttpCheck
 from vedette.wire.failure import NotRun
 from vedette_agent.engine.aside import aside
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import DeadlineExceeded, suspend
-from vedette_agent.probers.http import is_short, probe_http
+from vedette_agent.probers.http import probe_http
 
 # A pattern that makes RE2 try one state for every way that the last hundred letters can be.
 SLOW = "[ab]*a[ab]{100}z"
@@ -125,15 +124,3 @@ def test_who_never_had_the_thread_has_not_failed() -> None:
     assert isinstance(other, ProbeSpoiled)
     assert other.reason is NotRun.LOOP_LAG
     assert isinstance(mine, DeadlineExceeded)
-
-
-def test_many_patterns_are_searched_beside_the_loop_in_short_bodies_too() -> None:
-    """Of 16 KiB each takes RE2 9 ms."""
-    check_of = "{{name: a, http: {{url: '{}', expect: {{body: {{lack: [{}]}}}}}}}}"
-    patterns = ", ".join(f"'{SLOW}{n}'" for n in range(20))
-    text = f"agents: [{{name: par-01}}]\nchecks: [{check_of.format('http://127.0.0.1/', patterns)}]"
-    (check,) = read.loads(text.encode(), "one.yaml").checks
-    assert isinstance(check, HttpCheck)
-    assert not is_short(check.expect, 1 << 14)
-    assert not is_short(check.expect, 1 << 10)
-    assert is_short(check.expect, 1 << 9)

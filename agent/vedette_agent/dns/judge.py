@@ -22,6 +22,7 @@ RCODES = {
 _SHOWN = 5  # answers in a detail text
 _REMEMBERED_LENGTH = 64
 _SEARCHED = 4096  # characters of one answer that a regular expression sees
+_BEGUN = 50
 _SAID_LENGTH = 100  # characters of one answer in a detail text
 _NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "SRV", "SOA"})
 _FLAGS = {
@@ -32,6 +33,32 @@ _FLAGS = {
     "ad": (AD, "is authenticated", "is not authenticated"),
     "cd": (CD, "says that checking was disabled", "does not say that checking was disabled"),
 }
+
+
+def steps(answer: Answer, expect: DnsExpect) -> int:
+    """That all patterns take at most in *answer*: engine/searches.py."""
+    taken = 0
+    if expect.patterns is not None:
+        taken = _size(expect.patterns) * _length(answer.answers)
+    if expect.sections is not None and answer.sections is not None:
+        parts = (expect.sections.answer, expect.sections.authority, expect.sections.additional)
+        for wanted, records in zip(parts, answer.sections, strict=True):
+            size = 0 if wanted is None else _size(wanted.patterns)
+            taken += size and size * _length([str(one) for one in records])
+    if expect.nsid is not None:
+        instance = options.nsid(answer.options or b"")
+        taken += compiled(expect.nsid).steps((instance or "")[:_SEARCHED])
+    return taken
+
+
+def _size(patterns: Patterns) -> int:
+    every = patterns.every + patterns.some + patterns.none + patterns.not_all
+    return sum(compiled(one).size for one in every)
+
+
+def _length(texts: Sequence[str]) -> int:
+    """Bytes of them that are searched, and for each as many as take no longer than to begin."""
+    return sum(_BEGUN + min(len(text), _SEARCHED) * (1 if text.isascii() else 4) for text in texts)
 
 
 def judge(answer: Answer, check: DnsCheck, *, was_truncated: bool = False) -> Verdict:

@@ -12,11 +12,29 @@ from vedette_agent.http.incoming import Incoming
 from vedette_agent.http.secrets import Secrets
 from vedette_agent.pattern import compiled
 
+_LONGEST: Final = 3  # bytes that a pattern meets for one of the body that is no UTF-8
 _SHOWN: Final = 60  # characters of a body or header that a detail shows
 
 
 def wants_body(expect: HttpExpect) -> bool:
     return bool(expect.body_matches or expect.body_lacks or expect.json)
+
+
+def steps(expect: HttpExpect, response: Incoming) -> int:
+    """That all patterns take at most in *response*: engine/searches.py."""
+    taken, body = 0, response.body
+    if expect.body_matches or expect.body_lacks:
+        size = sum(compiled(one).size for one in expect.body_matches + expect.body_lacks)
+        taken = size * len(body) * (1 if body.isascii() else _LONGEST)
+    if expect.json:
+        from vedette_agent.http.documents import steps as json_steps
+
+        taken += json_steps(expect.json, len(body))
+    for header in expect.headers:
+        value = response.headers.get(header.name)
+        if value is not None:
+            taken += sum(compiled(one).steps(value) for one in header.matches + header.lacks)
+    return taken
 
 
 def judge(

@@ -2,40 +2,47 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from vedette.checks.captures import TooLong, filled
 from vedette.checks.model import DialogueStep, TlsOptions
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import ProbeFailed, Record
-from vedette_agent.engine.run import DeadlineExceeded, Disarm, Run, suspend
+from vedette_agent.engine.run import MARGIN, DeadlineExceeded, Disarm, Run, suspend
+from vedette_agent.engine.searches import IN_LOOP, Searches
 from vedette_agent.engine.stream import FIRST_READ, Stream
 from vedette_agent.engine.tls import TlsStream, start_tls
 from vedette_agent.pattern import Match, compiled
 
 MAX_BYTES: Final = 64 * 1024  # that may come before a match, and that one text to send may grow to
 _SHOWN: Final = 60
-_EAGER_SEARCHES: Final = 64
-# Bytes that came and were not yet taken: of more of them, the loop gets a turn between two steps. A peer may
-# say all that is awaited at once, and some milliseconds of searching each step.
-_MUCH: Final = 2048
+# What came is searched again with each read. A peer that sends byte by byte could have us search 64 KiB as
+# many times: after so many steps (engine/searches.py) the next read waits for ten times what the last search
+# took, so that it finds more.
+EAGER: Final = 64 * IN_LOOP
+_PACE: Final = 10
+_LONGEST: Final = 3  # bytes that a pattern meets for one that is no UTF-8
 
 
 class Found(NamedTuple):
     end: int  # where what was found ends, in bytes
     match: Match | None = None
+    is_settled: bool = True  # what is yet to come cannot make it longer
 
 
-# What came and was not yet taken, and whether nothing more will come.
-Seek = Callable[[bytes, bool], Found | None]
+class Seek(NamedTuple):
+    look: Callable[[bytes], Found | None]  # in what came and was not yet taken
+    size: int  # steps for each byte of that
 
 
 class Conversation:
     """What was said and heard on *stream*. Adds the phases "processing", "transfer" and "tls"."""
 
-    def __init__(self, stream: Stream | TlsStream, record: Record) -> None:
+    def __init__(self, stream: Stream | TlsStream, record: Record, searches: Searches) -> None:
         self.stream = stream
         self._record = record
+        self._searches = searches
         self._waiting = bytearray()  # came, and is not yet taken
         self._groups: tuple[str | None, ...] = ()  # of the last pattern
         self._names: dict[str, str] = {}
@@ -50,8 +57,6 @@ class Conversation:
 
     async def follow(self, steps: tuple[DialogueStep, ...], host: str, options: TlsOptions | None) -> None:
         for at, step in enumerate(steps):
-            if len(self._waiting) > _MUCH:
-                await suspend(_next_turn)
             where = f"step {at + 1}: "
             is_last = at + 1 == len(steps) and not (step.send or step.send_bytes or step.start_tls)
             if step.expect_bytes is not None:
@@ -83,20 +88,23 @@ class Conversation:
 
     async def _until(self, seek: Seek, wanted: str | bytes, is_last: bool, where: str) -> Found:
         waiting = self._waiting
-        searches = searched = 0
+        spent = 0
         is_over = False
         # The rest of a line that was found before is nothing that this step was answered with.
         rest = len(waiting) if waiting.find(b"\n") in (-1, len(waiting) - 1) else 0
         while True:
-            # A peer that sends byte by byte could have us search 64 KiB as many times: after a while, what
-            # is searched must have grown by an eighth.
             is_full = len(waiting) >= MAX_BYTES
-            is_due = searches < _EAGER_SEARCHES or len(waiting) >= searched + searched // 8
-            if waiting and (is_due or is_over or is_full):
-                searches, searched = searches + 1, len(waiting)
-                found = seek(bytes(waiting), is_over or is_full)
-                if found is not None:
-                    self._record.note("tcp.received", bytes(waiting))
+            found = None
+            took = 0.0
+            if waiting:
+                came = bytes(waiting)
+                steps = seek.size * (len(came) if came.isascii() else len(came) * _LONGEST)
+                spent += steps
+                began = self.stream.now()
+                found = await self._searches.made(steps, partial(seek.look, came))
+                took = self.stream.now() - began
+                if found is not None and (found.is_settled or is_over or is_full):
+                    self._record.note("tcp.received", came)
                     del waiting[: found.end]
                     return found
             if is_over or is_full:
@@ -105,11 +113,12 @@ class Conversation:
                 said = "closed before a match" if is_over else "no match"
                 raise ProbeFailed(failure, f"{where}{_mismatch(said, wanted, waiting)}")
             try:
+                if spent > EAGER:
+                    await suspend(partial(_pause, _PACE * took))
                 data = await self.stream.recv(FIRST_READ if self._first is None else MAX_BYTES - len(waiting))
             except DeadlineExceeded as exc:
-                late = seek(bytes(waiting), True) if waiting and is_last else None
-                if late is not None:
-                    return late  # it came in time; we had put off looking
+                if found is not None and is_last:
+                    return found  # it came in time, and will not become longer
                 if len(waiting) > rest:
                     self._record.note("tcp.received", bytes(waiting))
                     exc.failure = Failure.TCP_EXPECT
@@ -156,16 +165,18 @@ class Conversation:
         return made.encode("utf-8", "surrogateescape")
 
 
-def _next_turn(run: Run) -> Disarm:
-    return asyncio.get_running_loop().call_soon(run.resume).cancel
+def _pause(seconds: float, run: Run) -> Disarm:
+    """Until then, or until there is just time for a last look."""
+    loop = asyncio.get_running_loop()
+    return loop.call_at(min(loop.time() + seconds, run.deadline - MARGIN), run.resume).cancel
 
 
 def _bytes(wanted: bytes) -> Seek:
-    def seek(came: bytes, is_over: bool) -> Found | None:
+    def look(came: bytes) -> Found | None:
         at = came.find(wanted)
         return None if at < 0 else Found(at + len(wanted))
 
-    return seek
+    return Seek(look, 1)
 
 
 def _lines(pattern: str) -> Seek:
@@ -173,21 +184,22 @@ def _lines(pattern: str) -> Seek:
 
     A pattern that ends with $ waits for the end of its line: what came may be the half of it.
     """
-    search = compiled(f"(?m){pattern}", captures=True).search
+    made = compiled(f"(?m){pattern}", captures=True)
     is_whole = pattern.endswith("$") and not pattern.endswith("\\$")
 
-    def seek(came: bytes, is_over: bool) -> Found | None:
+    def look(came: bytes) -> Found | None:
         # Bytes that are no UTF-8 survive in this form, so that a capture is sent back as it came.
         text = came.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
-        match = search(text)
-        if match is None or (is_whole and match.end() == len(text) and not is_over):
+        match = made.search(text)
+        if match is None:
             return None
-        before = text[: match.end()].encode("utf-8", "surrogateescape")
+        end = match.end()
+        before = text[:end].encode("utf-8", "surrogateescape")
         count = before.count(b"\n")
         returns = sum(line.endswith(b"\r") for line in came.split(b"\n", count)[:count])
-        return Found(len(before) + returns, match)
+        return Found(len(before) + returns, match, is_settled=not (is_whole and end == len(text)))
 
-    return seek
+    return Seek(look, made.size)
 
 
 def _mismatch(what: str, wanted: str | bytes, came: bytearray) -> str:

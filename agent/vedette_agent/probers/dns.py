@@ -1,5 +1,7 @@
 """One DNS question to one server, and whether the answer is the expected one."""
 
+from functools import partial
+
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette.wire import limits
 from vedette.wire.facts import DnsFacts
@@ -7,7 +9,7 @@ from vedette.wire.facts.dns import ExtendedErrorFact
 from vedette.wire.failure import Failure
 from vedette_agent.dns import options
 from vedette_agent.dns.answer import RA, Answer
-from vedette_agent.dns.judge import Verdict, judge
+from vedette_agent.dns.judge import Verdict, judge, steps
 from vedette_agent.dns.query import Query, query
 from vedette_agent.dns.reading import Malformed, rcode_text, read
 from vedette_agent.engine.hostfiles import literal
@@ -44,7 +46,13 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
             transport=asked.transport, truncated=was_truncated, spoof_suspected=asked.strangers
         )
         raise ProbeFailed(Failure.DNS_MALFORMED, str(exc)) from exc
-    record.dns, verdict = _told(answer, asked, question, check, was_truncated=was_truncated)
+    if expect.patterns is None and expect.sections is None and expect.nsid is None:
+        record.dns, verdict = _told(answer, asked, question, check, was_truncated)
+    else:
+        from vedette_agent.engine.searches import Searches
+
+        told = partial(_told, answer, asked, question, check, was_truncated)
+        record.dns, verdict = await Searches(io).made(steps(answer, expect), told)
     if verdict is not None:
         raise ProbeFailed(*verdict)
     if record.tls is not None:
@@ -79,7 +87,7 @@ def _hold_certificate(check: DnsCheck, record: Record) -> None:
 
 
 def _told(
-    answer: Answer, asked: Asked, question: Query, check: DnsCheck, *, was_truncated: bool
+    answer: Answer, asked: Asked, question: Query, check: DnsCheck, was_truncated: bool
 ) -> tuple[DnsFacts, Verdict]:
     """Made once for an answer that `read` remembers and those who expect the same of it."""
     is_plain = not (was_truncated or asked.strangers)

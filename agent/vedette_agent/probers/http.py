@@ -2,24 +2,24 @@
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from vedette.checks.model import HttpCheck, HttpExpect, TlsOptions
+from vedette.checks.model import HttpCheck, TlsOptions
 from vedette.wire.facts import HttpFacts
 from vedette.wire.failure import Failure, NotRun
-from vedette_agent.engine.aside import aside
 from vedette_agent.engine.exchange import converse
 from vedette_agent.engine.hostfiles import is_literal
 from vedette_agent.engine.quicneeded import need_quic
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.searches import Searches
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.codings import missing
 from vedette_agent.http.cookies import Jar
 from vedette_agent.http.dates import last_modified
-from vedette_agent.http.expect import judge, wants_body
+from vedette_agent.http.expect import judge, steps, wants_body
 from vedette_agent.http.incoming import Incoming, NoHttp
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, fields, following, opening
 from vedette_agent.http.response import Response
@@ -28,7 +28,6 @@ from vedette_agent.http.secrets import Secrets, sent
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
 
-MAX_IN_LOOP: Final = 16 * 1024  # bytes that patterns are searched in; more of them, beside the loop
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -100,17 +99,9 @@ async def _probe(check: HttpCheck, io: "Io", record: Record, hop: Hop, request: 
         redirects += 1
     secrets = partial(_all_secrets, check, first)
     judged = partial(judge, check, response, secrets, record, time.time(), has_tls=hop.scheme == "https")
-    if is_short(check.expect, len(response.body)):
-        judged()
-    else:
-        await aside(io, judged)
+    await Searches(io).made(steps(check.expect, response), judged)
     if expiring is not None:
         raise expiring
-
-
-def is_short(expect: HttpExpect, body_bytes: int) -> bool:
-    """Whether all patterns together have little of the body to be searched in."""
-    return body_bytes * (len(expect.body_matches) + len(expect.body_lacks)) <= MAX_IN_LOOP
 
 
 async def _over_tcp(

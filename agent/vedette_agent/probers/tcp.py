@@ -9,7 +9,7 @@ from vedette_agent.pattern import compiled
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
-    from vedette_agent.probers.conversing import Found, Seek
+    from vedette_agent.probers.conversing import Seek
 
 
 async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
@@ -19,16 +19,17 @@ async def probe_tcp(check: TcpCheck, io: "Io", record: Record) -> None:
     with await connect(io, address, check.port, record) as stream:
         record.stage = "tcp"
         if check.send is not None or check.expect is not None or check.dialogue or check.tls is not None:
-            await _converse(check, stream, record)
+            await _converse(check, io, stream, record)
 
 
-async def _converse(check: TcpCheck, stream: Stream, record: Record) -> None:
+async def _converse(check: TcpCheck, io: "Io", stream: Stream, record: Record) -> None:
+    from vedette_agent.engine.searches import Searches
     from vedette_agent.engine.tls import expires_soon
     from vedette_agent.probers.conversing import Conversation
 
     options = check.tls
     host = check.host if options is None or options.server_name is None else options.server_name
-    talk = Conversation(stream, record)
+    talk = Conversation(stream, record, Searches(io))
     if check.start_tls is not None:
         from vedette_agent.engine.opening import ask_for_tls
 
@@ -50,12 +51,12 @@ async def _converse(check: TcpCheck, stream: Stream, record: Record) -> None:
 
 
 def _anywhere(pattern: str) -> "Seek":
-    from vedette_agent.probers.conversing import Found
+    from vedette_agent.probers.conversing import Found, Seek
 
-    search = compiled(pattern).search
+    made = compiled(pattern)
 
-    def seek(came: bytes, is_over: bool) -> "Found | None":
-        match = search(came.decode("utf-8", "replace"))
+    def look(came: bytes) -> Found | None:
+        match = made.search(came.decode("utf-8", "replace"))
         return None if match is None else Found(len(came), match)
 
-    return seek
+    return Seek(look, made.size)

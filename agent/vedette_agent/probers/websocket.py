@@ -31,6 +31,7 @@ from vedette.wire.facts import WebsocketFacts
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.searches import Searches
 from vedette_agent.engine.stream import FIRST_READ, Stream, connect
 from vedette_agent.engine.tls import TlsStream, expires_soon, start_tls
 from vedette_agent.http.secrets import sent
@@ -65,19 +66,19 @@ async def _probe(check: WebsocketCheck, io: "Io", record: Record) -> None:
     address = await io.resolve(check.host, check.family, check.resolver, record)
     with await connect(io, address, check.port, record) as stream:
         if check.tls is None:
-            await _converse(check, stream, record)
+            await _converse(check, io, stream, record)
             return
         name = check.tls.server_name or check.host
         with await start_tls(stream, name, check.tls, record) as encrypted:
-            await _converse(check, encrypted, record)
+            await _converse(check, io, encrypted, record)
     soon = expires_soon(record.tls, check.tls)
     if soon is not None:
         raise soon
 
 
-async def _converse(check: WebsocketCheck, stream: Stream | TlsStream, record: Record) -> None:
+async def _converse(check: WebsocketCheck, io: "Io", stream: Stream | TlsStream, record: Record) -> None:
     record.stage = "websocket"
-    peer = _Peer(stream)
+    peer = _Peer(stream, Searches(io))
     try:
         await peer.shake_hands(check, record)
         opened = stream.arrived(0.0)[0]
@@ -103,8 +104,9 @@ async def _converse(check: WebsocketCheck, stream: Stream | TlsStream, record: R
 class _Peer:
     """The server, through one connection."""
 
-    def __init__(self, stream: Stream | TlsStream) -> None:
+    def __init__(self, stream: Stream | TlsStream, searches: Searches) -> None:
         self._stream = stream
+        self._searches = searches
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._stock = STOCK
         self._heard = 0
@@ -195,7 +197,7 @@ class _Peer:
                 await self._stream.send(self._protocol.send(TextMessage(data=text)))
 
     async def _awaited(self, pattern: str, number: int, record: Record) -> Match:
-        search = compiled(pattern, captures=True).search
+        made = compiled(pattern, captures=True)
         last: str | None = None
         wanted = f"turn {number}: no match for {pattern[:80]!r}"
         while True:
@@ -210,7 +212,7 @@ class _Peer:
                 exc.detail = f"{wanted}; {exc.detail}"
                 raise
             record.note("websocket.received", last)
-            found = search(last)
+            found = await self._searches.made(made.steps(last), partial(made.search, last))
             if found is not None:
                 return found
             if self._heard > MAX_HEARD:

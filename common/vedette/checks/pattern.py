@@ -41,7 +41,12 @@ def compiled(text: str, *, captures: bool = False) -> Any:
         raise ValueError(f"{why}; {told or 'mend the pattern'}") from exc
     if _ONE_BYTE.search(text):
         raise ValueError("\\C is half a character; mend the pattern")
-    size = max(made.programsize, made.reverseprogramsize)
-    if size > MAX_PROGRAM:
-        raise ValueError(f"{size} steps long when compiled, {MAX_PROGRAM} are allowed; repeat less often")
+    steps = size(made)
+    if steps > MAX_PROGRAM:
+        raise ValueError(f"{steps} steps long when compiled, {MAX_PROGRAM} are allowed; repeat less often")
     return made
+
+
+def size(made: Any) -> int:
+    """Steps of a pattern that `compiled` gave, whether it is read forwards or backwards."""
+    return max(int(made.programsize), int(made.reverseprogramsize))
