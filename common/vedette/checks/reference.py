@@ -96,8 +96,7 @@ def _sections(
         inner = None if field.name in without else _struct_in(field.type)
         if inner is not None:
             place = "" if title == "The file" else f"{title.strip('`')}."
-            listed = "[]" if isinstance(_given(field.type)[0], kinds.ListType) else ""
-            lines += _sections(inner, f"`{place}{field.name}{listed}`", seen, without)
+            lines += _sections(inner, f"`{place}{field.name}{_entries(field.type)}`", seen, without)
     return lines
 
 
@@ -131,7 +130,7 @@ def _value(info: kinds.Type) -> str:
             return "`true`, `false`"
         case kinds.IntType() | kinds.FloatType():
             what = "whole number" if isinstance(info, kinds.IntType) else "number"
-            return f"{what}, {info.ge} to {info.le}"
+            return what if info.ge is None else f"{what}, {info.ge} to {info.le}"
         case _:
             return "text"
 
@@ -170,12 +169,31 @@ def _given(info: kinds.Type) -> list[kinds.Type]:
 
 
 def _struct_in(info: kinds.Type) -> kinds.StructType | None:
-    """The first of what may stand there that has keys of its own, itself or as an entry of a list."""
+    """What may stand there with keys of its own: itself, or as an entry of a list or mapping. The first."""
     for one in _given(info):
-        found = _struct_in(one.item_type) if isinstance(one, kinds.ListType) else one
-        if isinstance(found, kinds.StructType):
+        match one:
+            case kinds.ListType():
+                found = _struct_in(one.item_type)
+            case kinds.DictType():
+                found = _struct_in(one.value_type)
+            case kinds.StructType():
+                found = one
+            case _:
+                found = None
+        if found is not None:
             return found
     return None
+
+
+def _entries(info: kinds.Type) -> str:
+    """What stands behind the name of a key whose entries have the keys, and not it."""
+    match _given(info)[0]:
+        case kinds.ListType():
+            return "[]"
+        case kinds.DictType():
+            return ".…"
+        case _:
+            return ""
 
 
 def _is_struct(info: kinds.Type) -> bool:
