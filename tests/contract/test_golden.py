@@ -206,6 +206,7 @@ HEARTBEAT_HELD = Heartbeat(
     loop_lag_us=0,
     publish_refused=0,
     held=[Held(epoch=OLDER, next_seq=90_000, floor=1200), Held(epoch=EPOCH, next_seq=4715, floor=4700)],
+    held_complete=True,
     gaps=[Gap(epoch=OLDER, first=900, end=1200, reason="spool_full")],
     spool=SpoolState(state="full", results=88_812, size_bytes=3_100_000, oldest_us=T - 1_800_000_000),
     shed={"detail": 40},

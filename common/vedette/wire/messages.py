@@ -83,7 +83,7 @@ class Held(Message, frozen=True, kw_only=True, omit_defaults=True):
 
     epoch: Epoch
     next_seq: Seq  # = results produced in it
-    floor: Seq  # every seq below it is settled
+    floor: Seq  # every seq below it is acknowledged, or in a gap of this heartbeat or an earlier one
 
 
 class Gap(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -124,6 +124,7 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     clock_rtt_us: DurationUs | None = None
     evidence_lost: dict[Literal["rate", "queue_full", "refused"], Count] = {}  # records, by reason
     held: Annotated[list[Held], Meta(max_length=limits.MAX_EPOCHS)] = []  # of this process, and what is older
+    held_complete: bool = False  # whatever is not in `held` is not here any more
     gaps: Annotated[list[Gap], Meta(max_length=limits.MAX_GAPS)] = []  # not yet acknowledged, oldest first
     spool: SpoolState | None = None
     shed: Counts = {}  # what was left out under overload, by step
