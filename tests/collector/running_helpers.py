@@ -96,3 +96,7 @@ async def speaking(broker: Mosquitto, agent: str = "par-01") -> AsyncIterator[Vo
     async with link.running():
         await link.until(True)
         yield Voice(link)
+
+
+async def ready(running: Running) -> None:
+    await until(lambda: not running.collector.condition.not_ready())

@@ -6,7 +6,7 @@ import pytest
 
 from collector.chromium_helpers import CHROMIUM, chromium
 from collector.collector_helpers import NOW, batch, failed
-from collector.test_web import fresh, site
+from collector.web_helpers import fresh, site
 from vedette_collector.cell import Moment
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")

@@ -7,7 +7,7 @@ import pytest
 
 from collector import dnssec_results, path_results, service_results
 from collector.collector_helpers import DNS, MAIL, NOW, Core, assignment, batch, ok, presence
-from collector.test_web import site
+from collector.web_helpers import site
 from vedette.checks.model import AuthorityCheck, Check, TraceCheck
 from vedette.wire.facts import (
     AuthorityFacts,

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from collector.collector_helpers import NOW, Core, batch, failed
-from collector.test_web import Site, fresh, site
+from collector.web_helpers import Site, fresh, site
 from vedette_collector.cell import Moment
 from vedette_collector.web import door, server
 

@@ -19,7 +19,7 @@ from collector.collector_helpers import (
     failed,
     heartbeat,
 )
-from collector.test_web import fresh, site
+from collector.web_helpers import fresh, site
 from vedette.wire import codec, limits
 from vedette.wire.messages import Note
 from vedette.wire.topics import Kind, topic

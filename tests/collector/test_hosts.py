@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from collector.collector_helpers import Core
-from collector.test_web import fresh, site
+from collector.web_helpers import fresh, site
 from vedette_collector.condition import Condition
 from vedette_collector.web.events import Hub
 from vedette_collector.web.server import Listen, Routes, serving

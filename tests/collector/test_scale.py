@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from collector.collector_helpers import NOW, WEB, Core, assignment, batch, ok
-from collector.test_exposition import WEB_FACTS
-from collector.test_web import site
+from collector.exposition_helpers import WEB_FACTS
+from collector.web_helpers import site
 from vedette_collector.cell import BARS, Moment
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.page import pieces
