@@ -23,6 +23,7 @@ from hyperframe.frame import (
 
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.http.http2 import MAX_FIELD_BLOCK, MAX_FRAME_BYTES, STOCK, Http2
+from vedette_agent.http.incoming import OPENING_BYTES
 
 FIELDS = [(":method", "POST"), (":scheme", "https"), (":authority", "shop.example"), (":path", "/")]
 LIMIT = 1 << 20
@@ -79,6 +80,25 @@ def test_a_response_with_a_body_and_trailers() -> None:
     assert exchange.is_complete
     (request,) = [event for event in server.events if isinstance(event, RequestReceived)]
     assert [(name.decode(), value.decode()) for name, value in request.headers] == FIELDS
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", ":status: 503\nx-a: 1"),
+        ("é".encode() * 20_000, ":status: 503\nx-a: 1\n\n" + "é" * (OPENING_BYTES // 2)),
+        (b"x" + "é".encode() * 20_000, ":status: 503\nx-a: 1\n\nx" + "é" * (OPENING_BYTES // 2 - 1)),
+        (b"\xff" * 20_000, ":status: 503\nx-a: 1\n\n[20000 bytes of a body that is no text]"),
+    ],
+)
+def test_what_is_told_of_a_response_whose_body_nobody_wants(body: bytes, told: str) -> None:
+    """Of the page of an error the beginning is kept, and no more than that."""
+    exchange = Http2("POST", LIMIT, keeps_body=False)
+    server = Server()
+    exchange.feed(server.take(exchange.begin(FIELDS)))
+    exchange.feed(server.respond((":status", "503"), ("x-a", "1"), body=body))
+    assert exchange.told() == told
+    assert not exchange.body
 
 
 def test_a_long_body_is_sent_as_the_windows_of_the_peer_allow() -> None:

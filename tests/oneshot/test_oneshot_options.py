@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from servers.http import answer, answers
+from servers.http2 import http2
 from servers.tcp import TcpServer, says, silent
 from servers.tls import context, tls
 from vedette.checks.schema import KINDS
@@ -126,6 +127,34 @@ def test_a_trace_shows_the_exchange_without_secrets_also_on_success() -> None:
     assert [note["event"] for note in told["trace"]] == ["target.address", "http.request", "http.response"]
     times = [note["at_seconds"] for note in told["trace"]]
     assert times == sorted(times)
+
+
+def test_a_trace_shows_an_http2_body_and_no_secret_in_it() -> None:
+    with TcpServer(http2((":status", "503"), body=b"we are closed, s3cr3t-t0ken")) as server:
+        words = ["http", f"http://127.0.0.1:{server.port}/", "--with", "versions: [HTTP/2]"]
+        done = _run(*words, "--with", "headers: {X-Token: s3cr3t-t0ken}", "--trace")
+    assert done.returncode == 1
+    assert "we are closed, [hidden]" in done.stdout
+    assert "s3cr3t" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (answer("404 No", b"X-Token was s3cr3t-t0ken"), "X-Token was [hidden]"),
+        (b"HTTP/1.1 101 Sw", "HTTP/1.1 101 Sw"),
+    ],
+)
+def test_a_trace_shows_the_handshake_of_a_websocket_also_one_that_is_cut(said: bytes, told: str) -> None:
+    with TcpServer(answers(said)) as server:
+        words = ["websocket", f"ws://127.0.0.1:{server.port}/feed", "--trace"]
+        done = _run(*words, "--with", "headers: {X-Token: s3cr3t-t0ken}")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert "GET /feed HTTP/1.1" in lines
+    assert "X-Token: [hidden]" in lines
+    assert told in lines
+    assert "s3cr3t" not in done.stdout
 
 
 def test_a_trace_shows_certificates_and_escapes_what_steers_terminals() -> None:

@@ -67,6 +67,7 @@ def test_a_response_with_all_its_facts(tmp_path: Path) -> None:
     noted = {event: str(what) for _, event, what in record.notes}
     assert noted["http.request"].startswith(":method: GET\n")
     assert noted["http.response"].startswith(":status: 200\n")
+    assert noted["http.response"].endswith("\n\nhello")
 
 
 def test_method_fields_and_body_reach_the_server(tmp_path: Path) -> None:
@@ -176,9 +177,27 @@ def resets(connection: QuicConnection, event: QuicEvent) -> None:
         connection.reset_stream(0, 0x102)
 
 
+def goes_away(number: int) -> Behave:
+    """After the request, which is answered unless it is left out."""
+
+    def behave(connection: QuicConnection, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived) and event.stream_id == 0 and event.end_stream:
+            connection.send_stream_data(3, b"\0\4\0\7\1" + bytes([number]))
+            if number:
+                connection.send_stream_data(0, b"\1\3\0\0\xd9\0\1x", end_stream=True)
+
+    return behave
+
+
+def test_a_peer_that_goes_away_still_answers_what_it_has_begun(tmp_path: Path) -> None:
+    """RFC 9114 5.2: it names the first request that it does not serve."""
+    assert probe(goes_away(4), tmp_path, expect=HttpExpect(body_matches=("^x$",))).error is None
+
+
 @pytest.mark.parametrize(
     ("behave", "said"),
     [
+        (goes_away(0), "the peer goes away before it has answered"),
         (says(b"", end=True), "without a response"),
         (says(frame(0x0, b"hello")), "H3_FRAME_UNEXPECTED"),
         (says(frame(0x1, b"\xff\xff\xff\xff")), "QPACK_DECOMPRESSION_FAILED"),

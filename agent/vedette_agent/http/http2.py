@@ -34,7 +34,7 @@ from h2.settings import SettingCodes, Settings
 
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.http.fieldblocks import BoundedDecoder, PlainEncoder
-from vedette_agent.http.incoming import MAX_HEADERS, Fed, NoHttp, broken, by_name
+from vedette_agent.http.incoming import MAX_HEADERS, Fed, Framed, NoHttp, broken, by_name
 
 MAX_FRAME_BYTES: Final = 16 * 1024  # what RFC 9113 6.5.2 has without a setting, and we set none
 MAX_FIELD_BLOCK: Final = 16 * 1024  # encoded
@@ -56,7 +56,7 @@ _CONFIG: Final = H2Configuration(client_side=True, header_encoding=None, validat
 Fields = Iterable[tuple[str, str]]
 
 
-class Http2(Fed):
+class Http2(Framed, Fed):
     """One exchange: `begin`, then `feed` what comes and send what it gives, `end` when the peer closes.
 
     `trailers` are there when it is complete.

@@ -11,6 +11,7 @@ What aioquic guards: the rules of frames, streams, settings and fields. What it 
 - *What is not body.* Interim responses, trailers, unknown frames and the heads of frames of next to no bytes:
   between two pieces of body, or before the first, and for all other streams together, there is one bound.
 - *Pushes.* None is allowed (RFC 9114 7.2.7), and whoever announces one breaks the protocol.
+- *Goodbyes.* After a GOAWAY that leaves the request out, the response would be waited for in vain.
 
 Events are at most a few thousand bytes each, so that one of them costs little of the loop's time.
 """
@@ -21,11 +22,12 @@ from typing import Final
 
 import pylsqpack
 from aioquic.h3 import events as http_events
-from aioquic.h3.connection import ErrorCode, FrameType, H3Connection, Setting
+from aioquic.h3.connection import ErrorCode, FrameType, H3Connection, ProtocolError, Setting
 from aioquic.quic import events
 from aioquic.quic.connection import QuicConnection
 
-from vedette_agent.http.incoming import MAX_HEADERS, Incoming, broken, by_name
+from vedette_agent.http.goaway import Goaways
+from vedette_agent.http.incoming import MAX_HEADERS, Framed, broken, by_name
 
 ALPN: Final = "h3"
 STREAMS: Final = 16  # of the peer, in its direction: three are of use, and greasing needs some more
@@ -33,9 +35,14 @@ MAX_FIELD_SECTION: Final = 16 * 1024  # encoded, and
 MAX_FIELD_LIST: Final = 32 * 1024  # decoded (RFC 9114 4.2.2)
 MAX_QUIET_BYTES: Final = 64 * 1024
 _STREAM: Final = 0  # the first that a client opens in both directions
+_IS_ONE_WAY: Final = 2  # this bit of a stream's number: RFC 9000 2.1
 _STATUS: Final = re.compile(rb"[1-9][0-9][0-9]")
 
 Fields = Iterable[tuple[str, str]]
+
+
+class _TooManyFields(ProtocolError):
+    error_code = ErrorCode.H3_EXCESSIVE_LOAD
 
 
 class _Connection(H3Connection):
@@ -52,6 +59,13 @@ class _Connection(H3Connection):
             Setting.QPACK_BLOCKED_STREAMS: 0,
             Setting.MAX_FIELD_SECTION_SIZE: MAX_FIELD_LIST,
         }
+
+    def _decode_headers(self, stream_id: int, frame_data: bytes | None) -> list[tuple[bytes, bytes]]:
+        """Counted before each is looked at: one byte can stand for a field."""
+        fields: list[tuple[bytes, bytes]] = super()._decode_headers(stream_id, frame_data)
+        if len(fields) > MAX_HEADERS:
+            raise _TooManyFields(f"more than {MAX_HEADERS} headers")
+        return fields
 
     @property
     def section_bytes(self) -> int:
@@ -78,15 +92,16 @@ def error_name(code: int) -> str:
         return f"error {code:#x}"
 
 
-class Http3(Incoming):
+class Http3(Framed):
     """One exchange: `begin`, then `see` what happens. `trailers` are there when it is complete."""
 
-    __slots__ = ("_connection", "_quic", "_quiet")
+    __slots__ = ("_connection", "_goaways", "_quic", "_quiet")
 
     def __init__(self, method: str, max_body_bytes: int, *, keeps_body: bool) -> None:
         super().__init__(method, max_body_bytes, keeps_body=keeps_body)
         self.version = "3"
         self._quiet = 0
+        self._goaways: dict[int, Goaways] = {}  # by stream, of which there are at most STREAMS
         self._connection: _Connection
         self._quic: QuicConnection
 
@@ -129,6 +144,8 @@ class Http3(Incoming):
             raise broken(f"HTTP/3: {error_name(ending.error_code) if ending else 'an error'}{said}")
         if self._problem is not None:
             raise broken(self._problem)
+        if isinstance(event, events.StreamDataReceived) and event.stream_id & _IS_ONE_WAY:
+            self._look_for_goodbye(event.stream_id, event.data)
         self._refuse_cut_coding()
         if self._connection.section_bytes > MAX_FIELD_SECTION:
             raise broken(f"more than {MAX_FIELD_SECTION} bytes of headers")
@@ -138,10 +155,12 @@ class Http3(Incoming):
             what = "between two pieces of the body" if self.has_headers else "of headers"
             raise broken(f"more than {MAX_QUIET_BYTES} bytes {what}")
 
+    def _look_for_goodbye(self, stream: int, data: bytes) -> None:
+        first_unserved = self._goaways.setdefault(stream, Goaways()).feed(data)
+        if first_unserved is not None and first_unserved <= _STREAM and not self.is_complete:
+            raise broken("the peer goes away before it has answered")
+
     def _take_fields(self, fields: list[tuple[bytes, bytes]], *, is_last: bool) -> None:
-        if len(fields) > MAX_HEADERS:
-            self._problem = f"more than {MAX_HEADERS} headers"
-            return
         self.has_begun = True
         if self.has_headers:
             self.trailers = by_name(fields)

@@ -3,6 +3,7 @@
 The versions inherit from this and feed it; a prober, and whoever judges, reads it.
 """
 
+import codecs
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vedette_agent.http.secrets import Secrets
 
 MAX_HEADERS: Final = 256
+OPENING_BYTES: Final = 1024
 _SHOWN: Final = 40  # bytes of what is no HTTP
 _BODILESS: Final = frozenset({204, 304})
 
@@ -112,6 +114,34 @@ class Incoming:
     def _refuse_cut_coding(self) -> None:
         if self.is_complete and self._is_cut:
             raise broken("the compressed body is cut short")
+
+
+class Framed(Incoming):
+    """A response that is no text on the wire. What is shown of its body is the decoded `opening`."""
+
+    __slots__ = ("opening",)
+
+    def __init__(self, method: str, max_body_bytes: int, *, keeps_body: bool) -> None:
+        super().__init__(method, max_body_bytes, keeps_body=keeps_body)
+        self.opening = bytearray()
+
+    def _keep(self, data: bytes) -> None:
+        if len(self.opening) < OPENING_BYTES:
+            self.opening += data[: OPENING_BYTES - len(self.opening)]
+        super()._keep(data)
+
+    def told(self) -> str:
+        """Status, headers and opening, as a person reads them."""
+        lines = [f":status: {self.status}", *(f"{name}: {value}" for name, value in self.headers.items())]
+        if self.opening:
+            try:
+                body = codecs.utf_8_decode(self.opening, "strict", False)[
+                    0
+                ]  # without a character that is cut
+            except UnicodeDecodeError:
+                body = f"[{self.body_bytes} bytes of a body that is no text]"
+            lines += ["", body]
+        return "\n".join(lines)
 
 
 class Fed(Incoming, ABC):

@@ -20,7 +20,7 @@ from vedette_agent.http.codings import missing
 from vedette_agent.http.cookies import Jar
 from vedette_agent.http.dates import last_modified
 from vedette_agent.http.expect import judge, steps, wants_body
-from vedette_agent.http.incoming import Incoming, NoHttp
+from vedette_agent.http.incoming import Framed, Incoming, NoHttp
 from vedette_agent.http.request import REDIRECTS, BadTarget, Hop, encoded, fields, following, opening
 from vedette_agent.http.response import Response
 from vedette_agent.http.secrets import Secrets, sent
@@ -151,8 +151,7 @@ async def _over_quic(
             await converse_quic(quic, hop, response, record, partial(_is_redirect, check))
         finally:
             if response.has_headers:
-                answered = [(":status", str(response.status)), *response.headers.items()]
-                record.note("http.response", _lines(answered))
+                record.note("http.response", response.told())
                 record.http = _facts(response, redirects)
     return response
 
@@ -201,9 +200,8 @@ async def _exchange(
         await converse(stream, request, response, record, partial(_is_redirect, check))
     finally:
         if response.has_headers:
-            if is_http2:
-                answered = [(":status", str(response.status)), *response.headers.items()]
-                record.note("http.response", _lines(answered))
+            if isinstance(response, Framed):
+                record.note("http.response", response.told())
             record.http = _facts(response, redirects)
     return response
 

@@ -120,7 +120,6 @@ class _Peer:
     async def shake_hands(self, check: WebsocketCheck, record: Record) -> None:
         """Adds the phase "processing". Raises ProbeFailed(websocket.handshake)."""
         head = await self._ask(check, record)
-        record.note("websocket.response", head)
         found = re.match(rb"HTTP/1\.[01] ([1-9][0-9][0-9])", head)
         self.status = int(found[1]) if found is not None else 0
         try:
@@ -156,8 +155,18 @@ class _Peer:
             wire = self._protocol.send(request)
         except (LocalProtocolError, UnicodeError) as exc:
             raise _refused(f"{check.authority} cannot be asked for: {exc}") from exc
+        record.note("websocket.request", wire)
         await self._stream.send(wire)
         head = bytearray()
+        try:
+            await self._hear_head(head, record)
+        finally:
+            if head:
+                record.note("websocket.response", bytes(head))
+        return bytes(head)
+
+    async def _hear_head(self, head: bytearray, record: Record) -> None:
+        """Add to *head* what comes, until it has its end."""
         while True:
             data = await self._stream.recv(READ_BYTES if head else FIRST_READ)
             if not head:
@@ -173,7 +182,7 @@ class _Peer:
             ):
                 raise _refused(f"more than {MAX_HEAD} bytes or {MAX_LINES} lines of headers")
             if end is not None:
-                return bytes(head)
+                return
             if not data:
                 came = f"after {bytes(head[:_SHOWN])!r}" if head else "without a word"
                 raise _refused(f"the peer closed the connection {came}")
