@@ -11,6 +11,7 @@ and 512 KiB of handshake that arrive out of order. What it does not, and what is
 - *Preferred addresses.* It would answer a server's wish to be reached elsewhere (RFC 9000 9.6), and so send
   to addresses that the peer chose. Here nothing leaves for another address than the one that was checked.
 - *Scattered data.* Each piece between gaps is walked over whenever another comes.
+- *Handshake data that is held back.* What is behind a gap would be read at once when that is filled.
 - *Floods.* PINGs, tickets, tokens, empty frames and datagrams of nobody are free for the peer. Each datagram
   takes one of a stock, which only the data of streams fills up again.
 - *A peer that never pauses.* After TURN seconds the event loop gets its turn, whatever is still unread.
@@ -22,7 +23,6 @@ import logging
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import Callable
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -48,6 +48,7 @@ STOCK: Final = 1024  # datagrams that carry little or nothing
 FILLING_BYTES: Final = 256  # of a stream, for one datagram more
 MAX_PIECES: Final = 256  # of one stream, between gaps
 MAX_HANDSHAKE_BYTES: Final = 128 * 1024
+MAX_HELD_BYTES: Final = 16 * 1024  # of TLS behind a gap, once the handshake is over
 SLICE: Final = 4096  # bytes of a stream in one event
 IDLE: Final = 300.0  # seconds; longer than any probe
 _RESET_TOKEN_BYTES: Final = 16  # RFC 9000 10.3
@@ -90,6 +91,11 @@ class _Connection(QuicConnection):
         streams = [*self._streams.values(), *self._crypto_streams.values()]
         return any(len(one.receiver._ranges) > MAX_PIECES for one in streams)
 
+    @property
+    def held_bytes(self) -> int:
+        """Of TLS, behind a gap."""
+        return max((len(one.receiver._buffer) for one in self._crypto_streams.values()), default=0)
+
     def is_reset_by(self, datagram: bytes) -> bool:
         """Whether the peer has lost all it knew of this connection (RFC 9000 10.3.1)."""
         if datagram[0] & 0x80 or len(datagram) < _SHORTEST_RESET:
@@ -105,9 +111,27 @@ class Quic:
     *name_of* tells the application's error codes (RFC 9000 20.2) by name.
     """
 
-    __slots__ = ("_arrived", "_called", "_fd", "_is_kernel", "_is_marked", "_is_up", "_left", "_loop",
-                 "_name_of", "_parts", "_peer", "_poller", "_received", "_sock", "_stock", "_turn_ends",
-                 "connection", "goodbye")  # fmt: skip
+    __slots__ = (
+        "_arrived",
+        "_at",
+        "_called",
+        "_fd",
+        "_is_kernel",
+        "_is_marked",
+        "_is_up",
+        "_left",
+        "_loop",
+        "_name_of",
+        "_peer",
+        "_poller",
+        "_received",
+        "_sock",
+        "_stock",
+        "_turn_ends",
+        "_whole",
+        "connection",
+        "goodbye",
+    )  # fmt: skip
 
     def __init__(
         self, io: "Io", sock: socket.socket, peer: Address, connection: _Connection, name_of: NameOf
@@ -118,7 +142,8 @@ class Quic:
         self._fd = sock.fileno()
         self._peer = peer
         self._name_of = name_of
-        self._parts: deque[events.QuicEvent] = deque()
+        self._whole: events.StreamDataReceived | None = None  # too long for one event,
+        self._at = 0  # and given as far as here
         self._is_up = False  # the handshake is complete
         self._received = 0  # bytes
         self._stock = STOCK
@@ -181,21 +206,23 @@ class Quic:
                 self.connection.handle_timer(now)
 
     def _next_event(self) -> events.QuicEvent | None:
-        if self._parts:
-            return self._parts.popleft()
+        if self._whole is not None:
+            return self._next_slice(self._whole)
         event = self.connection.next_event()
         if isinstance(event, events.ConnectionTerminated):
             raise self._ended(event)
         if isinstance(event, events.StreamDataReceived):
-            data = event.data
-            self._stock = min(self._stock + len(data) // FILLING_BYTES, STOCK)
-            if len(data) > SLICE:
-                for at in range(0, len(data), SLICE):
-                    end = event.end_stream and at + SLICE >= len(data)
-                    part = events.StreamDataReceived(data[at : at + SLICE], end, event.stream_id)
-                    self._parts.append(part)
-                return self._parts.popleft()
+            self._stock = min(self._stock + len(event.data) // FILLING_BYTES, STOCK)
+            if len(event.data) > SLICE:
+                return self._next_slice(event)
         return event
+
+    def _next_slice(self, whole: events.StreamDataReceived) -> events.StreamDataReceived:
+        """Cut off as it is wanted: what was held back by a gap can be a megabyte."""
+        at, end = self._at, self._at + SLICE
+        is_last = end >= len(whole.data)
+        self._whole, self._at = (None, 0) if is_last else (whole, end)
+        return events.StreamDataReceived(whole.data[at:end], is_last and whole.end_stream, whole.stream_id)
 
     def _receive(self) -> bool:
         """Take in one datagram. False: there is none."""
@@ -226,6 +253,8 @@ class Quic:
             raise ProbeFailed(Failure.TLS_HANDSHAKE, f"a certificate that cannot be read: {exc}") from exc
         if self.connection.is_scattered:
             raise ProbeFailed(self._broken, f"data in more than {MAX_PIECES} pieces with gaps between them")
+        if self._is_up and self.connection.held_bytes > MAX_HELD_BYTES:
+            raise ProbeFailed(self._broken, f"more than {MAX_HELD_BYTES} bytes of TLS behind a gap")
         return True
 
     @property
