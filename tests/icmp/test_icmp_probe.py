@@ -90,8 +90,13 @@ def test_the_source_address_is_the_one_that_is_bound() -> None:
     assert ping("127.0.0.1", source={4: "127.0.0.9"}).failure is None
 
 
-FALSE = ("ident", "sequence", "token", "source", "silence")
-CASES = [f"{kind} {wrong}" for kind in ("raw", "datagram") for wrong in ("nothing", *FALSE)]
+FALSE = ("ident", "sequence", "code", "token", "source", "stub", "silence")
+FALSE_ERRORS = ("error ident", "error sequence", "error kind", "error token", "error address", "error stub")
+CASES = [
+    f"{kind} {wrong}"
+    for kind in ("raw", "datagram")
+    for wrong in ("nothing", *FALSE, "error nothing", *FALSE_ERRORS)
+]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +114,15 @@ def test_a_reply_settles_an_echo_only_if_all_of_it_matches(outcomes: dict[str, s
     """The host itself is mute; a forged reply counts if, and only if, nothing is wrong with it."""
     assert outcomes[f"{kind} nothing"] == "None"
     for wrong in FALSE:
+        assert outcomes[f"{kind} {wrong}"] == "DeadlineExceeded()", wrong
+
+
+@pytest.mark.parametrize("kind", ["raw", "datagram"])
+def test_an_error_is_about_an_echo_only_if_all_that_it_quotes_matches(
+    outcomes: dict[str, str], kind: str
+) -> None:
+    assert "ProbeFailed(" in outcomes[f"{kind} error nothing"]
+    for wrong in FALSE_ERRORS:
         assert outcomes[f"{kind} {wrong}"] == "DeadlineExceeded()", wrong
 
 

@@ -73,6 +73,14 @@ def test_a_second_reply_is_a_duplicate_and_no_second_success(probe: Probe) -> No
     assert facts["duplicates"] in (3, 4)
 
 
+def test_of_two_replies_the_first_has_the_time(probe: Probe) -> None:
+    """The second comes when the next echo is answered: it is late, and no reply in another order either."""
+    result = probe("again", count=3, spacing=0.4, timeout=10.0)
+    facts = result["facts"]["icmp"]
+    assert (facts["received"], facts["duplicates"]) == (3, 1)
+    assert "out_of_order" not in facts
+
+
 def test_replies_in_another_order_are_counted(probe: Probe) -> None:
     result = probe("swap", count=4, spacing=0.02, timeout=10.0)
     assert result["outcome"] == "ok"

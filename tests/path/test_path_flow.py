@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from servers.forged_icmp import needs_forgery, port_unreachable
+from servers.forged_icmp import FORGER, needs_forgery, port_unreachable
 from servers.probing import Probed, bench
 from servers.udp import Reply, UdpServer
 from vedette.checks.model import PathCheck
@@ -68,6 +68,31 @@ def test_who_guesses_the_port_is_no_hop() -> None:
     facts = done.record.path
     assert facts is not None
     assert [(hop.address, hop.others) for hop in facts.hops] == [("127.0.0.1", [])]
+
+
+@needs_forgery
+def test_who_refuses_is_no_other_route() -> None:
+    """The target's place is at the first hop; who says that it is not to be reached may be anywhere."""
+
+    def answers(wire: bytes, reply: Reply) -> None:
+        reply(wire)
+
+    def refuses(wire: bytes, reply: Reply) -> None:
+        port_unreachable(reply.client, ("127.0.0.1", server.port), len(wire), wire)
+
+    async def main() -> list[Probed]:
+        check = path_check(port=server.port, must_reach=False, must_be_stable=True)
+        async with bench() as on:
+            first = await on.run(probe_path, check)
+            server.behave = refuses
+            return [first, await on.run(probe_path, check)]
+
+    with UdpServer(answers) as server:
+        probed = asyncio.run(main())
+    assert [done.failure for done in probed] == [None, None]
+    told = [done.record.path for done in probed]
+    assert [[hop.address for hop in facts.hops] for facts in told if facts] == [["127.0.0.1"], [FORGER]]
+    assert [(facts.reached, facts.changes) for facts in told if facts] == [(True, 0), (False, 0)]
 
 
 def test_tcp_attempts_have_one_source_port() -> None:

@@ -2,7 +2,9 @@
 
 Run by root as `unshare --net python -m servers.icmp_namespace CASE...`; prints what came of each, as JSON.
 A case is "raw" or "datagram", then what is wrong with the reply that we forge: "nothing", "ident",
-"sequence", "token", "source", or "silence" for no reply. The case "denied" drops all privileges first.
+"sequence", "code", "token", "source", "stub" for one without a whole header, or "silence" for no reply.
+After "error" it is what is wrong with an ICMP error about the echo: "nothing", "ident", "sequence", "kind",
+"token", "address", or "stub" for less than the echo's header. The case "denied" drops all privileges first.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from servers.forged_icmp import host_unreachable
 from servers.probing import Probed, bench
 from vedette.checks.model import IcmpCheck
 from vedette_agent.engine.icmp import checksum, permission_problem
@@ -33,22 +36,42 @@ async def with_forged_reply(wrong: str) -> Probed:
             ear.setblocking(False)
             loop = asyncio.get_running_loop()
             loop.add_reader(ear, lambda: forge(ear.recv(4096)[20:], wire, wrong))
+            broken: list[str] = []
+            loop.set_exception_handler(lambda _, context: broken.append(repr(context.get("exception"))))
             try:
                 async with bench() as on:
-                    return await on.run(probe_icmp, CHECK, 0.2)
+                    done = await on.run(probe_icmp, CHECK, 0.2)
             finally:
                 loop.remove_reader(ear)
+            assert not broken, broken
+            return done
 
 
 def forge(request: bytes, wire: socket.socket, wrong: str) -> None:
     kind, _, _, ident, sequence = struct.unpack_from(">BBHHH", request)
     if kind != 8 or wrong == "silence":
         return
+    if wrong.startswith("error "):
+        host_unreachable("127.0.0.1", *spoiled(request, wrong.removeprefix("error ")))
+        return
+    if wrong == "stub":
+        wire.sendto(b"\0\0\xff\xff", ("127.0.0.1", 0))
+        return
     payload = bytearray(request[8:])
     payload[0] ^= wrong == "token"
-    head = struct.pack(">BBHHH", 0, 0, 0, ident ^ (wrong == "ident"), sequence ^ (wrong == "sequence"))
+    code = int(wrong == "code")
+    head = struct.pack(">BBHHH", 0, code, 0, ident ^ (wrong == "ident"), sequence ^ (wrong == "sequence"))
     total = checksum(head + payload)
     wire.sendto(head[:2] + total.to_bytes(2, "big") + head[4:] + payload, ("127.0.0.1", 0))
+
+
+def spoiled(request: bytes, wrong: str) -> tuple[str, bytes]:
+    """Whom an error says the echo was for, and what it quotes of it."""
+    quote = bytearray(request)
+    where = {"kind": 0, "ident": 4, "sequence": 6, "token": 8}.get(wrong)
+    if where is not None:
+        quote[where] ^= 1
+    return "127.0.0.8" if wrong == "address" else "127.0.0.1", bytes(quote[: 7 if wrong == "stub" else None])
 
 
 def outcome(case: str) -> str:

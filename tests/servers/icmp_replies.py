@@ -24,8 +24,9 @@ from vedette_agent.probers.icmp import probe_icmp
 
 
 class Answerer:
-    """Does one of: answer, twice, swap, lose_second, tail, token, cut, grow, silence; or error QUOTED, which
-    says that the host is unreachable and quotes so many bytes of the echo, and error QUOTED, answer.
+    """Does one of: answer, twice, again (the first reply once more with the second), swap, lose_second, tail,
+    token, cut, grow, silence; or error QUOTED, which says that the host is unreachable and quotes so many
+    bytes of the echo, and error QUOTED, answer.
     """
 
     def __init__(self, does: str) -> None:
@@ -66,6 +67,9 @@ class Answerer:
         self._held.append(bytes(reply))
         if self._does == "swap" and self._seen % 2:
             return
+        if self._does == "again" and self._seen == 1:
+            self._send(bytes(reply))
+            return  # and it is still held
         for held in reversed(self._held):
             lost = self._does == "silence" or (self._does == "lose_second" and self._seen == 2)
             for _ in range(0 if lost else 2 if self._does == "twice" else 1):

@@ -31,7 +31,7 @@ class UdpServer:
     """Bound from the start; one thread runs *behave* for each datagram."""
 
     def __init__(self, behave: Behave, family: socket.AddressFamily = socket.AF_INET) -> None:
-        self._behave = behave
+        self.behave = behave
         self._sock = socket.socket(family, socket.SOCK_DGRAM)
         self._sock.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, name="udp")
@@ -57,7 +57,7 @@ class UdpServer:
             if not wire:
                 return
             self.asked.append(wire)
-            self._behave(wire, Reply(self._sock, client))
+            self.behave(wire, Reply(self._sock, client))
 
 
 def closed_port() -> int:
