@@ -70,12 +70,23 @@ class Reader:
     *spelled* writes the labels that are not plain.
     """
 
-    __slots__ = ("_names", "_spelled", "_steps", "_strings", "_studied", "_study", "_texts", "_wire")
+    __slots__ = (
+        "_labels",
+        "_names",
+        "_spelled",
+        "_steps",
+        "_strings",
+        "_studied",
+        "_study",
+        "_texts",
+        "_wire",
+    )
 
     def __init__(self, wire: bytes, spelled: Callable[[bytes], str] | None = None) -> None:
         self._wire = wire
         self._spelled = spelled or escaped
         self._names: dict[int, tuple[str, int]] = {}  # by where they start: servers point to few
+        self._labels: dict[int, str] = {}  # by where they start: to spell an odd one takes 3 µs
         self._texts: dict[int, list[bytes]] = {}  # by where the data start
         self._studied: dict[int, str] = {}
         self._steps = self._strings = 0
@@ -127,7 +138,7 @@ class Reader:
                 if length >= 0x40 or size > 254:
                     raise Malformed("a name in the answer is too long, or of an unknown form")
                 label = wire[at + 1 : at + 1 + length].lower()
-                labels.append(label.decode("ascii") if _PLAIN.issuperset(label) else self._spelled(label))
+                labels.append(label.decode("ascii") if _PLAIN.issuperset(label) else self._odd(at, label))
                 at += length + 1
         except IndexError as exc:
             raise Malformed("the answer ends within a name") from exc
@@ -136,6 +147,12 @@ class Reader:
         made = ".".join(labels) or ".", end or at + 1
         self._names[start] = made
         return made
+
+    def _odd(self, at: int, label: bytes) -> str:
+        known = self._labels.get(at)
+        if known is None:
+            known = self._labels[at] = self._spelled(label)
+        return known
 
     def data(self, rr: Rr, *, is_absolute: bool) -> str:
         """The data as zone files write it. With *is_absolute* names have their final dot, and texts quotes.

@@ -20,10 +20,12 @@ from vedette_agent.dns.records import type_text
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import ask
 from vedette_agent.engine.record import NOTES, NotInTime, ProbeFailed, ProbeSpoiled, Record
-from vedette_agent.engine.run import DeadlineExceeded
+from vedette_agent.engine.run import DeadlineExceeded, suspend
 from vedette_agent.engine.together import MAX_BRANCHES, together
+from vedette_agent.engine.turns import Turns
 
 MAX_QUERIES: Final = 200  # of one probe
+MAX_AT_ONCE: Final = 512  # bytes of answers that are read in the turn they came in: 0.3 ms each at worst
 
 _FATAL: Final = frozenset({NotRun.NO_DESCRIPTOR, NotRun.NO_MEMORY, NotRun.INTERNAL})
 
@@ -56,6 +58,7 @@ class Inquiry:
         self._io = io
         self._record = record
         self._port = port
+        self._turns = Turns(io.loop)
 
     async def ask(self, wanted: Sequence[Wanted], shares: int = 1) -> list[Told]:
         """What each server told, in their order, within the time left divided by *shares*."""
@@ -98,6 +101,8 @@ class Inquiry:
         try:
             asked = await ask(self._io, Endpoint(server.address, self._port), question, own)
             seconds = asked.seconds + own.phases.get("connect", 0.0)
+            if len(asked.wire) > MAX_AT_ONCE:
+                await suspend(self._turns.arm)
             told = Told(sections(asked.wire, question.end), seconds, asked.wire)
             self.strangers += asked.strangers
         except Exception as exc:
