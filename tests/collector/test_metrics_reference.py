@@ -1,8 +1,13 @@
 """docs/metrics.md says what the code exposes. Run as a program, this rewrites its tables."""
 
+import re
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
+import pytest
+
+from vedette.checks.schema import KINDS
 from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
 from vedette_collector.exposition.text import Family
 from vedette_collector.ingest import Rejection
@@ -35,6 +40,19 @@ def tables() -> str:
 def test_the_reference_is_what_the_code_exposes() -> None:
     written = PAGE.read_text().partition(MARK)[2]
     assert written == tables(), f"{PAGE.name} has drifted; run: python tests/collector/{Path(__file__).name}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_of_a_kind_has_its_series(kind: str) -> None:
+    """And names none that are not exposed, but where it says so."""
+    page = (PAGE.parent / "checks" / f"{kind}.md").read_text()
+    module = import_module(f"vedette_collector.exposition.kinds.{'stream' if kind == 'tcp' else kind}")
+    own = [family.name for family in module.FAMILIES]
+    assert own
+    assert [name for name in own if name not in page] == []
+    exposed = {family.name for family in CELL_FAMILIES}
+    named = re.findall(r"(?<!there is no )`((?:probe|vedette)_\w+)[`{]", page, re.IGNORECASE)
+    assert set(named) - exposed == set()
 
 
 if __name__ == "__main__":
