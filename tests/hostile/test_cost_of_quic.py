@@ -5,16 +5,23 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+from aioquic.quic import connection
+from aioquic.quic.crypto import CryptoPair
+from aioquic.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 
 from hostile.quic_servers import ROOM, Frames, crypto, on_stream, rude, streamed, varint
 from hostile.test_cost_of_one_answer import TIME, Case, cost, judged, zeros
+from servers.certificates import issued
+from servers.quic import datagram_server
 
 DOQ = "dns: {{name: a.test, resolver: '127.0.0.1:{port}', transport: quic, tls: {{verify: false}}}}"
+DOQ_VERIFIED = DOQ.replace(", tls: {{verify: false}}", "")
 HTTP3 = (
     "http: {{url: 'https://127.0.0.1:{port}/', versions: [HTTP/3], tls: {{verify: false}}, "
     "compression: [gzip], max_body_bytes: 4MiB, expect: {{body: {{match: x}}}}}}"
 )
-CLOSED, BROKEN, LARGE = (TIME, "quic.closed"), ("http.protocol",), ("http.too_large",)
+# What is lost on a busy machine is never sent again, and the probe then waits for it.
+CLOSED, BROKEN, LARGE = (TIME, "quic.closed"), (TIME, "http.protocol"), (TIME, "http.too_large")
 MOST = 1300  # bytes of frames in a datagram
 
 
@@ -116,7 +123,7 @@ SAID = {
     "ranges": Said(DOQ, repeated(b"\2" + varint(4000, 0, 600, 0) + b"\0\0" * 600), CLOSED),
     "streams of its own": Said(DOQ, numbered(lambda at: on_stream(4 * at + 3, 0, b"a")), CLOSED),
     "streams of its own, as many as may be": Said(
-        HTTP3, numbered(lambda at: on_stream(4 * (at % 16) + 3, at // 16, b"\x21")), (TIME, *BROKEN)
+        HTTP3, numbered(lambda at: on_stream(4 * (at % 16) + 3, at // 16, b"\x21")), BROKEN
     ),
     "fields of a byte": Said(HTTP3, section(b"\0\0\xd9" + b"\xc2" * 16_000), BROKEN),
     "fields of two bytes": Said(HTTP3, section(b"\0\0\xd9" + b"\x21a\0" * 5_000), BROKEN),
@@ -129,10 +136,10 @@ SAID = {
     ),
     "unknown frames": Said(HTTP3, lambda: streamed(0, b"\x21\0" * 500_000), BROKEN),
     "endless data": Said(HTTP3, lambda: streamed(0, body(b"", 1 << 40) + bytes(4_500_000)), LARGE),
-    "data held back": Said(HTTP3, held_back, (TIME, *CLOSED, *LARGE)),
-    "data held back at last": Said(HTTP3, held_back_at_last, (TIME, *LARGE, *BROKEN, "http.body")),
+    "data held back": Said(HTTP3, held_back, (*CLOSED, *LARGE)),
+    "data held back at last": Said(HTTP3, held_back_at_last, LARGE),
     "a bomb": Said(HTTP3, bomb, LARGE),
-    "settings": Said(HTTP3, settings, (*BROKEN, TIME)),
+    "settings": Said(HTTP3, settings, BROKEN),
     "goodbyes": Said(HTTP3, control(b"\4\0" + b"\7\1\4" * 500_000), BROKEN),
     "cancelled pushes": Said(HTTP3, control(b"\4\0" + b"\3\1\0" * 500_000), BROKEN),
     "a dynamic table": Said(HTTP3, lambda: streamed(7, b"\2" + b"\x3f\xe1\x1f" * 100_000), BROKEN),
@@ -144,3 +151,70 @@ def test_one_answer(name: str) -> None:
     probe, frames, failures = SAID[name]
     with rude("h3" if probe is HTTP3 else "doq", frames) as port:
         judged(Case(probe, bytes, failures), cost(probe, (port, port)))  # type: ignore[arg-type]
+
+
+SMALL = issued(common_name="a", is_ca=True)
+CHAINS = {
+    "100 certificates": (DOQ, [SMALL] * 100, (TIME,)),
+    "100 certificates, verified": (DOQ_VERIFIED, [SMALL] * 100, (TIME, "tls.untrusted")),
+    "as many as come before the bound": (DOQ, [SMALL] * 290, (TIME,)),
+    "more": (DOQ, [SMALL] * 450, (TIME, "quic.handshake")),
+}
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_one_chain(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verified or not; then the question is left open."""
+    monkeypatch.setattr(connection, "CRYPTO_BUFFER_SIZE", 1 << 18)  # of the server here
+    probe, chain, failures = CHAINS[name]
+    with rude("doq", list, chain) as port:
+        judged(Case(probe, bytes, failures), cost(probe, (port, port)))  # type: ignore[arg-type]
+
+
+def ids(asked: bytes) -> tuple[bytes, bytes]:
+    """Destination and source connection id of a long header (RFC 9000 17.2)."""
+    at = 6 + asked[5]
+    return asked[6:at], asked[at + 1 : at + 1 + asked[at]]
+
+
+def versions(asked: bytes) -> list[bytes]:
+    to, of = ids(asked)
+    return [encode_quic_version_negotiation(to, of, [1, *range(2, 300)])] * 2000
+
+
+def retries(asked: bytes) -> list[bytes]:
+    """The first is good, and each asks for another connection id."""
+    to, of = ids(asked)
+    return [encode_quic_retry(1, number.to_bytes(8, "big"), of, to, bytes(1000)) for number in range(1, 2000)]
+
+
+def initials(asked: bytes) -> list[bytes]:
+    """Sealed with the keys that anybody knows who has seen the first datagram."""
+    to, of = ids(asked)
+    pair = CryptoPair()
+    pair.setup_initial(to, False, 1)
+    made = []
+    for number in range(1, 1500):
+        frames = b"".join(crypto(at, b"\2\0\xff\xff" * 2) for at in range(number, number + 1000, 12))
+        frames = frames[:1100].ljust(1100, b"\0")
+        length = (len(frames) + 20 | 0x4000).to_bytes(2, "big")
+        head = b"\xc3\0\0\0\1" + bytes([len(of)]) + of + bytes([len(to)]) + to + b"\0" + length
+        made.append(pair.send.encrypt_packet(head + number.to_bytes(4, "big"), frames, number))
+    return made
+
+
+FIRST = {
+    "versions": (versions, (TIME, "quic.handshake")),
+    "retries": (retries, (TIME, "quic.handshake")),
+    "hellos out of order": (initials, (TIME, "tls.handshake", "quic.handshake")),
+    "junk": (lambda asked: [b"\x40" + bytes(1300)] * 2000, (TIME, "quic.handshake")),
+    "long junk": (lambda asked: [b"\xc0" * 60_000] * 500, (TIME, "quic.handshake")),
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+def test_one_first_answer(name: str) -> None:
+    """Before there are keys that only the peer can have. A good server is probed first."""
+    answer, failures = FIRST[name]
+    with datagram_server(answer) as port, rude("doq", list) as good:
+        judged(Case(DOQ, bytes, failures), cost(DOQ, (good, port)))  # type: ignore[arg-type]
