@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections import Counter
 from contextlib import ExitStack
 
@@ -13,10 +14,10 @@ from servers.dns import dns_server, refusing
 from servers.probing import Bench, Probed, bench
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette_agent.dns.query import Query
-from vedette_agent.engine import udp
+from vedette_agent.engine import stamps, udp
 from vedette_agent.engine.datagrams import READS
 from vedette_agent.engine.io import Io
-from vedette_agent.engine.record import Record
+from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.udp import SOCKETS
 from vedette_agent.probers.dns import probe_dns
@@ -202,6 +203,38 @@ def test_each_query_has_its_own_port_and_icmp_error() -> None:
                 return [each.failure for each in probed]
 
     assert asyncio.run(main()) == ["net.refused", None] * 20
+
+
+def test_an_error_that_is_there_before_its_query_is_armed_ends_that_wait_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A kernel that stamps nothing has it first on the error queue when the query has just left.
+
+    Nothing of that query is left over for the next one of the same probe: neither its share of the time, over
+    long before the second answer comes, nor its place among what is pending.
+    """
+
+    def without_stamps(sock: socket.socket) -> bool:
+        stamps.enable_errors(sock)
+        return False
+
+    monkeypatch.setattr(stamps, "enable", without_stamps)
+    query = Query("a.example", "A")
+
+    async def main() -> tuple[Probed, int]:
+        with refusing() as nowhere:
+            async with dns_server(server.late(0.3)) as at, bench() as on:
+
+                async def one_then_the_other(_: None, io: Io, record: Record) -> None:
+                    with pytest.raises(ProbeFailed, match="nothing listens"):
+                        await io.ask(nowhere, query, record, shares=100)
+                    await io.ask(at.endpoint, query, record)
+
+                probed = await on.run(one_then_the_other, None, 10.0)
+                return probed, sum(len(each._pending) for each in on.io.udp._slots[4] if each is not None)
+
+    probed, pending = asyncio.run(main())
+    assert (probed.failure, pending) == (None, 0)
 
 
 def test_an_error_of_our_own_is_not_the_paths() -> None:
