@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from vedette.checks import formats
+from vedette.checks.model import Endpoint
 from vedette.checks.problems import quoted
 
 HOST: Final = "host"  # the word for the host's own name servers
@@ -73,6 +74,11 @@ def server(text: str) -> Server:
         )
     host = str(formats.address(found[1])) if found[1] is not None else formats.host(found[2])
     return Server(host, formats.port(found[3]) if found[3] else None)
+
+
+def literal_server(text: str) -> Endpoint | None:
+    """`host`, which is None, or a literal address with a port or without."""
+    return None if text == HOST else formats.endpoint(text)
 
 
 def https_url(text: str) -> str:

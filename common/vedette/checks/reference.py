@@ -23,6 +23,7 @@ _WHAT: Final = {
     dnstext.record_type: "record type",
     dnstext.resolver: "server, or https URL",
     dnstext.server: "server",
+    dnstext.literal_server: "`host`, or address, port or none",
     dnstext.https_url: "https URL",
     formats.suffix: "name",
     formats.duration: "duration",

@@ -7,7 +7,7 @@ from vedette.checks import formats, schema
 from vedette.checks.model import Check
 from vedette.checks.probes.authority import authority, servers
 from vedette.checks.probes.dns import dns, dns_literal, dns_variants
-from vedette.checks.probes.dnssec import dnssec
+from vedette.checks.probes.dnssec import dnssec, dnssec_literal, dnssec_variants
 from vedette.checks.probes.grpc import grpc
 from vedette.checks.probes.http import http
 from vedette.checks.probes.icmp import icmp
@@ -44,7 +44,6 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
     match probe:
         case (
             schema.TraceProbe()
-            | schema.DnssecProbe()
             | schema.HttpProbe()
             | schema.TcpProbe()
             | schema.TlsProbe()
@@ -58,6 +57,8 @@ def variants(probe: Probe, path: Path, report: Report) -> Sequence[Variant[Probe
             return [Variant("", probe, path)]
         case schema.DnsProbe():
             return dns_variants(probe, path, report)
+        case schema.DnssecProbe():
+            return dnssec_variants(probe, path, report)
         case schema.AuthorityProbe():
             return servers(probe, path, report)
         case _:
@@ -72,7 +73,7 @@ def literal_of(probe: Probe) -> str | None:
         case schema.AuthorityProbe() | schema.TraceProbe():
             return None
         case schema.DnssecProbe():
-            host = formats.endpoint(probe.resolver).address if probe.resolver else None
+            return dnssec_literal(probe)
         case schema.HttpProbe():
             host = probe.address or formats.url_host(probe.url)
         case schema.TcpProbe() | schema.TlsProbe() | schema.UdpProbe() | schema.GrpcProbe():

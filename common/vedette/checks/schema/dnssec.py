@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from vedette.checks import anchors, formats
-from vedette.checks.schema.types import DnsName, Resolver, Section, text_of
+from vedette.checks import anchors, dnstext, formats
+from vedette.checks.schema.types import DnsName, Section, text_of
 
 Anchor = Annotated[
     str,
@@ -15,6 +15,11 @@ Anchor = Annotated[
         description="a DS or DNSKEY record with its zone",
         examples=[". DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"],
     ),
+]
+
+
+Resolver = Annotated[
+    str, text_of(dnstext.literal_server, examples=["host", "192.0.2.53", "[2001:db8::53]:5353"])
 ]
 
 
@@ -33,7 +38,14 @@ class DnssecProbe(Section, frozen=True, kw_only=True):
     name: Annotated[DnsName, Meta(description="the name to validate; `.` is the root")]
     type: Annotated[RecordType, Meta(description="the record type to validate")] = "A"
     resolver: (
-        Annotated[Resolver, Meta(description="the server to ask; the agent's own without it")] | None
+        Annotated[Resolver, Meta(description="the server to ask; the agent's own, `host`, without it")] | None
+    ) = None
+    resolvers: (
+        Annotated[
+            list[Resolver],
+            Meta(min_length=1, max_length=100, description="servers to ask, each by a check of its own"),
+        ]
+        | None
     ) = None
     anchors: (
         Annotated[
