@@ -3,9 +3,13 @@
 The slots of a check are at `(k + phase) * interval` for whole k, on a clock that does not restart with the
 agent. The phase is a hash of agent and check, so a restart keeps it, checks of one agent are spread over
 their interval, and so are the agents over a target that they share.
+
+Checks of one interval come round in one order for ever: they form a ring, and what is due next is looked
+for among the rings alone.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Mapping
 from hashlib import blake2b
 from math import inf
@@ -22,37 +26,49 @@ class Schedule:
 
     def __init__(self, agent: str) -> None:
         self._agent = agent
-        self._interval: dict[str, float] = {}
-        self._queue: list[tuple[float, str]] = []
+        self._rings: dict[float, deque[tuple[float, str]]] = {}  # by interval: slot and check, in order
+        self._heads: list[tuple[float, float]] = []  # a heap: the first slot of each ring, and its interval
         self.running: set[str] = set()
         self.skipped = 0  # slots that passed without a run,
         self.overlapping = 0  # of these: the previous run had not ended
 
     def assign(self, intervals: Mapping[str, float], now: float) -> None:
         """Run these checks from now on. A check whose interval stays keeps its next slot."""
-        kept = [(at, name) for at, name in self._queue if self._interval[name] == intervals.get(name)]
-        known = {name for _, name in kept}
-        fresh = [(self._slot(name, each, now), name) for name, each in intervals.items() if name not in known]
-        self._queue = kept + fresh
-        heapq.heapify(self._queue)
-        self._interval = dict(intervals)
+        before = {name: (at, interval) for interval, ring in self._rings.items() for at, name in ring}
+        slots: dict[float, list[tuple[float, str]]] = {}
+        for name, interval in intervals.items():
+            at, known = before.get(name, (0.0, None))
+            slots.setdefault(interval, []).append(
+                (at if known == interval else self._slot(name, interval, now), name)
+            )
+        self._rings = {interval: deque(sorted(ring)) for interval, ring in slots.items()}
+        self._look_at_heads()
 
     @property
     def next_due(self) -> float:
         """When `take` has something; infinity without checks."""
-        return self._queue[0][0] if self._queue else inf
+        return self._heads[0][0] if self._heads else inf
 
     def take(self, now: float, room: int) -> list[str]:
         """The checks to start at *now*, at most *room*; each counts as running until `ended`."""
         due: list[str] = []
-        queue = self._queue
-        while queue and queue[0][0] <= now:
-            at, name = queue[0]
-            interval = self._interval[name]
+        untidy: set[float] = set()
+        heads = self._heads
+        while heads and heads[0][0] <= now:
+            interval = heads[0][1]
+            ring = self._rings[interval]
+            at, name = ring.popleft()
+            missed = 0
             # From the slot, not from now: being late must not shift the phase.
-            missed = int((now - at) // interval)
-            heapq.heapreplace(queue, (at + (missed + 1) * interval, name))
-            self.skipped += missed
+            after = at + interval
+            if after <= now:
+                missed = int((now - at) // interval)
+                after = at + (missed + 1) * interval
+                self.skipped += missed
+            if ring and after < ring[-1][0]:  # after a stall: some missed more slots than others
+                untidy.add(interval)
+            ring.append((after, name))
+            heapq.heapreplace(heads, (ring[0][0], interval))
             if name in self.running:
                 self.overlapping += 1
                 self.skipped += 1
@@ -61,7 +77,15 @@ class Schedule:
             else:
                 self.running.add(name)
                 due.append(name)
+        for interval in untidy:
+            self._rings[interval] = deque(sorted(self._rings[interval]))
+        if untidy:
+            self._look_at_heads()
         return due
+
+    def _look_at_heads(self) -> None:
+        self._heads = [(ring[0][0], interval) for interval, ring in self._rings.items()]
+        heapq.heapify(self._heads)
 
     def ended(self, name: str) -> None:
         self.running.discard(name)

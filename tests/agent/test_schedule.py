@@ -60,6 +60,35 @@ def test_missed_slots_are_counted_and_not_caught_up() -> None:
     assert schedule.take(first + 40.0, 10) == ["web"]
 
 
+@pytest.mark.parametrize("stall", [3.0, 12.0, 35.0, 47.5])
+def test_after_a_stall_every_check_keeps_its_own_slot(stall: float) -> None:
+    """Checks of one interval have missed different numbers of slots, and none waits for another."""
+    schedule = Schedule("par-01")
+    names = [f"check-{n}" for n in range(30)]
+    schedule.assign(dict.fromkeys(names, 10.0) | {"often": 0.5}, 0.0)
+    runs(schedule, 0.0, 20.0)
+    runs(schedule, 20.0 + stall, 20.0 + stall)
+    found = runs(schedule, 20.02 + stall, 30.0 + stall)
+    for name in names:
+        (at,) = [at for at, each in found if each == name]
+        assert 0 <= (at - phase("par-01", name) * 10.0) % 10.0 < 0.0201
+    assert sum(name == "often" for _, name in found) in (19, 20)
+
+
+def test_checks_leave_in_the_order_of_their_slots() -> None:
+    """Whatever their intervals are, and also where a change of the configuration came between."""
+    schedule = Schedule("par-01")
+    checks = {f"check-{n}": 1.0 + n % 4 for n in range(40)}
+    schedule.assign(checks, 0.0)
+    runs(schedule, 0.0, 5.0)
+    schedule.assign(checks | {f"more-{n}": 2.0 for n in range(20)}, 5.01)
+    slots = {name: phase("par-01", name) * interval for name, interval in checks.items()}
+    taken = [name for name in schedule.take(5.9, 100) if name in checks]
+    at = [slots[name] + -((slots[name] - 5.0) // checks[name]) * checks[name] for name in taken]
+    assert len(taken) > 5
+    assert at == sorted(at)
+
+
 def test_a_check_never_overlaps_itself() -> None:
     schedule = Schedule("par-01")
     schedule.assign({"web": 10.0}, 0.0)
