@@ -5,7 +5,7 @@ from pathlib import Path
 from vedette.checks import read
 from vedette.checks.model import Check
 from vedette.checks.problems import quoted
-from vedette.checks.walk import suggestion
+from vedette.checks.wording import suggestion
 from vedette.errors import ConfigError
 
 

@@ -7,6 +7,7 @@ from vedette.checks import compile as compiling
 from vedette.checks import schema, walk
 from vedette.checks.model import Check
 from vedette.checks.problems import Mark, Problem, dotted, quoted
+from vedette.checks.report import Bad, Report
 from vedette.checks.tree import Mapping, Node, Scalar, Sequence
 
 # The key that a kind cannot do without: what it probes.
@@ -50,9 +51,9 @@ def checks_from(
     root = _node({"name": kind, **common})
     assert isinstance(root, Mapping)
     root.pairs.append((_scalar(kind), own))
-    report = walk.Report(root)
+    report = Report(root)
     one = walk.read(root, schema.Check, report)
-    checks = [] if isinstance(one, walk.Bad) else compiling.alone(one, report)
+    checks = [] if isinstance(one, Bad) else compiling.alone(one, report)
     if report.problems:
         raise Unusable([_line(problem, kind) for problem in report.problems])
     return checks

@@ -9,8 +9,8 @@ from vedette.checks.model import Assignment, Check, Family
 from vedette.checks.probes import Probe, literal_of, made, variants
 from vedette.checks.probes.authority import families_of
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Bad, Report
 from vedette.checks.selection import Fleet
-from vedette.checks.walk import Bad, Report
 
 MAX_CHECKS: Final = 100_000  # as they are run: one for each server and family
 MAX_ASSIGNED: Final = 2_000_000  # pairs of an agent and a check

@@ -15,7 +15,9 @@ from vedette.checks.compile import compiled
 from vedette.checks.model import Assignment, Check
 from vedette.checks.nodes import Unreadable, compose
 from vedette.checks.problems import BadConfig, Mark, Problem, quoted
+from vedette.checks.report import Bad, Report
 from vedette.checks.schema import Configuration
+from vedette.checks.wording import suggestion
 from vedette.errors import ConfigError
 
 MAX_BYTES: Final = 4 << 20
@@ -35,9 +37,9 @@ def loads(raw: bytes, name: str) -> Assignment:
         raise BadConfig(name, [exc.problem], text) from exc
     if root is None:
         raise BadConfig(name, [_whole("is empty; list agents and checks")], text)
-    report = walk.Report(root)
+    report = Report(root)
     configuration = walk.read(root, Configuration, report)
-    assignment = None if isinstance(configuration, walk.Bad) else compiled(configuration, report)
+    assignment = None if isinstance(configuration, Bad) else compiled(configuration, report)
     if report.problems or assignment is None:
         raise BadConfig(name, report.problems, text)
     return msgspec.structs.replace(assignment, config_hash=config_hash(assignment))
@@ -81,7 +83,7 @@ def checks_of(assignment: Assignment, agent: str) -> tuple[Check, ...]:
     """What *agent* runs, in file order. Raises ConfigError when the configuration does not list it."""
     if agent not in assignment.by_agent:
         raise ConfigError(
-            f"the configuration lists no agent {quoted(agent)}; {walk.suggestion(agent, assignment.by_agent)}"
+            f"the configuration lists no agent {quoted(agent)}; {suggestion(agent, assignment.by_agent)}"
         )
     names = set(assignment.by_agent[agent])
     return tuple(check for check in assignment.checks if check.name in names)

@@ -5,8 +5,9 @@ from typing import Final
 
 from vedette.checks.model import Vantage
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Bad, Report
 from vedette.checks.schema import Agent
-from vedette.checks.walk import Bad, Report, suggestion
+from vedette.checks.wording import suggestion
 
 NAME: Final = "name"  # the key that selects by agent name
 

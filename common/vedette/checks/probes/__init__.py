@@ -20,7 +20,7 @@ from vedette.checks.probes.udp import udp
 from vedette.checks.probes.variants import Variant
 from vedette.checks.probes.websocket import websocket
 from vedette.checks.problems import Path
-from vedette.checks.walk import Report
+from vedette.checks.report import Report
 
 Probe = (
     schema.DnsProbe

@@ -10,8 +10,8 @@ from vedette.checks.probes.parts import resolver_of
 from vedette.checks.probes.trace import roots
 from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import BAD, Bad, Report
 from vedette.checks.schema.authority import AuthorityProbe, AuthorityServer
-from vedette.checks.walk import BAD, Bad, Report
 
 
 def servers(probe: AuthorityProbe, path: Path, report: Report) -> Sequence[Variant[AuthorityProbe]]:

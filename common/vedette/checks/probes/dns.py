@@ -11,9 +11,9 @@ from vedette.checks.probes.dnsexpect import expectations
 from vedette.checks.probes.parts import joined, options
 from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Report
 from vedette.checks.schema.dns import DnsProbe, EdnsSettings, ResolverSettings, Transport
 from vedette.checks.schema.tls import TlsSettings
-from vedette.checks.walk import Report
 
 _ENCRYPTED = frozenset({"tls", "https", "quic"})
 _BY_NAME = frozenset({"tls", "quic"})  # whose servers are verified by a name that stands in no URL

@@ -5,8 +5,8 @@ from typing import Final
 from vedette.checks import formats, model
 from vedette.checks.model.dns import ExtendedErrorsExpect, Patterns, RecordsExpect, SectionsExpect
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Report
 from vedette.checks.schema import dns as schema
-from vedette.checks.walk import Report
 
 _FLAGS: Final = ("aa", "tc", "rd", "ra", "ad", "cd")
 _SECTIONS: Final = ("answer", "authority", "additional")

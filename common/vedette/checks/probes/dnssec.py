@@ -9,8 +9,8 @@ from vedette.checks import anchors, dnstext, formats, model
 from vedette.checks.model import Endpoint
 from vedette.checks.probes.variants import Variant
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Report
 from vedette.checks.schema.dnssec import DnssecProbe
-from vedette.checks.walk import Report
 
 
 def dnssec_variants(probe: DnssecProbe, path: Path, report: Report) -> Sequence[Variant[DnssecProbe]]:

@@ -5,8 +5,8 @@ from typing import Any
 from vedette.checks import formats, model
 from vedette.checks.probes.parts import joined, options, resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.grpc import GrpcExpect, GrpcProbe
-from vedette.checks.walk import Report
 
 
 def grpc(probe: GrpcProbe, path: Path, report: Report, common: dict[str, Any]) -> model.GrpcCheck:

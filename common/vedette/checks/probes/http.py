@@ -7,9 +7,9 @@ from vedette.checks.model.http import HttpProxy, SecretHeader
 from vedette.checks.probes.http_expect import distinct, expected
 from vedette.checks.probes.parts import options, resolver_of
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Report
 from vedette.checks.schema.http import Auth, BasicAuth, HttpExpect, HttpProbe, Proxy, Secret, Version
 from vedette.checks.schema.tls import TlsSettings
-from vedette.checks.walk import Report
 
 # A compressed body of this size holds an agent's loop for 13 ms; more would make other probes late.
 MAX_BODY: Final = 4 << 20

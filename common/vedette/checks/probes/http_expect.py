@@ -6,8 +6,8 @@ from typing import get_args
 from vedette.checks import formats, model
 from vedette.checks.model.http import HeaderExpect, HttpPhase, JsonExpect
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Report
 from vedette.checks.schema import http as written
-from vedette.checks.walk import Report
 
 
 def expected(expect: written.HttpExpect, limit: int, path: Path, report: Report) -> model.HttpExpect:

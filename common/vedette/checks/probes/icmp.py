@@ -5,8 +5,8 @@ from typing import Any
 from vedette.checks import formats, model, schema
 from vedette.checks.probes.parts import resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.icmp import IcmpExpect, RoundTrips
-from vedette.checks.walk import Report
 
 
 def icmp(probe: schema.IcmpProbe, path: Path, report: Report, common: dict[str, Any]) -> model.IcmpCheck:

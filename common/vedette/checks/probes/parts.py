@@ -4,8 +4,8 @@ from typing import Final
 
 from vedette.checks import formats, model
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.tls import TlsSettings
-from vedette.checks.walk import Report
 
 _VERSIONS: Final = ("TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 

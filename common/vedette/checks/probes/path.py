@@ -6,8 +6,8 @@ from typing import Any, Final
 from vedette.checks import formats, model, schema
 from vedette.checks.probes.parts import resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Bad, Report
 from vedette.checks.schema.path import PathExpect
-from vedette.checks.walk import Bad, Report
 
 _PORTS: Final = {"udp": 33434, "tcp": 443}
 

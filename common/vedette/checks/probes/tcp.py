@@ -7,8 +7,8 @@ from vedette.checks.captures import CAPTURE
 from vedette.checks.pattern import compiled
 from vedette.checks.probes.parts import joined, options, resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Bad, Report
 from vedette.checks.schema.tcp import Step
-from vedette.checks.walk import Bad, Report
 
 
 def tcp(probe: schema.TcpProbe, path: Path, report: Report, common: dict[str, Any]) -> model.TcpCheck:

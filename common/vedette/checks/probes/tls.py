@@ -5,8 +5,8 @@ from typing import Any
 from vedette.checks import formats, model, schema
 from vedette.checks.probes.parts import joined, options, resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.tls import TlsExpect
-from vedette.checks.walk import Report
 
 
 def tls(probe: schema.TlsProbe, path: Path, report: Report, common: dict[str, Any]) -> model.TlsCheck:

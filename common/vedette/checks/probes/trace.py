@@ -4,8 +4,8 @@ from typing import Any
 
 from vedette.checks import formats, model
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.trace import TraceProbe
-from vedette.checks.walk import Report
 
 
 def trace(probe: TraceProbe, path: Path, report: Report, common: dict[str, Any]) -> model.TraceCheck:

@@ -5,8 +5,8 @@ from typing import Any, Final
 from vedette.checks import formats, model
 from vedette.checks.probes.parts import joined, resolver_of
 from vedette.checks.problems import Path
+from vedette.checks.report import Report
 from vedette.checks.schema.udp import UdpProbe
-from vedette.checks.walk import Report
 
 MAX_PAYLOAD: Final = 65_507  # bytes: 65,535 less the headers of IPv4 and UDP
 

@@ -8,9 +8,9 @@ from vedette.checks.captures import CAPTURE
 from vedette.checks.pattern import compiled
 from vedette.checks.probes.parts import options, resolver_of
 from vedette.checks.problems import Path, quoted
+from vedette.checks.report import Bad, Report
 from vedette.checks.schema.tls import TlsSettings
 from vedette.checks.schema.websocket import Turn, WebsocketExpect, WebsocketProbe
-from vedette.checks.walk import Bad, Report
 
 _PORTS: Final = {"ws": 80, "wss": 443}
 
