@@ -41,6 +41,7 @@ def test_a_closed_port_is_refused() -> None:
         port = listener.getsockname()[1]
     (result,) = probe(tcp(port))
     assert (result.outcome, result.reason) == ("fail", "tcp.refused")
+    assert result.detail == f"127.0.0.1:{port}: Connection refused"
 
 
 def test_a_black_hole_times_out_at_the_deadline() -> None:

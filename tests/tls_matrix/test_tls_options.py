@@ -219,6 +219,9 @@ def test_an_expected_refusal_is_a_success(ca: Issued, options: Any, tmp_path: Pa
     assert (expired.outcome, any_way.outcome) == ("ok", "ok"), expired.detail
     assert facts(expired).not_after_us is not None
     assert not facts(expired).verified
+    for met in (expired, any_way):
+        assert (facts(met).refused or "").startswith("expired: certificate has expired; asked for localhost;")
+    assert facts(wrong).refused is None
     assert set(expired.phases_us) == {"connect", "tls"}
     assert wrong.reason == "tls.expired"
     assert "expected to be refused as untrusted" in (wrong.detail or "")

@@ -27,6 +27,7 @@ from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from vedette.checks.model import Endpoint
 from vedette_agent.engine import poller, stamps
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
@@ -264,6 +265,10 @@ async def connect(
             sock.bind((source, 0))
         await stream.connect((address, port))
         seconds = _handshake_seconds(sock)
+    except OSError as exc:
+        stream.close()
+        exc.strerror = f"{Endpoint(address, port)}: {exc.strerror}"
+        raise
     except BaseException:
         stream.close()
         raise

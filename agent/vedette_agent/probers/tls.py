@@ -3,6 +3,8 @@
 import ssl
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from vedette.checks.model import Refusal, TlsCheck
 from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure
@@ -50,8 +52,10 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
             except (ssl.SSLError, PathError, ProbeFailed) as exc:
                 # After the handshake only what the staple says is a refusal, and not how that was asked for.
                 is_revoked = isinstance(exc, ProbeFailed) and exc.failure is Failure.TLS_REVOKED
-                if (is_accepted and not is_revoked) or not _is_wanted(exc, check, record):
+                refused = None if is_accepted and not is_revoked else _refusal(exc, check, record)
+                if refused is None:
                     raise
+                record.tls = replace(record.tls or TlsFacts(), refused=refused)
                 record.timed(False)
                 record.add_phase("tls", stream.arrived(begun)[0] - begun)
                 return
@@ -89,16 +93,16 @@ async def _staple(
     await stapled(check, io, address, name, chain, record)
 
 
-def _is_wanted(error: Exception, check: TlsCheck, record: Record) -> bool:
-    """Whether *error* is the refusal that the check asks for."""
+def _refusal(error: Exception, check: TlsCheck, record: Record) -> str | None:
+    """What was refused, in words, if *error* is the refusal that the check asks for."""
     if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in NOT_TLS:
-        return False  # who does not speak TLS has refused nothing
-    outcome, code, _ = classify(error, record.stage, check.timeout, 0.0)
+        return None  # who does not speak TLS has refused nothing
+    outcome, code, said = classify(error, record.stage, check.timeout, 0.0)
     way = _REFUSALS.get(Failure(code)) if outcome == "fail" else None
     if way is not None and check.must_refuse in ("any", way):
-        return True
+        return f"{way}: {said}"
     error.add_note(f"expected to be refused as {check.must_refuse}")
-    return False
+    return None
 
 
 def _unexpected(check: TlsCheck, facts: TlsFacts | None) -> ProbeFailed | None:

@@ -67,7 +67,9 @@ def short_time(text: str) -> float:
 def share(text: str) -> float:
     """Of one: 20% is 0.2."""
     if not _fits(SHARE, text):
-        raise ValueError(f"{quoted(text)} is not a share; write a number below 100 and %, such as 20%")
+        raise ValueError(
+            f"{quoted(text)} is not a share; write a number below 100 and a percent sign, such as 20%"
+        )
     return float(text[:-1]) / 100
 
 

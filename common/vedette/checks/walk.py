@@ -70,6 +70,10 @@ def _one_of(node: Node, info: kinds.UnionType, path: Path, report: Report) -> An
     fitting = [one for one in types if takes(bare(one), node)] if len(types) > 1 else types
     if fitting:
         return _value(node, fitting[0], path, report)
+    if is_number(node):  # for a number of the wrong form the small language of a text has the better words
+        read_texts = [one for one in types if isinstance(one, kinds.Metadata) and "read" in (one.extra or {})]
+        if read_texts:
+            return _checked(node, read_texts[0], path, report)
     return _misfit(node, " or ".join(noun(bare(one)) for one in types), path, report)
 
 

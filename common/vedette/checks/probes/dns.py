@@ -46,6 +46,10 @@ def dns_variants(probe: DnsProbe, path: Path, report: Report) -> Sequence[Varian
     if probe.resolver is not None and probe.resolvers is not None:
         report.about((*path, "resolver"), "resolvers names the servers already; move this one there")
     of = [server_of(entry, probe.transport) for entry in entries]
+    place = (*path, "transport")
+    if report.has(place) and all(one.transport != probe.transport for one in of):
+        why = "a URL is asked over https" if any(one.url for one in of) else "each names its own"
+        report.about(place, f"no server is asked over {probe.transport}: {why}; remove it")
     if not any(one.transport in _ENCRYPTED for one in of):
         for name, where in (("tls", probe.tls), ("padding", probe.edns and probe.edns.padding)):
             if where:

@@ -23,6 +23,7 @@ def http(probe: HttpProbe, path: Path, report: Report, common: dict[str, Any]) -
     if probe.tls is not None and url.startswith("http:") and not probe.max_redirects:
         report.about((*path, "tls"), "an http URL has no TLS; write https:// or remove this")
     _connection(probe, url, path, report)
+    _expected_version(probe, path, report)
     _body(probe, path, report)
     secrets = _secret_headers(probe, path, report)
     _distinct_fields(probe, path, report)
@@ -71,6 +72,15 @@ def _connection(probe: HttpProbe, url: str, path: Path, report: Report) -> None:
             report.about((*path, name), "with a proxy it is the proxy that connects; remove one of the two")
     if url.startswith("http:") and "HTTP/2" in _versions(probe):
         report.about((*path, "versions"), "an http URL is asked of a proxy in HTTP/1.1; remove HTTP/2")
+
+
+def _expected_version(probe: HttpProbe, path: Path, report: Report) -> None:
+    wanted = (probe.expect and probe.expect.version) or ()
+    # A server may answer HTTP/1.1 in HTTP/1.0.
+    offered = {*_versions(probe), *(("HTTP/1.0",) if "HTTP/1.1" in _versions(probe) else ())}
+    if wanted and not offered.intersection(wanted):
+        add = "HTTP/1.1" if wanted[0] == "HTTP/1.0" else wanted[0]
+        report.about((*path, "expect", "version"), f"{wanted[0]} is not offered; name {add} in versions")
 
 
 def _over_quic(probe: HttpProbe, url: str, path: Path, report: Report) -> None:

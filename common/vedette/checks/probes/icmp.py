@@ -25,8 +25,11 @@ def icmp(probe: schema.IcmpProbe, path: Path, report: Report, common: dict[str, 
     lost = expect.loss
     allowed = int(formats.share(lost) * probe.count + 1e-9) if isinstance(lost, str) else lost
     if allowed >= probe.count:
+        is_percentage = isinstance(lost, int) and lost > probe.count
+        share = f", or write {lost}% if a share is meant" if is_percentage else ""
         report.about(
-            (*path, "expect", "loss"), "all echoes may be lost, so that nothing is tested; allow fewer"
+            (*path, "expect", "loss"),
+            f"all echoes may be lost, so that nothing is tested; allow fewer{share}",
         )
     rtt = expect.rtt or RoundTrips()
     return model.IcmpCheck(

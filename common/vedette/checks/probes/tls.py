@@ -19,6 +19,11 @@ def tls(probe: schema.TlsProbe, path: Path, report: Report, common: dict[str, An
         report.about(
             (*path, "expect"), "a handshake that must be refused comes to nothing; remove one of the two"
         )
+    if probe.must_refuse and probe.min_days_left is not None:
+        report.about(
+            (*path, "min_days_left"),
+            "a handshake that must be refused brings no certificate to judge; remove one of the two",
+        )
     if probe.must_refuse and probe.must_refuse is not True:
         if probe.must_refuse == "revoked" and probe.ocsp is None:
             report.about((*path, "must_refuse"), "revocation is known by OCSP only; add ocsp: good")

@@ -31,3 +31,4 @@ class TlsFacts(Message, frozen=True, kw_only=True, omit_defaults=True):
     alpn: Text | None = None  # the protocol that the peer chose
     ocsp: Literal["good", "revoked", "unknown", "missing", "invalid"] | None = None  # the stapled response
     ocsp_next_update_us: TimeUs | None = None
+    refused: Text | None = None  # what ended the handshake, where a check demands that it ends so
