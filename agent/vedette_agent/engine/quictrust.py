@@ -32,7 +32,7 @@ _NOT_YET_VALID, _EXPIRED = 9, 10  # X509_V_ERR_* of OpenSSL, x509_vfy.h
 _RSA_BITS: Final = 2048
 _EC_BITS: Final = 224
 
-_stores: dict[str | None, tuple[int, crypto.X509Store]] = {}
+_stores: dict[str | None, tuple[tuple[int, ...], crypto.X509Store]] = {}
 
 
 class Refusal(NamedTuple):
@@ -44,18 +44,22 @@ class Refusal(NamedTuple):
 
 
 def store(ca_file: str | None) -> crypto.X509Store:
-    """The trust anchors; read again when the file has changed. Raises ProbeSpoiled(configuration)."""
+    """The trust anchors; read again when the file or the directory has changed.
+
+    Raises ProbeSpoiled(configuration).
+    """
     paths = ssl.get_default_verify_paths()
     file, directory = (paths.cafile, paths.capath) if ca_file is None else (ca_file, None)
-    if file is None and not (directory and os.listdir(directory)):
-        raise ProbeSpoiled(NotRun.CONFIGURATION, "this host has no trust store: install ca-certificates")
     try:
-        changed = os.stat(file).st_mtime_ns if file is not None else 0
+        # Of a directory too: OpenSSL finds what is new in it, but never forgets what it has found.
+        changed = tuple(os.stat(one).st_mtime_ns for one in (file, directory) if one is not None)
     except OSError as exc:
-        raise ProbeSpoiled(NotRun.CONFIGURATION, f"ca_file {file}: {exc.strerror}") from exc
+        raise ProbeSpoiled(NotRun.CONFIGURATION, f"ca_file {exc.filename}: {exc.strerror}") from exc
     cached = _stores.get(ca_file)
     if cached is not None and cached[0] == changed:
         return cached[1]
+    if file is None and not (directory and os.listdir(directory)):
+        raise ProbeSpoiled(NotRun.CONFIGURATION, "this host has no trust store: install ca-certificates")
     made = crypto.X509Store()
     try:
         made.load_locations(file, directory)
