@@ -117,10 +117,14 @@ class Outbox:
     def buffered_bytes(self) -> int:
         return self._bytes
 
-    def add(self, result: Result, now: float) -> None:
-        """Take *result* in. A change of state of its check makes the group due at once."""
+    def add(self, result: Result, now: float) -> bool:
+        """Take *result* in. A change of state of its check makes the group due at once.
+
+        False: nothing is due earlier for it.
+        """
         encoded = _encode(result)
         size = len(encoded) + 1
+        before = self._flush_at
         if self._open and self._open_bytes + size > limits.BATCH_BYTES:
             self._pack()
         if not self._open:
@@ -133,6 +137,7 @@ class Outbox:
             self._flush_at = min(self._flush_at, max(now, self._flushed_urgently + URGENT_GAP))
         if len(self._open) >= limits.BATCH_RESULTS or self._open_bytes >= limits.BATCH_BYTES:
             self._pack()
+        return self._flush_at != before
 
     def keep(self, checks: Iterable[str]) -> None:
         """Forget the last state of every check but these."""

@@ -77,9 +77,8 @@ class Publisher:
 
     def add(self, result: Result) -> None:
         now = self._now()
-        self.outbox.add(result, now)
         # Waking the pump for every result would undo what batching saves.
-        if self.outbox.next_due(now) < self._sleeps_until:
+        if self.outbox.add(result, now) and self.outbox.next_due(now) < self._sleeps_until:
             self._wake.set()
 
     def explain(self, check: Check, result: Result, record: Record, started: float) -> bool:
