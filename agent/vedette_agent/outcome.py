@@ -14,6 +14,7 @@ from vedette.wire.facts import Facts
 from vedette.wire.messages import Phase, Result
 from vedette_agent.classify import classify
 from vedette_agent.engine.record import Record
+from vedette_agent.engine.shot import Sent
 from vedette_agent.fit import fitted, text
 
 
@@ -51,6 +52,29 @@ def result(
         clock=record.clock,
         lag_us=microseconds(stalled),
         facts=_facts(record.facts(), known),
+    )
+
+
+def success(
+    check: Check,
+    phase: Phase,
+    sent: Sent,
+    started_us: int,
+    stalled: float,
+    facts: Facts,
+    known: Facts | None,
+) -> Result:
+    """As `result`, of a probe that was one exchange and went as expected: *phase* is all its time."""
+    took = microseconds(sent.seconds)
+    return Result(
+        check=check.name,
+        outcome="ok",
+        started_us=started_us,
+        duration_us=took,
+        phases_us={phase: took},
+        clock="kernel" if sent.is_kernel_timed else "monotonic",
+        lag_us=microseconds(stalled) if stalled else 0,
+        facts=known if facts is known else _facts(facts, known),
     )
 
 

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from vedette.checks.model import Check
 from vedette.log import fields
@@ -11,9 +12,10 @@ from vedette.wire.failure import NotRun
 from vedette.wire.messages import Result
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import Record
-from vedette_agent.engine.run import TICK, AgentStopped, Engine, Prober, Run
-from vedette_agent.outcome import result
-from vedette_agent.probers.run import prepare, probing
+from vedette_agent.engine.run import TICK, AgentStopped, Done, Engine, Prober, Run
+from vedette_agent.engine.shot import Sent, Shot
+from vedette_agent.outcome import result, success
+from vedette_agent.probers.run import aiming, prepare, probing
 from vedette_agent.schedule import Schedule
 
 log = logging.getLogger("vedette.runner")
@@ -27,13 +29,16 @@ MAX_SILENCE = 1.0  # seconds without a tick
 
 
 class _Job:
-    """A check and how it is probed."""
+    """A check and how it is probed; one probe at a time."""
 
-    __slots__ = ("check", "facts", "probe")
+    __slots__ = ("check", "done", "facts", "probe", "shot", "started_us")
 
-    def __init__(self, check: Check, probe: Callable[[Record], Prober]) -> None:
+    def __init__(self, check: Check, probe: Callable[..., Prober]) -> None:
         self.check = check
         self.probe = probe
+        self.done: Done
+        self.shot: Shot | None = None  # where the probe is a single exchange
+        self.started_us = 0  # microseconds since the epoch, of the probe that started last
         self.facts: Facts | None = None  # of the last result
 
 
@@ -74,7 +79,7 @@ class Runner:
         names = {check.name for check in checks}
         self._explained = {name: code for name, code in self._explained.items() if name in names}
         prepare(checks)
-        self._jobs = {check.name: _Job(check, probing(check, self._io)) for check in checks}
+        self._jobs = {check.name: self._job(check) for check in checks}
         self.schedule.assign({check.name: check.interval for check in checks}, self._engine.now())
         rate = sum(1 / check.interval for check in checks)
         self._gather = min(TOGETHER / rate, MAX_WAIT) if rate else 0.0
@@ -95,34 +100,53 @@ class Runner:
         self._engine.want(min(self._departs, now + MAX_SILENCE))
         self._on_tick(now)
 
+    def _job(self, check: Check) -> _Job:
+        job = _Job(check, probing(check, self._io))
+        job.done = partial(self._done, job)
+        aim = aiming(check, self._io)
+        if aim is not None:
+            job.shot = Shot(self._engine, aim, job.probe, check.timeout, partial(self._hit, job), job.done)
+        return job
+
     def _probe(self, job: _Job) -> None:
+        job.started_us = time.time_ns() // 1000
+        if job.shot is not None:
+            job.shot.fire()
+        else:
+            record = Record()
+            self._engine.start(job.probe(record), record, job.check.timeout, job.done)
+
+    def _hit(self, job: _Job, shot: Shot, sent: Sent, facts: Facts) -> None:
+        name = job.check.name
+        self.schedule.ended(name)
+        said = success(job.check, shot.phase, sent, job.started_us, shot.stalled, facts, job.facts)
+        job.facts = said.facts
+        self._deliver(said)
+        if self._explained:
+            self._explained.pop(name, None)
+
+    def _done(self, job: _Job, run: Run, error: BaseException | None) -> None:
         check = job.check
-        started_us = time.time_ns() // 1000
-
-        def done(run: Run, error: BaseException | None) -> None:
-            self.schedule.ended(check.name)
-            if not isinstance(error, AgentStopped):
-                elapsed = self._engine.now() - run.started
-                said = result(
-                    check,
-                    run.record,
-                    error,
-                    started_us=started_us,
-                    elapsed=elapsed,
-                    stalled=run.stalled,
-                    known=job.facts,
-                )
-                job.facts = said.facts
-                if said.reason == NotRun.INTERNAL and error is not None:
-                    self._confess(check, error)
-                self._deliver(said)
-                if said.outcome == "ok":
-                    self._explained.pop(check.name, None)
-                elif said.outcome == "fail" and self._explained.get(check.name) != said.reason:
-                    self._failed(check, said, run)
-
-        record = Record()
-        self._engine.start(job.probe(record), record, check.timeout, done)
+        self.schedule.ended(check.name)
+        if isinstance(error, AgentStopped):
+            return
+        said = result(
+            check,
+            run.record,
+            error,
+            started_us=job.started_us,
+            elapsed=self._engine.now() - run.started,
+            stalled=run.stalled,
+            known=job.facts,
+        )
+        job.facts = said.facts
+        if said.reason == NotRun.INTERNAL and error is not None:
+            self._confess(check, error)
+        self._deliver(said)
+        if said.outcome == "ok":
+            self._explained.pop(check.name, None)
+        elif said.outcome == "fail" and self._explained.get(check.name) != said.reason:
+            self._failed(check, said, run)
 
     def _failed(self, check: Check, said: Result, run: Run) -> None:
         try:

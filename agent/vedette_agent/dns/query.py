@@ -95,7 +95,8 @@ class Query:
     def draw(self) -> bytes:
         """The message with a fresh id and fresh letter case, both unpredictable."""
         size = self._size
-        return (self._base ^ (int.from_bytes(_entropy.take(size), "big") & self._mask)).to_bytes(size, "big")
+        drawn = int.from_bytes(ENTROPY.take(size), "big")
+        return (self._base ^ (drawn & self._mask)).to_bytes(size, "big")
 
     def plain(self) -> bytes:
         """The message with id 0 and in lower case: always the same, so that caches of HTTP know it."""
@@ -156,4 +157,4 @@ class Entropy:
         return self._page[at:end]
 
 
-_entropy = Entropy()
+ENTROPY = Entropy()

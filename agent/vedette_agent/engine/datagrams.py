@@ -28,7 +28,7 @@ class StampedSocket(ABC):
         self._late: dict[int, Timed] = {}  # by the number of the datagram: whose transmit stamp is missing
 
     def close(self) -> None:
-        self.loop.remove_reader(self.sock)
+        self.loop.remove_reader(self.sock.fileno())
         self.sock.close()
 
     @abstractmethod
@@ -41,7 +41,11 @@ class StampedSocket(ABC):
         found = stamps.departure(self.sock, key)
         if type(found) is int:
             query.watch.tx = found
-            return
+        else:
+            self._await_stamp(query, key, found)
+
+    def _await_stamp(self, query: Timed, key: int, found: "int | stamps.Notice | None") -> None:
+        """*found*: what was on the error queue instead."""
         self._late[key] = query
         if isinstance(found, stamps.Notice):  # settling it now could resume another run while this one arms
             self.loop.call_soon(self._take_notice, found)

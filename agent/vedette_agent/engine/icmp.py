@@ -12,10 +12,11 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vedette.checks.model import Family
 from vedette.wire.failure import Failure, NotRun
+from vedette_agent.dns.query import ENTROPY
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.policy import Policy
@@ -23,6 +24,9 @@ from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
 from vedette_agent.engine.udp import Address, send_again, socket_address
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.shot import Shot
 
 TOKEN_BYTES = 8  # random, at the start of the payload; a shorter payload has a shorter token
 _MAX_REPLY = 2048  # unless something larger was asked for; what is longer arrives cut, and that is seen
@@ -48,8 +52,8 @@ FIXES = (
 class Echo:
     """One echo request in flight, then its reply."""
 
-    __slots__ = ("_socket", "address", "corrupt", "hop_limit", "is_kernel_timed", "payload", "run", "seconds",
-                 "sequence", "unproven", "watch")  # fmt: skip
+    __slots__ = ("_socket", "address", "corrupt", "hop_limit", "is_kernel_timed", "is_waiting", "payload",
+                 "run", "seconds", "sequence", "unproven", "watch")  # fmt: skip
 
     def __init__(self, sock: "Socket", address: Address, payload: bytes) -> None:
         self._socket = sock
@@ -57,20 +61,29 @@ class Echo:
         self.address = address
         self.corrupt = 0  # replies to it with another payload; none of them settles it
         self.sequence = 0
-        self.run: Run
+        self.run: Run | Shot
+        self.is_waiting = False  # it was sent, and nobody has given it up
         self.watch: stamps.Stopwatch
         self.seconds = 0.0
         self.is_kernel_timed = False
         self.hop_limit: int | None = None  # of the reply, as it arrived
         self.unproven: ProbeFailed | None = None  # what an ICMP error means that may be forged
 
-    def arm(self, run: Run) -> Disarm:
-        """Send. The run is resumed with this echo, or sees ProbeFailed."""
+    def send(self, run: "Run | Shot") -> None:
+        """The run is resumed with this echo, or sees ProbeFailed. Raises OSError: it was not sent."""
         self.run = run
         self._socket.send(self, self.payload)
-        return self._disarm
+        self.is_waiting = True
 
-    def _disarm(self) -> None:
+    def arm(self, run: Run) -> Disarm:
+        """Send, or go on with what was sent."""
+        if not self.is_waiting:
+            self.send(run)
+        self.run = run
+        return self.disarm
+
+    def disarm(self) -> None:
+        self.is_waiting = False
         self._socket.forget(self)
 
     @property
@@ -123,7 +136,7 @@ class Socket(StampedSocket):
         except BaseException:
             self.sock.close()
             raise
-        loop.add_reader(self.sock, self._readable)
+        loop.add_reader(self.sock.fileno(), self._readable)  # as in `udp`
 
     def _configure(self, source: str | None) -> None:
         stamps.enable(self.sock)
@@ -177,7 +190,8 @@ class Socket(StampedSocket):
 
     def forget(self, echo: Echo) -> None:
         self._pending.pop(echo.sequence, None)
-        self._forget_late(echo)
+        if self._late:
+            self._forget_late(echo)
 
     def _readable(self) -> None:
         receive = self.sock.recvmsg
@@ -261,7 +275,7 @@ class Pinger:
 
 def payload(size: int) -> bytes:
     """Random bytes, by which the reply is known, and zeros."""
-    return os.urandom(min(TOKEN_BYTES, size)).ljust(size, b"\0")
+    return ENTROPY.take(min(TOKEN_BYTES, size)).ljust(size, b"\0")
 
 
 def _shape(sock: socket.socket, shape: Shape) -> None:

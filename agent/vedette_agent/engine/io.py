@@ -61,13 +61,16 @@ class Io:
         if self.worker is not None:
             self.worker.shutdown(wait=False, cancel_futures=True)
 
-    async def ask(self, server: Endpoint, query: Query, record: Record, shares: int = 1) -> Exchange:
+    async def ask(
+        self, server: Endpoint, query: Query, record: Record, shares: int = 1, sent: Exchange | None = None
+    ) -> Exchange:
         """Ask *server* over UDP; the exchange holds the answer (which may be truncated) and its time.
 
         Tells `record.timed`. Raises ProbeFailed(net.*) on an ICMP error, and ProbeSpoiled(policy).
         With *shares* above 1 that part of the time left is all it waits, and then raises Unanswered.
+        *sent*: this question, already sent there.
         """
-        exchange = self.udp.exchange(server, query, shares)
+        exchange = sent or self.udp.exchange(server, query, shares)
         try:
             await suspend(exchange.arm)
         except DeadlineExceeded as exc:
@@ -77,6 +80,7 @@ class Io:
             if exchange.unproven is not None:
                 blame(exc, exchange.unproven)
             raise
+        record.note("dns.answer", exchange.wire)
         record.timed(exchange.is_kernel_timed)
         return exchange
 
@@ -89,13 +93,13 @@ class Io:
         """
         return await resolve.address_of(self, host, family, resolver, record)
 
-    async def ping(self, address: str, shape: Shape, payload_bytes: int) -> Echo:
-        """One ICMP echo; waits for the reply until the deadline.
+    async def ping(self, address: str, shape: Shape, payload_bytes: int, sent: Echo | None = None) -> Echo:
+        """One ICMP echo; waits for the reply until the deadline. *sent*: this one, already on its way.
 
         Raises ProbeFailed(net.unreachable), and ProbeSpoiled(policy, no_permission). The deadline ends it
         with icmp.corrupt where nothing but replies with another payload came.
         """
-        echo = self.icmp.echo(address, shape, payload_bytes)
+        echo = sent or self.icmp.echo(address, shape, payload_bytes)
         try:
             await suspend(echo.arm)
         except DeadlineExceeded as exc:

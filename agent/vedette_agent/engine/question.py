@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
     from vedette_agent.engine.stream import Stream
     from vedette_agent.engine.tls import TlsStream
+    from vedette_agent.engine.udp import Exchange
 
 _READ_BYTES = 16384
 _length = struct.Struct(">H")
@@ -32,12 +33,19 @@ class Asked(NamedTuple):
     strangers: int
 
 
-async def ask(io: "Io", server: Endpoint, query: Query, record: Record, shares: int = 1) -> Asked:
+async def ask(
+    io: "Io",
+    server: Endpoint,
+    query: Query,
+    record: Record,
+    shares: int = 1,
+    sent: "Exchange | None" = None,
+) -> Asked:
     """Ask over UDP, and over TCP if the answer says that it was cut (RFC 7766 5).
 
     Raises as `Io.ask`; ProbeFailed(dns.truncated) when TCP does not bring the rest.
     """
-    exchange = await io.ask(server, query, record, shares)
+    exchange = await io.ask(server, query, record, shares, sent)
     if not is_truncated(exchange.wire):
         return Asked(exchange.wire, exchange.seconds, "udp", exchange.strangers)
     record.dns = DnsFacts(rcode=rcode_text(exchange.wire[3] & 0x0F), spoof_suspected=exchange.strangers)

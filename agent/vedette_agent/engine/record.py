@@ -146,10 +146,13 @@ class Record:
     def add_phase(self, phase: Phase, seconds: float) -> None:
         self.phases[phase] = self.phases.get(phase, 0.0) + max(seconds, 0.0)
 
-    def note(self, event: str, what: bytes | str, most: int = NOTE_BYTES) -> None:
-        """Keep *what*, or the start of it, as evidence of *event*, such as "dns.query"."""
+    def note(self, event: str, what: bytes | str, most: int = NOTE_BYTES, *, at: float | None = None) -> None:
+        """Keep *what*, or the start of it, as evidence of *event*, such as "dns.query".
+
+        *at*: monotonic seconds, where it was not just now.
+        """
         if len(self.notes) < NOTES:
-            self.notes.append((monotonic(), event, what[:most]))
+            self.notes.append((monotonic() if at is None else at, event, what[:most]))
         else:
             self.notes_dropped = True
 

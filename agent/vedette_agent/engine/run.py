@@ -14,7 +14,7 @@ import math
 import time
 import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, Protocol
 
 from vedette.wire.failure import Failure
 from vedette_agent.engine.record import Record
@@ -50,27 +50,40 @@ def suspend(arm: Arm) -> Generator[Arm, Any, Any]:
     return (yield arm)
 
 
+class Flight(Protocol):
+    """What has a deadline. `Engine.enter` sets the times: seconds of the loop's clock."""
+
+    started: float
+    deadline: float
+    stalled_at_start: float
+
+    def throw(self, error: BaseException) -> None:
+        """Raise *error* where it waits. One that is over ignores it."""
+
+
 class Run:
     """One probe in flight."""
 
-    __slots__ = ("_coro", "_disarm", "_done", "_engine", "_stalled_at_start", "deadline", "record", "started")
+    __slots__ = ("_coro", "_disarm", "_done", "_engine", "deadline", "record", "stalled_at_start", "started")
 
-    def __init__(
-        self, engine: "Engine", coro: Prober, record: Record, started: float, timeout: float, done: Done
-    ) -> None:
+    def __init__(self, engine: "Engine", coro: Prober, record: Record, done: Done) -> None:
         self._engine = engine
         self._coro: Prober | None = coro
         self._disarm: Disarm | None = None
         self._done = done
-        self._stalled_at_start = engine.stalled_at(started)
         self.record = record
-        self.started = started
-        self.deadline = started + timeout
+        self.started = 0.0
+        self.deadline = 0.0
+        self.stalled_at_start = 0.0
 
     @property
     def stalled(self) -> float:
         """Seconds of our own stalls that overlap this run."""
-        return self._engine.stalled_at(self._engine.now()) - self._stalled_at_start
+        return self._engine.stalled_at(self._engine.now()) - self.stalled_at_start
+
+    @property
+    def is_over(self) -> bool:
+        return self._coro is None
 
     def resume(self, value: object = None) -> None:
         """Give *value* to the waiting prober. A run that is over ignores it."""
@@ -118,11 +131,13 @@ class Engine:
     ) -> None:
         """*asleep* tells how many seconds the host has spent suspended."""
         self.loop = loop
-        self.now = loop.time
+        # Where it is the loop's own, without the method around it, which costs as much again.
+        is_plain = type(loop).time is asyncio.BaseEventLoop.time
+        self.now: Callable[[], float] = time.monotonic if is_plain else loop.time
         self.stalled = 0.0  # seconds, ever growing: the sum of our stalls above LAG
         self.worst_lag = 0.0  # seconds; whoever reports it sets it back
         self._count = 0
-        self._buckets: dict[int, dict[Run, None]] = {}  # by deadline in ticks; in the order of their start
+        self._buckets: dict[int, dict[Flight, None]] = {}  # by deadline in ticks; in the order of their start
         self._timer: asyncio.TimerHandle | None = None
         self._is_ticking = False
         self._expected = 0.0
@@ -141,20 +156,40 @@ class Engine:
 
         *done* may be called before `start` returns.
         """
+        run = Run(self, coro, record, done)
+        self.enter(run, timeout)
+        run.resume()
+        return run
+
+    def enter(self, flight: Flight, timeout: float) -> None:
+        """Throw DeadlineExceeded into *flight* unless it is forgotten within *timeout* seconds from now."""
         now = self.now()
         if not self._count:  # idle till now: what the host slept meanwhile is nobody's
             self._asleep = self._seconds_asleep()
-        run = Run(self, coro, record, now, timeout, done)
-        number = _bucket(run.deadline)
+        flight.started = now
+        overdue = 0.0 if self._timer is None else now - self._expected
+        flight.stalled_at_start = self.stalled + overdue if overdue > LAG else self.stalled
+        flight.deadline = deadline = now + timeout
+        number = int(deadline / TICK) + 1
         bucket = self._buckets.get(number)
         if bucket is None:
-            self._buckets[number] = {run: None}
+            self._buckets[number] = {flight: None}
         else:
-            bucket[run] = None
+            bucket[flight] = None
         self._count += 1
-        run.resume()
         if self._timer is None or self._expected - now > TICK:
             self._arm()
+
+    def take_over(self, flight: Flight, coro: Prober, record: Record, done: Done) -> Run:
+        """A run of *coro* that goes on in the place of *flight*, with its times."""
+        run = Run(self, coro, record, done)
+        run.started, run.deadline = flight.started, flight.deadline
+        run.stalled_at_start = flight.stalled_at_start
+        bucket = self._buckets.get(_bucket(flight.deadline))
+        if bucket is not None:  # not while that one is swept
+            bucket.pop(flight, None)
+            bucket[run] = None
+        run.resume()
         return run
 
     def stalled_at(self, now: float) -> float:
@@ -162,11 +197,12 @@ class Engine:
         overdue = 0.0 if self._timer is None else now - self._expected
         return self.stalled + overdue if overdue > LAG else self.stalled
 
-    def forget(self, run: Run) -> None:
+    def forget(self, flight: Flight) -> None:
+        """To be called once, when *flight* is over; `rest` after what is done about it."""
         self._count -= 1
-        bucket = self._buckets.get(_bucket(run.deadline))
+        bucket = self._buckets.get(int(flight.deadline / TICK) + 1)
         if bucket is not None:  # not while that one is swept
-            bucket.pop(run, None)
+            bucket.pop(flight, None)
 
     def stop(self) -> None:
         """End every probe in flight with AgentStopped and never tick again."""

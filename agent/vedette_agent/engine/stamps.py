@@ -10,7 +10,8 @@ import os
 import socket
 import struct
 import sys
-import time
+from time import monotonic_ns as _monotonic_ns
+from time import time_ns as _time_ns
 from typing import NamedTuple
 
 # linux/net_tstamp.h, linux/errqueue.h; Python's socket module has none of them.
@@ -107,8 +108,8 @@ def received_at(ancillary: list[tuple[int, int, bytes]]) -> int:
     """The stamp among them, in nanoseconds since the epoch; 0 when there is none."""
     for level, kind, data in ancillary:
         if kind == SO_TIMESTAMPING and level == _SOL_SOCKET and len(data) >= 16:
-            seconds, nanoseconds = _stamp(data)
-            return int(seconds * 1_000_000_000 + nanoseconds)
+            stamp: tuple[int, int] = _stamp(data)
+            return stamp[0] * 1_000_000_000 + stamp[1]
     return 0
 
 
@@ -133,8 +134,8 @@ def departure(sock: socket.socket, key: int) -> "int | Notice | None":
         if kind == SO_TIMESTAMPING and len(times) >= 16 and len(about) >= 16:
             _, origin, _, _, _, _, number = _extended_error(about)
             if origin == ORIGIN_STAMP and number == key:
-                seconds, nanoseconds = _stamp(times)
-                return int(seconds * 1_000_000_000 + nanoseconds)
+                stamp: tuple[int, int] = _stamp(times)
+                return stamp[0] * 1_000_000_000 + stamp[1]
     return _notice(quote, ancillary, address)
 
 
@@ -178,14 +179,22 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.tx = 0  # the transmit stamp, once it is known
-        self._mono = time.monotonic_ns()
-        self._real = time.time_ns()
+        self._mono = _monotonic_ns()
+        self._real = _time_ns()
+
+    @property
+    def started(self) -> float:
+        """Monotonic seconds."""
+        return self._mono / 1e9
 
     def stop(self, rx: int) -> tuple[float, bool]:
         """Seconds since the start, or between the stamps when both are there and credible (then True)."""
-        mono = time.monotonic_ns() - self._mono
-        real = time.time_ns() - self._real
-        return judge(mono, real, rx - self.tx if rx and self.tx else None)
+        mono = _monotonic_ns() - self._mono
+        real = _time_ns() - self._real
+        kernel = rx - self.tx
+        if rx and self.tx and 0 <= kernel <= mono and -MAX_STEP_NS <= real - mono <= MAX_STEP_NS:
+            return kernel / 1e9, True  # what `judge` says of nearly all
+        return judge(mono, real, kernel if rx and self.tx else None)
 
 
 def judge(mono: int, real: int, kernel: int | None) -> tuple[float, bool]:

@@ -15,7 +15,8 @@ import errno
 import socket
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from vedette.checks.model import Endpoint, Family
 from vedette.wire.failure import Failure
@@ -28,6 +29,9 @@ from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import Disarm, Run
+
+if TYPE_CHECKING:
+    from vedette_agent.engine.shot import Shot
 
 SOCKETS = 4  # in turn, per family
 QUERIES = 64  # per socket; so this is also the most that can be pending on one
@@ -45,16 +49,18 @@ class Unanswered(Exception):
 
 
 class Exchange:
-    """One query in flight, then its answer."""
+    """One query in flight, then its answer. Once it is over it may be sent again."""
 
     __slots__ = (
-        "_address",
-        "_query",
+        "_family",
+        "_pool",
         "_shares",
         "_socket",
         "_timer",
+        "address",
         "complaint",
         "is_kernel_timed",
+        "query",
         "run",
         "seconds",
         "sent",
@@ -64,13 +70,15 @@ class Exchange:
         "wire",
     )
 
-    def __init__(self, sock: "_Socket", address: Address, query: Query, shares: int) -> None:
-        self._socket = sock
-        self._address = address
-        self._query = query
+    def __init__(self, pool: "UdpPool", family: Family, address: Address, query: Query, shares: int) -> None:
+        self._pool = pool
+        self._family = family
         self._shares = shares
+        self._socket: _Socket | None = None  # while it is in flight
         self._timer: asyncio.TimerHandle | None = None
-        self.run: Run
+        self.address = address
+        self.query = query
+        self.run: Run | Shot
         self.watch: stamps.Stopwatch
         self.sent = b""
         self.wire = b""  # the answer
@@ -80,35 +88,46 @@ class Exchange:
         self.complaint = ""  # what was wrong with the last of them
         self.unproven: ProbeFailed | None = None  # what an ICMP error means that may be forged
 
-    def arm(self, run: Run) -> Disarm:
-        """Send. The run is resumed with this exchange, or sees ProbeFailed or Unanswered."""
+    def send(self, run: "Run | Shot") -> None:
+        """The run is resumed with this exchange, or sees ProbeFailed. Raises OSError: no socket, not sent."""
         self.run = run
-        self._socket.send(self, self._address, self._query)
-        run.record.note("dns.query", self.sent)
+        self.wire = b""
+        self.unproven = None
+        sock = self._pool.socket(self._family)
+        sock.send(self)
+        self._socket = sock
+
+    def arm(self, run: Run) -> Disarm:
+        """Send, or go on with what was sent. The run may see Unanswered as well."""
+        if self._socket is None:
+            self.send(run)
+        self.run = run
+        run.record.note("dns.query", self.sent, at=self.watch.started)
         if self._shares > 1:
-            loop = self._socket.loop
+            loop = self._pool.loop
             share = (run.deadline - loop.time()) / self._shares
             self._timer = loop.call_later(share, run.throw, Unanswered())
-        return self._disarm
+        return self.disarm
 
-    def _disarm(self) -> None:
-        self._socket.forget(self)
+    def disarm(self) -> None:
+        if self._socket is not None:
+            self._socket.forget(self)
+            self._socket = None
         if self._timer is not None:
             self._timer.cancel()
 
     def settle(self, wire: bytes, rx: int) -> None:
         self.seconds, self.is_kernel_timed = self.watch.stop(rx)
         self.wire = wire
-        self.run.record.note("dns.answer", wire)
         self.run.resume(self)
 
     def complaint_about(self, wire: bytes, address: Address) -> str:
         """Why *wire* from *address* is not the answer; "" if it is."""
-        if address != self._address:
+        if address != self.address:
             return f"came from {Endpoint(*address[:2])}"
         if wire[:2] != self.sent[:2]:
             return "has another id"
-        end = self._query.end
+        end = self.query.end
         if is_answer(wire, self.sent, end):
             return ""
         if wire[12:end].lower() == self.sent[12:end].lower() and wire[12:end] != self.sent[12:end]:
@@ -119,16 +138,16 @@ class Exchange:
 
     def is_imitated_by(self, wire: bytes, address: Address) -> bool:
         """Whether *wire*, whose id is that of no query, has the question or the sender of this one."""
-        end = self._query.end
-        return address == self._address or wire[12:end].lower() == self.sent[12:end].lower()
+        end = self.query.end
+        return address == self.address or wire[12:end].lower() == self.sent[12:end].lower()
 
     @property
     def question(self) -> tuple[Address, bytes, int]:
-        return self._address, self.sent, self._query.end
+        return self.address, self.sent, self.query.end
 
     def is_proven_by(self, notice: stamps.Notice) -> bool | None:
         """Whether the error is surely about this query; None: it is not."""
-        if notice.address[:2] != self._address[:2]:
+        if notice.address[:2] != self.address[:2]:
             return None
         return is_proof(notice.quote, self.sent, _PROOF)
 
@@ -136,15 +155,15 @@ class Exchange:
 class _Socket(StampedSocket):
     """One local port, until its last pending query ends."""
 
-    __slots__ = ("_born", "_given_up", "_pending", "_sent")
+    __slots__ = ("_given_up", "_pending", "born", "sent")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, family: Family, source: str | None) -> None:
         super().__init__(loop)
-        self._born = loop.time()
+        self.born = monotonic()
         self._pending: dict[bytes, Exchange] = {}
         # By id: where it went, its bytes and the end of its question. A socket has few queries in all.
         self._given_up: dict[bytes, tuple[Address, bytes, int]] = {}
-        self._sent = 0
+        self.sent = 0
         self.sock = socket.socket(socket.AF_INET6 if family == 6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self.sock.setblocking(False)
@@ -154,13 +173,12 @@ class _Socket(StampedSocket):
         except BaseException:
             self.sock.close()
             raise
-        loop.add_reader(self.sock, self._readable)
+        # Not the socket: for that one the loop would look up its names, to tell of them in no error.
+        loop.add_reader(self.sock.fileno(), self._readable)
 
-    def is_spent(self, now: float) -> bool:
-        return self._sent >= QUERIES or now - self._born > AGE
-
-    def send(self, exchange: Exchange, address: Address, query: Query) -> None:
+    def send(self, exchange: Exchange) -> None:
         pending = self._pending
+        address, query = exchange.address, exchange.query
         wire = query.draw()
         while wire[:2] in pending or wire[:2] in self._given_up:
             wire = query.draw()
@@ -171,20 +189,25 @@ class _Socket(StampedSocket):
         except OSError:
             # Kernels before 6.7 have numbered what they did not send, so this one comes without a stamp,
             # and no other query follows it here.
-            self._sent = QUERIES
+            self.sent = QUERIES
             exchange.watch = stamps.Stopwatch()
             send_again(self.sock, wire, address)
             pending[wire[:2]] = exchange
             return
         pending[wire[:2]] = exchange
-        key, self._sent = self._sent, self._sent + 1
-        self._time(exchange, key)
+        key, self.sent = self.sent, self.sent + 1
+        found = stamps.departure(self.sock, key)
+        if type(found) is int:
+            exchange.watch.tx = found
+        else:
+            self._await_stamp(exchange, key, found)
 
     def forget(self, exchange: Exchange) -> None:
         was_sent = self._pending.pop(exchange.sent[:2], None)
         if was_sent is not None and not exchange.wire:
             self._given_up[exchange.sent[:2]] = exchange.question
-        self._forget_late(exchange)
+        if self._late:
+            self._forget_late(exchange)
 
     def close_if_idle(self) -> bool:
         if self._pending:
@@ -193,7 +216,7 @@ class _Socket(StampedSocket):
         return True
 
     def _readable(self) -> None:
-        receive = self.sock.recvmsg
+        receive, pending = self.sock.recvmsg, self._pending
         for number in range(READS):
             try:
                 wire, ancillary, _, address = receive(MAX_DATAGRAM, stamps.ANCILLARY_BYTES)
@@ -201,15 +224,19 @@ class _Socket(StampedSocket):
                 if number == 0:
                     self._take_notices()
                 return
-            exchange = self._pending.get(wire[:2])
+            exchange = pending.get(wire[:2])
             if exchange is not None and not exchange.watch.tx:
                 self._take_notices()  # the stamp may wait there; so may the end of this very query
-                exchange = self._pending.get(wire[:2])
-            if exchange is not None and not exchange.complaint_about(wire, address):
+                exchange = pending.get(wire[:2])
+            if (
+                exchange is not None
+                and address == exchange.address
+                and is_answer(wire, exchange.sent, exchange.query.end)
+            ):
                 exchange.settle(wire, stamps.received_at(ancillary))
             else:
                 self._blame(wire, address)
-            if not self._pending:
+            if not pending:
                 return  # the loop calls again if there is more
 
     def _blame(self, wire: bytes, address: Address) -> None:
@@ -243,10 +270,10 @@ class _Socket(StampedSocket):
 class UdpPool:
     """The sockets of both families."""
 
-    __slots__ = ("_loop", "_old", "_policy", "_slots", "_source", "_turn")
+    __slots__ = ("_old", "_policy", "_slots", "_source", "_turn", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, source: Mapping[Family, str], policy: Policy) -> None:
-        self._loop = loop
+        self.loop = loop
         self._policy = policy
         self._source = source
         self._slots: dict[Family, list[_Socket | None]] = {4: [None] * SOCKETS, 6: [None] * SOCKETS}
@@ -254,23 +281,27 @@ class UdpPool:
         self._turn = 0
 
     def exchange(self, server: Endpoint, query: Query, shares: int = 1) -> Exchange:
-        """A query for *server*, to be sent by arming it.
+        """A query for *server*, to be sent by arming it. Raises ProbeSpoiled(policy).
 
-        Raises ProbeSpoiled(policy), and OSError when no socket can be had.
+        The policy of a pool never changes, so what may be sent once may be sent again.
         """
         if not isinstance(server, OwnServer):
             self._policy.check(server.address)
         family: Family = 6 if ":" in server.address else 4
+        return Exchange(self, family, socket_address(*server), query, shares)
+
+    def socket(self, family: Family) -> _Socket:
+        """For the next query. Raises OSError when no socket can be had."""
         self._turn = turn = (self._turn + 1) % SOCKETS
         slots = self._slots[family]
         sock = slots[turn]
-        if sock is None or sock.is_spent(self._loop.time()):
+        if sock is None or sock.sent >= QUERIES or monotonic() - sock.born > AGE:
             if sock is not None:
                 slots[turn] = None
                 self._old.append(sock)
             self._old = [each for each in self._old if not each.close_if_idle()]
-            sock = slots[turn] = _Socket(self._loop, family, self._source.get(family))
-        return Exchange(sock, socket_address(*server), query, shares)
+            sock = slots[turn] = _Socket(self.loop, family, self._source.get(family))
+        return sock
 
     def close(self) -> None:
         for sock in (*self._slots[4], *self._slots[6], *self._old):

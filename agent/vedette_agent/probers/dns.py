@@ -2,28 +2,33 @@
 
 from functools import partial
 
+from msgspec.structs import replace
+
 from vedette.checks.model import DnsCheck, Endpoint
 from vedette.wire import limits
-from vedette.wire.facts import DnsFacts
+from vedette.wire.facts import DnsFacts, Facts
 from vedette.wire.facts.dns import ExtendedErrorFact
 from vedette.wire.failure import Failure
+from vedette.wire.messages import Phase
 from vedette_agent.dns import options
 from vedette_agent.dns.answer import RA, Answer
 from vedette_agent.dns.judge import Verdict, judge, steps
 from vedette_agent.dns.query import Query, query
-from vedette_agent.dns.reading import Malformed, rcode_text, read
+from vedette_agent.dns.reading import Malformed, is_truncated, rcode_text, read
 from vedette_agent.engine.hostfiles import literal
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import Asked, ask, ask_tcp
 from vedette_agent.engine.quicneeded import need_quic
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.resolve import own_server
+from vedette_agent.engine.shot import Shot
+from vedette_agent.engine.udp import Exchange
 
 
-async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
+async def probe_dns(check: DnsCheck, io: Io, record: Record, sent: Exchange | None = None) -> None:
     """Phases "request", and "connect" where TCP is used, "tls" where it is encrypted.
 
-    Facts are kept also when the answer is wrong.
+    Facts are kept also when the answer is wrong. *sent*: the question, where it was asked over UDP already.
     """
     record.stage = "dns"
     server = check.server or own_server(io, check.family)
@@ -31,7 +36,7 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
     record.address, record.port = server
     question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
     if check.transport == "udp":
-        asked = await ask(io, server, question, record)
+        asked = await ask(io, server, question, record, sent=sent)
     elif check.transport == "tcp":
         asked = Asked(*await ask_tcp(io, server, question, record), "tcp", 0)
     else:
@@ -57,6 +62,54 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record) -> None:
         raise ProbeFailed(*verdict)
     if record.tls is not None:
         _hold_certificate(check, record)
+
+
+def aim(check: DnsCheck, io: Io) -> "DnsAim | None":
+    """None where it takes a connection, or patterns that may have to be searched beside the loop."""
+    expect = check.expect
+    if check.transport != "udp" or expect.patterns or expect.sections or expect.nsid is not None:
+        return None
+    return DnsAim(check, io)
+
+
+class DnsAim:
+    """A question over UDP, and what is held against its answer without any search."""
+
+    phase: Phase = "request"
+
+    def __init__(self, check: DnsCheck, io: Io) -> None:
+        self._check = check
+        self._io = io
+        self._server: Endpoint | None = None
+        self._exchange: Exchange | None = None  # one that went as expected, and may go again
+        self._base = Facts()
+        self._last = Facts()
+
+    def send(self, shot: Shot) -> Exchange:
+        server = self._check.server or own_server(self._io, self._check.family)
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or server is not self._server:
+            check = self._check
+            question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
+            exchange = self._io.udp.exchange(server, question)
+            self._server = server
+            self._base = self._last = Facts(address=server.address, port=server.port, resolver=str(server))
+        exchange.send(shot)
+        return exchange
+
+    def facts(self, sent: Exchange) -> Facts | None:
+        """None for an answer that the prober refuses, or asks again for over TCP."""
+        wire = sent.wire
+        if is_truncated(wire):
+            return None
+        asked = Asked(wire, sent.seconds, "udp", 0)
+        found, verdict = _told(read(wire, sent.query), asked, sent.query, self._check, was_truncated=False)
+        if verdict is not None:
+            return None
+        self._exchange = sent
+        if self._last.dns is not found:
+            self._last = replace(self._base, dns=found)
+        return self._last
 
 
 async def _ask_encrypted(check: DnsCheck, io: Io, server: Endpoint, question: Query, record: Record) -> Asked:

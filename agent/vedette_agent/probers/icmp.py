@@ -1,15 +1,19 @@
 """ICMP echoes: is the host there, how far away, and how many hops did the reply have left."""
 
 import statistics
+from math import inf
 from typing import Final
 
 from vedette.checks.model import IcmpCheck
-from vedette.wire.facts import IcmpFacts
+from vedette.wire.facts import Facts, IcmpFacts
 from vedette.wire.failure import Failure
-from vedette_agent.engine.icmp import Shape
+from vedette.wire.messages import Phase
+from vedette_agent.engine.hostfiles import literal
+from vedette_agent.engine.icmp import Echo, Shape
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import NotInTime, ProbeFailed, Record
 from vedette_agent.engine.run import suspend
+from vedette_agent.engine.shot import Shot
 from vedette_agent.engine.train import Car, Train
 from vedette_agent.engine.udp import socket_address
 from vedette_agent.outcome import microseconds
@@ -17,8 +21,11 @@ from vedette_agent.outcome import microseconds
 _ONE: Final = IcmpFacts(sent=1)
 
 
-async def probe_icmp(check: IcmpCheck, io: Io, record: Record) -> None:
-    """Every echo is sent once: a lost packet is lost. Phase "rtt": the mean, of one echo its time."""
+async def probe_icmp(check: IcmpCheck, io: Io, record: Record, sent: Echo | None = None) -> None:
+    """Every echo is sent once: a lost packet is lost. Phase "rtt": the mean, of one echo its time.
+
+    *sent*: the only echo, where it is already on its way.
+    """
     address = await io.resolve(check.host, check.family, check.resolver, record)
     record.stage = "icmp"
     record.address = address
@@ -27,13 +34,50 @@ async def probe_icmp(check: IcmpCheck, io: Io, record: Record) -> None:
         await _several(check, io, record, address, shape)
         return
     record.icmp = _ONE
-    record.note("icmp.sent", address)
-    echo = await io.ping(address, shape, check.payload_bytes)
+    record.note("icmp.sent", address, at=None if sent is None else sent.watch.started)
+    echo = await io.ping(address, shape, check.payload_bytes, sent)
     record.timed(echo.is_kernel_timed)
     record.add_phase("rtt", echo.seconds)
     record.icmp = IcmpFacts(sent=1, received=1, hop_limit=echo.hop_limit)
     if check.max_rtt is not None or check.max_median is not None:
         _hold(check, max=echo.seconds, median=echo.seconds, deviation=0.0)
+
+
+def aim(check: IcmpCheck, io: Io) -> "IcmpAim | None":
+    """None for several echoes, and for a host whose name has to be looked up each time."""
+    address = literal(check.host, check.family)
+    return None if check.count > 1 or address is None else IcmpAim(check, io, address)
+
+
+class IcmpAim:
+    """One echo to one address."""
+
+    phase: Phase = "rtt"
+
+    def __init__(self, check: IcmpCheck, io: Io, address: str) -> None:
+        self._io = io
+        self._address = address
+        self._shape = Shape(check.family, check.ttl, check.dont_fragment)
+        self._size = check.payload_bytes
+        allowed = [most for most in (check.max_rtt, check.max_median) if most is not None]
+        self._most = min(allowed, default=inf)  # seconds
+        self._hop_limit: int | None = None
+        self._last: Facts | None = None
+
+    def send(self, shot: Shot) -> Echo:
+        echo = self._io.icmp.echo(self._address, self._shape, self._size)
+        echo.send(shot)
+        return echo
+
+    def facts(self, sent: Echo) -> Facts | None:
+        """None for a reply that came too late."""
+        if sent.seconds > self._most:
+            return None
+        if self._last is None or self._hop_limit != sent.hop_limit:
+            self._hop_limit = sent.hop_limit
+            told = IcmpFacts(sent=1, received=1, hop_limit=sent.hop_limit)
+            self._last = Facts(address=self._address, icmp=told)
+        return self._last
 
 
 async def _several(check: IcmpCheck, io: Io, record: Record, address: str, shape: Shape) -> None:

@@ -23,6 +23,7 @@ from vedette.checks.model import (
 )
 from vedette_agent.engine.record import ProbeSpoiled, Record
 from vedette_agent.engine.run import Prober
+from vedette_agent.engine.shot import Aim
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io
@@ -33,7 +34,22 @@ def prober(check: Check, io: "Io", record: Record) -> Prober:
     return probing(check, io)(record)
 
 
-def probing(check: Check, io: "Io") -> Callable[[Record], Prober]:
+def aiming(check: Check, io: "Io") -> Aim | None:
+    """How *check* is probed where it is one exchange; its prober can take that over. None: it is more."""
+    match check:
+        case DnsCheck():
+            from vedette_agent.probers import dns
+
+            return dns.aim(check, io)
+        case IcmpCheck():
+            from vedette_agent.probers import icmp
+
+            return icmp.aim(check, io)
+        case _:
+            return None
+
+
+def probing(check: Check, io: "Io") -> Callable[..., Prober]:
     """As `prober`, for every run of *check* to come."""
     match check:
         case DnsCheck():
