@@ -26,11 +26,11 @@ def ntp(port: int, timeout: float) -> Check:
     return NtpCheck(host="127.0.0.1", port=port, **common(timeout))
 
 
-def datagram(kind: str, quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+def datagram(kind: str, quoted: int, *, is_healthy: bool, timeout: float, beside: int) -> Result:
     """A probe whose server is alive; before it answers, if it does, somebody says that it is not."""
 
     def behave(wire: bytes, reply: Reply) -> None:
-        port_unreachable(reply.client, ("127.0.0.1", server.port), len(wire), wire[:quoted])
+        port_unreachable(reply.client, ("127.0.0.1", server.port ^ beside), len(wire), wire[:quoted])
         if is_healthy:
             reply(packet(wire) if kind == "ntp" else b"pong")
 
@@ -39,13 +39,13 @@ def datagram(kind: str, quoted: int, *, is_healthy: bool, timeout: float) -> Res
     return result
 
 
-def dns(quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+def dns(quoted: int, *, is_healthy: bool, timeout: float, beside: int) -> Result:
     async def main() -> Result:
         endpoint: list[Endpoint] = []
 
         def behaviour(asked: Asked) -> None:
             server = endpoint[0]
-            where = (server.address, server.port)
+            where = (server.address, server.port ^ beside)
             port_unreachable(asked.client, where, len(asked.wire), asked.wire[:quoted])
             (healthy if is_healthy else silent)(asked)
 
@@ -57,10 +57,11 @@ def dns(quoted: int, *, is_healthy: bool, timeout: float) -> Result:
     return asyncio.run(main())
 
 
-def probed(kind: str, quoted: int, *, is_healthy: bool, timeout: float) -> Result:
+def probed(kind: str, quoted: int, *, is_healthy: bool, timeout: float, beside: int = 0) -> Result:
+    """*beside*: not 0 for an error about another port of the server."""
     if kind == "dns":
-        return dns(quoted, is_healthy=is_healthy, timeout=timeout)
-    return datagram(kind, quoted, is_healthy=is_healthy, timeout=timeout)
+        return dns(quoted, is_healthy=is_healthy, timeout=timeout, beside=beside)
+    return datagram(kind, quoted, is_healthy=is_healthy, timeout=timeout, beside=beside)
 
 
 # What an error quotes that proves nothing, and what it must quote. Of an NTP request the first 40 bytes are
@@ -93,6 +94,12 @@ def test_an_error_from_who_saw_the_datagram_ends_the_wait(kind: str, quoted: int
     assert result.duration_us is not None
     assert result.duration_us < 10_000_000
     assert "quotes too little" not in (result.detail or "")
+
+
+@pytest.mark.parametrize(("kind", "quoted"), [("dns", 12), ("dns", 0), ("ntp", 48), ("udp", 40)])
+def test_an_error_about_another_port_says_nothing(kind: str, quoted: int) -> None:
+    result = probed(kind, quoted, is_healthy=False, timeout=0.5, beside=1)
+    assert result.reason == f"{kind}.timeout"
 
 
 def test_what_contradicts_the_datagram_is_about_another() -> None:

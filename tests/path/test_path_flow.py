@@ -5,6 +5,7 @@ import socket
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from servers.forged_icmp import FORGER, needs_forgery, port_unreachable
 from servers.probing import Probed, bench
@@ -68,6 +69,20 @@ def test_who_guesses_the_port_is_no_hop() -> None:
     facts = done.record.path
     assert facts is not None
     assert [(hop.address, hop.others) for hop in facts.hops] == [("127.0.0.1", [])]
+
+
+@needs_forgery
+def test_what_may_be_forged_is_told_when_time_is_up() -> None:
+    """The only answer quotes nothing, and the wait for a better one is longer than the timeout."""
+
+    def behave(wire: bytes, reply: Reply) -> None:
+        port_unreachable(reply.client, ("127.0.0.1", server.port), len(wire), b"")
+
+    with UdpServer(behave) as server:
+        check = structs.replace(path_check(port=server.port, max_ttl=1, wait=10.0), probes=1, timeout=0.5)
+        done = asyncio.run(probed(check))
+    assert done.failure == "path.unreachable"
+    assert FORGER in done.detail
 
 
 @needs_forgery

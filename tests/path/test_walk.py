@@ -173,6 +173,23 @@ def test_a_forged_end_is_none_when_the_path_goes_on(what: What) -> None:
     assert [hop.address for hop in walk.hops()] == [router(1), None, router(3), TARGET]
 
 
+@pytest.mark.parametrize("what", ["reached", "unreachable"])
+def test_a_forged_end_is_none_either_when_the_target_is_silent(what: What) -> None:
+    """The second hop is silent but for the forger, the third answers, and nobody behind it does."""
+    walk = alone()
+    now = 0.0
+    while not walk.is_over:
+        for number, ttl in sent(walk, now):
+            if ttl == 2:
+                walk.heard(heard(None, TARGET, what), now)
+            elif ttl in (1, 3):
+                walk.heard(heard(number, router(ttl)), now)
+        now += 0.5
+    assert [hop.address for hop in walk.hops()] == [router(1), None, router(3)]
+    assert not walk.is_reached
+    assert walk.refusal is None
+
+
 def test_of_two_answers_at_one_hop_the_sure_one_is_told() -> None:
     walk = alone(tries=2, silence=1)
     sent(walk)
