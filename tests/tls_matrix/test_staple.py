@@ -216,6 +216,7 @@ def test_a_real_server(
     assert result.facts.tls.ocsp == told
     assert (result.facts.tls.ocsp_next_update_us is None) == (status is None)
     assert (refused.outcome == "ok") == (status is REVOKED), refused.detail
+    assert refused.clock == result.clock  # the handshake is timed once, and the second connection not at all
 
 
 def test_a_staple_of_another_time_is_invalid(ca: Issued, leaf: Issued, tmp_path: Path) -> None:

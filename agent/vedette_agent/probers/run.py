@@ -1,7 +1,9 @@
 """The prober of a check. Each kind's module is imported when the first check of that kind runs."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, assert_never
 
 from vedette.checks.model import (
@@ -109,7 +111,7 @@ def probing(check: Check, io: "Io") -> Callable[..., Prober]:
 
 
 def prepare(checks: Iterable[Check]) -> None:
-    """Load trust stores and the DNSSEC validator ahead: tens of milliseconds that would stall others.
+    """Load trust stores and the dearest modules ahead: they take long enough to look like a stall of ours.
 
     What cannot be loaded is told by the probes that need it.
     """
@@ -138,8 +140,19 @@ def _prepare(check: Check) -> None:
                 _prepare_tls(check.tls, check.alpn)
         case TlsCheck() | GrpcCheck():
             _prepare_tls(check.tls, check.alpn)
+            if isinstance(check, TlsCheck) and check.ocsp is not None:
+                _load("OpenSSL.SSL")
+                _load("vedette_agent.staple")
         case TcpCheck() | WebsocketCheck():
             _prepare_tls(check.tls)
+            if isinstance(check, TcpCheck) and (check.expect is not None or check.dialogue):
+                _load("vedette_agent.probers.conversing")
+
+
+def _load(module: str) -> None:
+    """What is not installed is told by the probe."""
+    with suppress(ImportError):
+        import_module(module)
 
 
 def _prepare_tls(options: TlsOptions | None, alpn: tuple[str, ...] = ()) -> None:

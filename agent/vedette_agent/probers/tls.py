@@ -56,8 +56,9 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
                 if refused is None:
                     raise
                 record.tls = replace(record.tls or TlsFacts(), refused=refused)
-                record.timed(False)
-                record.add_phase("tls", stream.arrived(begun)[0] - begun)
+                if not is_accepted:  # else it is timed, and the asking for a staple no part of it
+                    record.timed(False)
+                    record.add_phase("tls", stream.arrived(begun)[0] - begun)
                 return
             wanted = "" if check.must_refuse == "any" else f" as {check.must_refuse}"
             raise ProbeFailed(Failure.TLS_ACCEPTED, f"expected to be refused{wanted}: {_agreed(record.tls)}")
