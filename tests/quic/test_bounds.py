@@ -122,6 +122,23 @@ def test_data_pays_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "more than" not in probed.detail
 
 
+def test_what_was_held_back_comes_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20,000 bytes whose first comes last."""
+    took: list[int] = []
+    next_event = quic.Quic._next_event
+
+    def noted(self: quic.Quic) -> QuicEvent | None:
+        event = next_event(self)
+        if isinstance(event, StreamDataReceived):
+            took.append(len(event.data))
+        return event
+
+    monkeypatch.setattr(quic.Quic, "_next_event", noted)
+    late = [on_stream(0, at, b"\x40" * 1000) for at in range(1, 20_000, 1000)]
+    assert probe(frames([*late, on_stream(0, 0, b"\x40")]), ANY).failure == "dns.malformed"
+    assert max(took) == quic.SLICE
+
+
 def test_words_of_the_peer_are_cut() -> None:
     probed = probe(once_asked(lambda connection: connection.close(2, reason_phrase="a" * 900)), ANY)
     assert probed.failure == "quic.closed"

@@ -189,6 +189,19 @@ def test_a_stateless_reset_ends_it_at_once(tmp_path: Path) -> None:
     assert "stateless reset" in probed.detail
 
 
+@pytest.mark.parametrize("start", [b"\xc0" + bytes(24), b"\x40" + bytes(3)], ids=["long header", "20 bytes"])
+def test_what_is_no_stateless_reset(start: bytes, tmp_path: Path) -> None:
+    """RFC 9000 10.3: it has a short header, and at least 21 bytes."""
+    answer = doq(good)
+
+    def behave(connection: QuicConnection, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived):
+            raw(connection, start + connection._host_cids[0].stateless_reset_token)
+        answer(connection, event)
+
+    assert probe(behave, tmp_path).error is None
+
+
 def test_streams_that_nobody_asked_for(tmp_path: Path) -> None:
     def opened(connection: QuicConnection) -> None:
         connection._remote_max_streams_uni = 9
@@ -213,8 +226,16 @@ def test_a_preferred_address_is_not_reached(tmp_path: Path) -> None:
     with listening() as elsewhere:
         v4 = bytes([127, 0, 0, 1]) + elsewhere.getsockname()[1].to_bytes(2, "big")
         preferred = v4 + bytes(18) + bytes([8]) + bytes(range(8)) + bytes(range(16))
+        came: list[bytes] = []
 
         def prefer(connection: QuicConnection) -> None:
+            receive = connection.receive_datagram
+
+            def noted(data: bytes, *rest: Any, **named: Any) -> None:
+                came.append(data)
+                receive(data, *rest, **named)
+
+            connection.receive_datagram = noted  # type: ignore[method-assign]
             told = connection._serialize_transport_parameters
             connection._serialize_transport_parameters = (  # type: ignore[method-assign]
                 lambda: told() + bytes([0x0D, len(preferred)]) + preferred
@@ -234,6 +255,9 @@ def test_a_preferred_address_is_not_reached(tmp_path: Path) -> None:
         assert probe(behave, tmp_path, prepare=prefer).error is None
         with pytest.raises(BlockingIOError):
             elsewhere.recv(2000)
+    # Nor does what was meant for there go to where the socket is connected.
+    assert came
+    assert not any(data[1:9] == bytes(range(8)) for data in came)
 
 
 def test_a_probe_that_is_given_up_says_goodbye(tmp_path: Path) -> None:
