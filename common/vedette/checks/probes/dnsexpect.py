@@ -10,6 +10,16 @@ from vedette.checks.schema import dns as schema
 
 _FLAGS: Final = ("aa", "tc", "rd", "ra", "ad", "cd")
 _SECTIONS: Final = ("answer", "authority", "additional")
+# Types whose data is always so many words, which no name has blanks in.
+_EXAMPLES: Final = {
+    "CNAME": "www.example.com",
+    "DNAME": "example.com",
+    "MX": "10 mx1.example.com",
+    "NS": "ns1.example.com",
+    "PTR": "www.example.com",
+    "SOA": "ns1.example.com hostmaster.example.com 1 7200 900 1209600 300",
+    "SRV": "0 5 443 www.example.com",
+}
 
 
 def expectations(probe: schema.DnsProbe, rdtype: str, path: Path, report: Report) -> model.DnsExpect:
@@ -57,6 +67,14 @@ def _hold_bounds(section: schema.AnswersExpect | schema.RecordsExpect, path: Pat
 def _answers(written: list[str], rdtype: str, path: Path, report: Report) -> tuple[str, ...]:
     """Addresses in canonical form; other record data as written."""
     if rdtype not in ("A", "AAAA"):
+        example = _EXAMPLES.get(rdtype)
+        for at, text in enumerate(written):
+            if example is not None and len(text.split()) != len(example.split()):
+                report.about(
+                    (*path, at),
+                    f"{quoted(text)} is not the data of one {rdtype} record; "
+                    f"write it as zone files do, such as {example}",
+                )
         return tuple(written)
     made: list[str] = []
     version = 4 if rdtype == "A" else 6
