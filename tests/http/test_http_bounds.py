@@ -12,6 +12,7 @@ from stream.probing_helpers import http, probe
 from vedette.checks.model import HttpExpect
 from vedette.wire.facts import HttpFacts
 from vedette.wire.messages import Result
+from vedette_agent.http.incoming import MAX_HEADERS
 
 
 def _facts(result: Result) -> HttpFacts:
@@ -123,3 +124,19 @@ def test_a_trickle_ends_at_the_deadline() -> None:
     assert result.duration_us is not None
     assert result.duration_us < 900_000
     assert 0 < _facts(result).body_bytes < 100
+
+
+@pytest.mark.parametrize(("count", "reason"), [(MAX_HEADERS - 1, None), (MAX_HEADERS, "http.protocol")])
+def test_headers_are_counted(count: int, reason: str | None) -> None:
+    """Few bytes each, so that no other bound is met. Content-Length is one of them."""
+    lines = b"".join(b"X-%d: a\r\n" % number for number in range(count))
+    result = _fetch(answers(HEAD + b"Content-Length: 0\r\n" + lines + b"\r\n"))
+    assert (result.outcome, result.reason) == ("fail" if reason else "ok", reason)
+    if reason:
+        assert f"more than {MAX_HEADERS} headers" in (result.detail or "")
+
+
+def test_headers_of_interim_responses_are_counted_too() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\n" + b"Link: a\r\n" * 100 + b"\r\n"
+    result = _fetch(answers(interim * 3 + HEAD + b"Content-Length: 0\r\n\r\n"))
+    assert (result.outcome, result.reason) == ("fail", "http.protocol")
