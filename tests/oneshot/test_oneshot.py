@@ -160,7 +160,7 @@ def _dns(*words: str) -> DnsCheck:
         (["tcp", "example.com"], '"example.com" is not host:port; write example.com:443'),
         (["tcp", "example.com:0"], "port 0 is out of bounds"),
         (["http", "example.com"], '"example.com" is not an http or https URL'),
-        (["http", "https://u:p@example.com/"], "send them in an Authorization header"),
+        (["http", "https://u:p@example.com/"], "http checks name them under auth"),
         (["dns", "example.com", "--type", "AAA"], 'did you mean "AAAA"?'),
         (["dns", "example.com", "--type", "AXFR"], "AXFR is no type of records to ask for"),
         (["http", "http://example.com/", "--expect-status", "abc"], "'abc' are no status codes; write codes"),

@@ -263,7 +263,10 @@ def _absolute(text: str, schemes: tuple[str, str]) -> str:
         article = "an" if schemes[0] == "http" else "a"
         raise ValueError(f"{quoted(text)} is not {article} {schemes[0]} or {schemes[1]} URL; {told}")
     if "@" in parts.netloc:
-        raise ValueError("the URL holds a user name or password; send them in an Authorization header")
+        raise ValueError(
+            "the URL holds a user name or password; "
+            "http checks name them under auth, websocket checks under headers"
+        )
     if "#" in text:
         raise ValueError(f"{quoted(text)} has a fragment, which is never sent; remove it from the #")
     if not parts.hostname:
