@@ -172,6 +172,16 @@ def frame(kind: int, data: bytes, length: int | None = None) -> bytes:
     return encode_uint_var(kind) + encode_uint_var(len(data) if length is None else length) + data
 
 
+def says_aside(data: bytes) -> Behave:
+    """These bytes on a stream of the server's own, once it is asked."""
+
+    def behave(connection: QuicConnection, event: QuicEvent) -> None:
+        if isinstance(event, StreamDataReceived) and event.stream_id == 0 and event.end_stream:
+            connection.send_stream_data(3, data)
+
+    return behave
+
+
 def resets(connection: QuicConnection, event: QuicEvent) -> None:
     if isinstance(event, StreamDataReceived) and event.stream_id == 0:
         connection.reset_stream(0, 0x102)
@@ -198,6 +208,8 @@ def test_a_peer_that_goes_away_still_answers_what_it_has_begun(tmp_path: Path) -
     ("behave", "said"),
     [
         (goes_away(0), "the peer goes away before it has answered"),
+        # RFC 9204 4.3.1: a table of 4096 bytes, where none is allowed.
+        (says_aside(b"\2\x3f\xe1\x1f"), "QPACK_ENCODER_STREAM_ERROR"),
         (says(b"", end=True), "without a response"),
         (says(frame(0x0, b"hello")), "H3_FRAME_UNEXPECTED"),
         (says(frame(0x1, b"\xff\xff\xff\xff")), "QPACK_DECOMPRESSION_FAILED"),
