@@ -8,6 +8,7 @@ import pytest
 
 from servers import dns as server
 from servers.dns import Behaviour, dns_server, refusing
+from servers.forged_icmp import needs_forgery, port_unreachable
 from servers.probing import Bench, bench
 from vedette.checks.model import Check, DnsCheck, DnsExpect, Endpoint, IcmpCheck
 from vedette.wire.facts import Facts
@@ -160,6 +161,30 @@ def test_patterns_are_searched_by_the_prober() -> None:
             assert aiming(icmp_check(count=3), on.io) is None
 
     asyncio.run(main())
+
+
+@needs_forgery
+@pytest.mark.parametrize("answered", [0, 1])
+def test_an_error_that_may_be_forged_is_the_cause_of_its_own_timeout_alone(answered: int) -> None:
+    """Of the shot that it came to: not of the next one, when it was answered all the same."""
+    asked: list[server.Asked] = []
+
+    async def main() -> list[Ended]:
+        def behave(one: server.Asked) -> None:
+            asked.append(one)
+            if len(asked) == 1:
+                port_unreachable(one.client, at.endpoint, len(one.wire), b"")
+            if len(asked) <= answered:
+                server.healthy(one)
+
+        async with dns_server(behave) as at, bench() as on:
+            target = Target(on, dns_check(at.endpoint, timeout=1.0))
+            return [await target.fire() for _ in range(1 + answered)]
+
+    *before, last = asyncio.run(main())
+    assert [ended.error for ended in before] == [None] * answered
+    assert isinstance(last.error, DeadlineExceeded)
+    assert last.error.failure == (None if answered else "net.refused")
 
 
 def test_a_refusal_is_told() -> None:
