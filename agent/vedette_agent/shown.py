@@ -167,11 +167,14 @@ def _icmp(facts: IcmpFacts) -> Iterator[tuple[str, str]]:
 def _websocket(facts: WebsocketFacts) -> Iterator[tuple[str, str]]:
     subprotocol = "" if facts.subprotocol is None else f", subprotocol {facts.subprotocol}"
     closed = "" if facts.close_code is None else f", closed by the server with {facts.close_code}"
-    yield "websocket", f"status {facts.status}{subprotocol}, {facts.messages} messages came{closed}"
+    yield (
+        "websocket",
+        f"status {facts.status}{subprotocol}, {_counted(facts.messages, 'message')} came{closed}",
+    )
 
 
 def _http(facts: HttpFacts) -> Iterator[tuple[str, str]]:
-    redirects = f", {facts.redirects} redirects" if facts.redirects else ""
+    redirects = f", {_counted(facts.redirects, 'redirect')}" if facts.redirects else ""
     yield "response", f"HTTP/{facts.version} {facts.status}, {facts.body_bytes} bytes of body{redirects}"
 
 
@@ -208,7 +211,12 @@ def _left(facts: TlsFacts) -> str:
         return ""
     days = (facts.earliest_not_after_us / 1e6 - time.time()) / 86400
     which = "" if facts.earliest_not_after_us == facts.not_after_us else " for another in the chain"
-    return f", expired {-days:.0f} days ago{which}" if days < 0 else f", {days:.0f} days left{which}"
+    count = _counted(round(abs(days)), "day")
+    return f", expired {count} ago{which}" if days < 0 else f", {count} left{which}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _date(us: int | None) -> str:

@@ -129,6 +129,13 @@ def test_a_trace_shows_the_exchange_without_secrets_also_on_success() -> None:
     assert times == sorted(times)
 
 
+def test_one_is_told_as_one() -> None:
+    with TcpServer(answers(answer("302 Found", b"", "Location: /again"))) as server:
+        done = _run("http", f"http://127.0.0.1:{server.port}/")
+    assert "http.redirects" in done.stdout
+    assert done.stdout.rstrip().endswith(", 1 redirect")
+
+
 def test_a_trace_shows_an_http2_body_and_no_secret_in_it() -> None:
     with TcpServer(http2((":status", "503"), body=b"we are closed, s3cr3t-t0ken")) as server:
         words = ["http", f"http://127.0.0.1:{server.port}/", "--with", "versions: [HTTP/2]"]
