@@ -32,10 +32,11 @@ def test_the_first_request_that_is_not_served(said: bytes, first: int | None) ->
 
 
 @pytest.mark.parametrize(
-    "frame", [b"\7\0", b"\7\x09" + bytes(9), b"\7\1\x40", b"\7\2\0\0", b"\7\1\3", b"\7\1\4\7\1\x08"]
+    "frame",
+    [b"\7\0", b"\7\x09" + bytes(9), b"\7\1\x40", b"\7\2\0\0", b"\7\1\3", b"\7\1\4\7\1\x08", b"\7\x80\1\0\0"],
 )
 def test_what_no_goaway_can_say(frame: bytes) -> None:
-    """No number, more than one, a stream that is not the client's, and one later than before."""
+    """No number, more than one, a stream that is not the client's, one later than before, no end."""
     with pytest.raises(ProbeFailed) as caught:
         Goaways().feed(CONTROL + frame)
     assert caught.value.failure is Failure.HTTP_PROTOCOL

@@ -229,6 +229,17 @@ def test_broken_http(behave: Behave, said: str, tmp_path: Path) -> None:
     assert said in probed.detail
 
 
+def test_words_about_a_field_are_cut(tmp_path: Path) -> None:
+    def app(spoken: H3Connection, stream: int, asked: dict[str, str], sent: bytes) -> None:
+        spoken.send_headers(stream, [(b":status", b"200"), (b":" + b"a" * 900, b"v")], end_stream=True)
+
+    probed = probe(http3(app), tmp_path)
+    assert probed.failure == "http.protocol"
+    assert "H3_MESSAGE_ERROR" in probed.detail
+    assert "a" * 50 in probed.detail
+    assert "a" * 101 not in probed.detail
+
+
 def test_without_the_packages_the_agent_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
