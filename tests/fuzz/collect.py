@@ -18,8 +18,9 @@ import hpack
 import zstandard
 
 from fuzz.collect_quic import quic_inputs
+from fuzz.dns_targets import TYPES
 from fuzz.running import CORPUS
-from fuzz.targets import _TYPES, TARGETS
+from fuzz.targets import TARGETS
 from servers.daemon import free_port
 from servers.nginx import Nginx
 from servers.nsd import Nsd, plain
@@ -48,7 +49,7 @@ def answers(directory: Path) -> dict[str, bytes]:
     server.start()
     found = {}
     try:
-        for rdtype in _TYPES:
+        for rdtype in TYPES:
             query = dns.message.make_query("www.a.test.", rdtype, want_dnssec=True, payload=4096)
             query.use_edns(0, 0, 4096, options=[dns.edns.GenericOption(dns.edns.NSID, b"")])
             wire = dns.query.tcp(query, "127.0.0.1", port=server.port, timeout=5).to_wire()
@@ -59,8 +60,8 @@ def answers(directory: Path) -> dict[str, bytes]:
 
 
 def as_input(name: str, wire: bytes) -> bytes:
-    """In the form of targets._response."""
-    number = _TYPES.index(name.rpartition("-")[2].upper()) if "-" in name else 0
+    """In the form of dns_targets._response."""
+    number = TYPES.index(name.rpartition("-")[2].upper()) if "-" in name else 0
     return bytes([number]) + wire[2:4] + wire[6:12] + wire[12 + len(QUESTION) + 4 :]
 
 

@@ -2,7 +2,6 @@
 
 import datetime
 import json
-import struct
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -13,6 +12,7 @@ import msgspec
 from cryptography.utils import CryptographyDeprecationWarning
 from wsproto.connection import Connection, ConnectionType
 
+from fuzz.dns_targets import dns_answer, dns_iterate, dns_message, dns_options, dnssec_reply
 from fuzz.quic_targets import http3, quic_datagrams, quic_frames, quic_handshake
 from fuzz.scripted import Inline, Scripted, ended
 from vedette.checks import read as configuration
@@ -25,14 +25,6 @@ from vedette.wire import codec
 from vedette.wire.messages import Batch, Evidence, Heartbeat
 from vedette_agent import grpc, ntp, staple, starttls, x509
 from vedette_agent.der import key_facts
-from vedette_agent.dns import options, reading
-from vedette_agent.dns.answer import walk
-from vedette_agent.dns.described import described
-from vedette_agent.dns.iterate.referral import meant
-from vedette_agent.dns.iterate.sections import sections
-from vedette_agent.dns.query import Query
-from vedette_agent.dns.records import Malformed
-from vedette_agent.dnssec import reply
 from vedette_agent.engine import icmp, stamps
 from vedette_agent.engine.paths import UdpCarrier
 from vedette_agent.engine.record import ProbeFailed, Record
@@ -54,73 +46,6 @@ from vedette_collector import salvage
 Target = Callable[[bytes], None]
 
 MAX_BODY: Final = 1 << 16
-_TYPES: Final = ("A", "AAAA", "TXT", "MX", "SOA", "NS", "HTTPS", "NSEC", "RRSIG", "ANY", "CAA", "NAPTR")
-_NAME: Final = "www.a.test"
-
-
-@cache
-def _query(rdtype: str) -> Query:
-    return Query(_NAME, rdtype)
-
-
-def _response(data: bytes) -> tuple[bytes, Query]:
-    """The type asked for, flags, three counts, and what follows the question: an answer."""
-    head = data[:9].ljust(9, b"\0")
-    query = _query(_TYPES[head[0] % len(_TYPES)])
-    flags = bytes([head[1] & 0x07 | 0x80, head[2]])
-    question = query.name + struct.pack(">HH", query.rdtype, 1)
-    return b"\0\0" + flags + b"\0\1" + head[3:9] + question + data[9:], query
-
-
-def dns_answer(data: bytes) -> None:
-    """The lean walk agrees with dnspython wherever both read."""
-    wire, query = _response(data)
-    query.last = query.told = None
-    lean = walk(wire, query)
-    try:
-        full = reading.read_unusual(wire, query, with_sections=True)
-    except Malformed:
-        full = None
-    if lean is not None and full is not None:
-        assert lean == full._replace(sections=None), (lean, full)
-    if full is not None and full.sections is not None:
-        assert all(str(one) for part in full.sections for one in part)
-    try:
-        reading.read(wire, query)
-    except Malformed:
-        assert lean is None
-
-
-def dns_message(data: bytes) -> None:
-    """What may be any datagram: whether it is an answer, and what it is in words."""
-    query = _query("A")
-    if len(data) >= 12:
-        reading.matches(data, query.plain(), query.end)
-        reading.is_truncated(data)
-    reading.is_bare(data)
-    described(data)
-
-
-def dns_options(data: bytes) -> None:
-    assert all(len(str(one)) < 4096 for one in options.extended_errors(data))
-    assert len(options.nsid(data) or "") <= 1024
-
-
-def dns_iterate(data: bytes) -> None:
-    wire, query = _response(data)
-    try:
-        said = sections(wire, query.end)
-    except Malformed:
-        return
-    meant(said, "a.test", _NAME, query.rdtype)
-
-
-def dnssec_reply(data: bytes) -> None:
-    wire, query = _response(data)
-    try:
-        reply.read(wire, query.end)
-    except reply.Unreadable:
-        pass
 
 
 def http_response(data: bytes) -> None:
