@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from vedette import usage
 from vedette.checks import formats, read
 from vedette.checks.model import Assignment, Check, Family, IcmpCheck
 from vedette.errors import ConfigError
@@ -199,9 +200,18 @@ def _raise_descriptor_limit() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vedette agent", description="Probe, and publish what comes of it.")
+    parser = argparse.ArgumentParser(
+        prog="vedette agent",
+        description="Probe, and publish what comes of it.",
+        formatter_class=usage.Formatter,
+    )
     words = parser.add_subparsers(dest="word", required=True, metavar="run")
-    run = words.add_parser("run", help="probe until stopped", description="Probe until SIGTERM or SIGINT.")
+    run = words.add_parser(
+        "run",
+        help="probe until stopped",
+        description="Probe until SIGTERM or SIGINT.",
+        formatter_class=usage.Formatter,
+    )
     run.add_argument(
         "--config", required=True, metavar="FILE", help="agents and checks; SIGHUP reads it again"
     )

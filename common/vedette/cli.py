@@ -9,13 +9,40 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from importlib import import_module
+from typing import Final, NamedTuple
 
 import vedette
 from vedette.errors import VedetteError
 
 GROUP: Final = "vedette.commands"
+
+
+class Word(NamedTuple):
+    """What runs a word: *value* is "module:function"."""
+
+    name: str
+    value: str
+
+    def load(self) -> Callable[[list[str]], int]:
+        module, _, function = self.value.partition(":")
+        found: Callable[[list[str]], int] = getattr(import_module(module), function)
+        return found
+
+
+# As pyproject.toml declares them: to look there costs 1 MB and 50 ms, and it is for other packages' words.
+_OURS: Final = {
+    word.name: word
+    for word in (
+        Word("agent", "vedette_agent.commands:agent"),
+        Word("check", "vedette.checks.commands:check"),
+        Word("collector", "vedette_collector.commands:collector"),
+        Word("drill", "vedette.up.commands:drill"),
+        Word("probe", "vedette_agent.commands:probe"),
+        Word("schema", "vedette.checks.commands:schema"),
+        Word("up", "vedette.up.commands:up"),
+    )
+}
 
 # Here and not in the commands themselves: `vedette --help` must not import any of them.
 _ABOUT: Final = {
@@ -67,17 +94,17 @@ def _abandon_stdout() -> None:
 
 
 def _run(argv: list[str]) -> int:
-    commands = {point.name: point for point in entry_points(group=GROUP)}
     if not argv:
-        print(_help(commands), file=sys.stderr)
+        print(_help(_all()), file=sys.stderr)
         return 2
     word, rest = argv[0], argv[1:]
     if word in ("-h", "--help", "help"):
-        print(_help(commands))
+        print(_help(_all()))
         return 0
     if word in ("-V", "--version", "version"):
         print(f"vedette {vedette.__version__}")
         return 0
+    commands = _OURS if word in _OURS else _all()
     if word not in commands:
         raise VedetteError(_unknown(word, commands))
     command = _imported(commands[word])
@@ -89,9 +116,16 @@ def _run(argv: list[str]) -> int:
         return exc.code or 0
 
 
-def _imported(point: EntryPoint) -> Callable[[list[str]], int]:
+def _all() -> dict[str, Word]:
+    """Ours, and those that other packages add."""
+    from importlib.metadata import entry_points
+
+    return {point.name: Word(point.name, point.value) for point in entry_points(group=GROUP)} | _OURS
+
+
+def _imported(point: Word) -> Callable[[list[str]], int]:
     try:
-        command: Callable[[list[str]], int] = point.load()
+        command = point.load()
     except ModuleNotFoundError as exc:
         missing = (exc.name or "").partition(".")[0]
         extra = _EXTRA.get(point.name)
@@ -104,14 +138,14 @@ def _imported(point: EntryPoint) -> Callable[[list[str]], int]:
     return command
 
 
-def _unknown(word: str, commands: dict[str, EntryPoint]) -> str:
+def _unknown(word: str, commands: dict[str, Word]) -> str:
     what = "option" if word.startswith("-") else "command"
     near = get_close_matches(word, commands, n=1)
     hint = f'did you mean "{near[0]}"?' if near else "`vedette --help` lists what there is"
     return f'there is no {what} "{word}"; {hint}'
 
 
-def _help(commands: dict[str, EntryPoint]) -> str:
+def _help(commands: dict[str, Word]) -> str:
     width = max((len(word) for word in commands), default=0)
     lines = [f"  {word:{width}}  {_ABOUT.get(word, point.value)}" for word, point in sorted(commands.items())]
     return "\n".join(

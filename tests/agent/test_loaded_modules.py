@@ -73,3 +73,36 @@ assert dns.resolver.Resolver
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_agent_loads_no_mail_archives_or_metadata() -> None:
+    """Libraries ask for these and do not need them here: 3 MB."""
+    code = "from vedette import cli; cli.main(['agent', 'run', '--help']); import sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "vedette_agent.dns.query" in loaded
+    unwanted = {
+        "email",
+        "http.client",
+        "importlib.metadata",
+        "shutil",
+        "statistics",
+        "urllib.request",
+        "zipfile",
+    }
+    assert loaded & unwanted == set()
+
+
+def test_what_was_kept_away_is_found_by_those_who_need_it() -> None:
+    """The library of validation, and whoever imports urllib.request later."""
+    code = (
+        "import vedette.mqtt, vedette_agent.dnssec.signatures, urllib.request, dns.dnssec, dns._features; "
+        "print(dns._features.have('dnssec'), callable(urllib.request.urlopen), "
+        "dns.dnssec.validate_rrsig is dns.dnssec._validate_rrsig)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["True", "True", "True"]

@@ -6,7 +6,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -31,15 +31,15 @@ def modules_after(code: str, *prefixes: str) -> str:
 @contextmanager
 def command(monkeypatch: pytest.MonkeyPatch, target: str) -> Iterator[None]:
     """The word `it` stands for *target* of this module while the block runs."""
-    point = EntryPoint(name="it", value=f"{__name__}:{target}", group=cli.GROUP)
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "entry_points", lambda group: [point])
+        patch.setitem(cli._OURS, "it", cli.Word("it", f"{__name__}:{target}"))
         yield
 
 
 def test_every_word_has_a_line_of_help(capsys: pytest.CaptureFixture[str]) -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"][cli.GROUP]
     assert {point.name for point in entry_points(group=cli.GROUP)} >= set(declared)
+    assert {word.name: word.value for word in cli._OURS.values()} == declared
     assert cli.main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for word in declared:
@@ -120,8 +120,7 @@ def test_missing_extra_says_what_to_install(
 ) -> None:
     (tmp_path / "needs_more.py").write_text("import aiohttp_that_is_not_here.web\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    point = EntryPoint(name="collector", value="needs_more:collector", group=cli.GROUP)
-    monkeypatch.setattr(cli, "entry_points", lambda group: [point])
+    monkeypatch.setitem(cli._OURS, "collector", cli.Word("collector", "needs_more:collector"))
     assert cli.main(["collector", "run"]) == 2
     assert capsys.readouterr().err == (
         "vedette: `vedette collector` needs aiohttp_that_is_not_here, which is not installed; "
@@ -130,8 +129,8 @@ def test_missing_extra_says_what_to_install(
 
 
 def test_missing_module_of_ours_is_a_bug_and_shows_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint(name="collector", value="vedette_nowhere.commands:collector", group=cli.GROUP)
-    monkeypatch.setattr(cli, "entry_points", lambda group: [point])
+    nowhere = cli.Word("collector", "vedette_nowhere.commands:collector")
+    monkeypatch.setitem(cli._OURS, "collector", nowhere)
     with pytest.raises(ModuleNotFoundError, match="vedette_nowhere"):
         cli.main(["collector"])
 
@@ -172,8 +171,8 @@ def arrow(argv: list[str]) -> int:
 
 def test_terminal_without_utf8_gets_an_escape_and_no_traceback() -> None:
     code = (
-        "import sys; from importlib.metadata import EntryPoint; from vedette import cli; "
-        "cli.entry_points = lambda group: [EntryPoint('it', 'test_cli:arrow', cli.GROUP)]; "
+        "import sys; from vedette import cli; "
+        "cli._OURS['it'] = cli.Word('it', 'test_cli:arrow'); "
         "sys.exit(cli.main(['it']))"
     )
     environment = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(__file__).parent)}

@@ -6,7 +6,6 @@ them cut, escaped or in part, so it is not only the whole that is hidden, but ev
 
 import base64
 import binascii
-import html
 import json
 import re
 from collections.abc import Iterable
@@ -108,5 +107,7 @@ def _decoded(word: str) -> set[str]:
 
 def _spellings(value: str) -> set[str]:
     """As it is, and escaped for the places in which a target may repeat it, or we."""
+    import html  # not before there are secrets: its names of characters are large
+
     bare = {value, html.escape(value), quote(value), quote(value, safe="")}
     return bare | {json.dumps(each)[1:-1] for each in bare} | {repr(each)[1:-1] for each in bare}

@@ -1,6 +1,5 @@
 """ICMP echoes: is the host there, how far away, and how many hops did the reply have left."""
 
-import statistics
 from math import inf
 from typing import Final
 
@@ -81,6 +80,8 @@ class IcmpAim:
 
 
 async def _several(check: IcmpCheck, io: Io, record: Record, address: str, shape: Shape) -> None:
+    import statistics
+
     sock = io.icmp.socket(address, shape)
     train = Train(io.loop, sock, socket_address(address, 0), check.payload_bytes, check.count, check.spacing)
     try:
@@ -136,6 +137,8 @@ def _told(numbered: tuple[int, Car]) -> str:
 
 
 def _facts(train: Train) -> IcmpFacts:
+    import statistics
+
     answered = [car for car in train.sent if car.is_answered]
     times = [car.seconds for car in answered]
     return IcmpFacts(
