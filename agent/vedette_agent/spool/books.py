@@ -10,6 +10,7 @@ from typing import Final
 from vedette.wire.failure import LOST_REASONS, Lost
 from vedette_agent.delivery.runs import Run, Runs
 from vedette_agent.spool.rows import Declared, Mark
+from vedette_agent.spool.tail import Left
 
 RUNNING: Final = 0  # states of an epoch in its record
 EXACT: Final = 1  # it ended, and produced `reserved_to` results
@@ -21,7 +22,17 @@ class Book:
     """One epoch."""
 
     __slots__ = (
-        "boot", "digest", "done", "epoch", "gaps", "held", "is_ended", "no", "reserved_to", "seen_us",
+        "boot",
+        "commits",
+        "digest",
+        "done",
+        "epoch",
+        "gaps",
+        "held",
+        "is_ended",
+        "no",
+        "reserved_to",
+        "seen_us",
     )  # fmt: skip
 
     def __init__(self, no: int, epoch: str, boot: str) -> None:
@@ -35,10 +46,11 @@ class Book:
         self.reserved_to = 0
         self.is_ended = RUNNING
         self.seen_us = 0
+        self.commits = 0
 
     def copy(self) -> "Book":
         book = Book(self.no, self.epoch, self.boot)
-        for name in ("digest", "reserved_to", "is_ended", "seen_us"):
+        for name in ("digest", "reserved_to", "is_ended", "seen_us", "commits"):
             setattr(book, name, getattr(self, name))
         book.held = union(self.held)
         book.done = union(self.done)
@@ -92,7 +104,15 @@ class Book:
     def mark(self) -> Mark:
         done = ",".join(f"{run.first}-{run.end}" for run in list(self.done)[:MAX_RUNS])
         return Mark(
-            self.no, self.epoch, self.boot, done, self.reserved_to, self.is_ended, self.digest, self.seen_us
+            self.no,
+            self.epoch,
+            self.boot,
+            done,
+            self.reserved_to,
+            self.is_ended,
+            self.digest,
+            self.seen_us,
+            self.commits,
         )
 
     def recall(self, mark: Mark) -> None:
@@ -104,25 +124,28 @@ class Book:
         self.reserved_to = max(self.reserved_to, mark.reserved_to)
         self.is_ended = max(self.is_ended, mark.is_ended)
         self.seen_us = max(self.seen_us, mark.seen_us)
+        self.commits = max(self.commits, mark.commits)
 
     def recall_gap(self, gap: Declared) -> None:
         if gap.reason in LOST_REASONS:
             self.declare(gap.first, gap.end, Lost(gap.reason))
 
-    def conclude(self, next_seq: int | None, safe: int | None, *, is_damaged: bool) -> None:
+    def conclude(self, left: Left | None, boot: str, *, is_damaged: bool) -> None:
         """The process of this epoch has ended: declare what it took with it.
 
-        *next_seq* and *safe*: as its page says, None after another boot. *is_damaged*: rows that were
-        written may be missing.
+        *left*: its page. *boot*: the one that runs now. *is_damaged*: rows that were written may be missing.
         """
         known = max((run.end for run in (*self.held, *self.done)), default=0)
         if self.is_ended == RUNNING:
-            self.is_ended = BOUND if next_seq is None else EXACT
-            self.reserved_to = max(self.reserved_to if next_seq is None else next_seq, known)
+            is_exact = left is not None and left.boot == boot
+            self.is_ended = EXACT if is_exact else BOUND
+            bounds = [known, *([left.next_seq] if left else []), *([] if is_exact else [self.reserved_to])]
+            self.reserved_to = max(bounds)
         end = self.reserved_to
-        start = self.floor if safe is None else max(safe, self.floor)
-        if is_damaged:
-            start = max(start, known) if safe is None else start
+        start = max(left.safe if left else 0, self.floor)
+        # Commits that the disk had and has no more: the log is broken somewhere.
+        if is_damaged or (left is not None and self.commits < left.commits):
+            start = start if left else max(start, known)
             for run in self.unaccounted(self.floor, start):
                 self.declare(run.first, run.end, Lost.CORRUPT)
         for run in self.unaccounted(start, end):

@@ -1,6 +1,6 @@
 """One group commit: what it does to the file, and what becomes true when the file has it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from vedette.wire.failure import Lost
 from vedette.wire.messages import Gap
@@ -98,7 +98,11 @@ class Commit:
             else:
                 self.written.append(Written(row.epoch, row.first, row.first + row.count))
 
-    def save(self) -> None:
+    def save(self, unsaved: Iterable[str]) -> None:
+        """Put the records of all changed books, and of *unsaved* ones."""
+        for epoch in unsaved:
+            if book := self.book(epoch):
+                self._database.save(book.mark(), book.declared())
         for epoch, book in self.books.items():
             gaps = book.declared()
             self._database.save(book.mark(), gaps if gaps != self._before[epoch].declared() else None)

@@ -32,7 +32,7 @@ MIGRATIONS: Final = (
         "end" INTEGER NOT NULL, reason TEXT NOT NULL, crc INTEGER NOT NULL);
     CREATE TABLE marks (no INTEGER PRIMARY KEY, epoch TEXT NOT NULL, boot TEXT NOT NULL, done TEXT NOT NULL,
         reserved_to INTEGER NOT NULL, is_ended INTEGER NOT NULL, digest INTEGER NOT NULL,
-        seen_us INTEGER NOT NULL, crc INTEGER NOT NULL);
+        seen_us INTEGER NOT NULL, commits INTEGER NOT NULL, crc INTEGER NOT NULL);
     """,
 )
 VERSION: Final = len(MIGRATIONS)
@@ -41,7 +41,7 @@ R = TypeVar("R", Mark, Declared)
 
 
 class Newer(Exception):
-    """A file of a later version of this program. It was not touched."""
+    """A file of a later version of this program. Nothing in it was changed."""
 
 
 class Damaged(Exception):
@@ -160,7 +160,7 @@ class Database:
 
     def save(self, mark: Mark, gaps: Iterable[Declared] | None) -> None:
         """Put the record of an epoch, and its gaps where they changed."""
-        self._all("REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*mark, mark.crc))
+        self._all("REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*mark, mark.crc))
         if gaps is not None:
             self._all("DELETE FROM gaps WHERE epoch = ?", (mark.epoch,))
             for gap in gaps:
@@ -182,7 +182,8 @@ class Database:
         """Fold a long log into the file; give free pages back when it is empty, or when *is_wanted*."""
         unused = self._number("PRAGMA freelist_count")
         if unused > VACUUM_PAGES and (is_wanted or unused * 2 > self._number("PRAGMA page_count")):
-            self._all(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+            # `execute` takes one step, which is one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
         if size(self._log) >= LOG_BYTES:
             self.checkpoint()
 

@@ -21,6 +21,7 @@ from vedette_agent.spool.commit import Commit
 from vedette_agent.spool.database import has_no_room, leaves_file_good
 from vedette_agent.spool.events import Changed, Dropped, Event, State, Unwritten
 from vedette_agent.spool.files import Files
+from vedette_agent.spool.opening import Opening
 from vedette_agent.spool.policy import Caps, Entry, Limit
 from vedette_agent.spool.rows import Packer, Row, Stored
 from vedette_agent.spool.tail import Tail
@@ -29,6 +30,7 @@ from vedette_agent.spool.work import Work
 TRANSACTION_BYTES: Final = 1024 * 1024  # of new rows
 RESERVE: Final = 64  # results beyond the newest that the record of an epoch answers for, at least
 RESERVE_SECONDS: Final = 2.0  # and at the rate of late
+NEAR: Final = 0.9  # of the cap: a full spool is full until it holds less
 _BATCH: Final = 64
 
 log = logging.getLogger("vedette.spool")
@@ -37,17 +39,17 @@ log = logging.getLogger("vedette.spool")
 class Keeper:
     """Belongs to one thread. What happened is in `events` until somebody takes it."""
 
-    def __init__(
-        self, files: Files, books: dict[str, Book], forgotten: list[int], caps: Caps, tail: Tail
-    ) -> None:
-        """*books*: oldest first; the last is that of the running process."""
+    def __init__(self, files: Files, opening: Opening, caps: Caps, tail: Tail) -> None:
+        """*opening*: the last of its books is that of the running process."""
         self.state: State = "ok"
         self.events: list[Event] = []
+        self.is_on_record = False  # the running process, and how earlier ones ended
         self.freed_bytes = 0  # of queued rows that are written, or not wanted any more
         self._files = files
-        self._books = books
-        self._own = next(reversed(books))
-        self._forgotten = forgotten  # numbers of epochs whose records go
+        self._books = opening.books
+        self._own = next(reversed(opening.books))
+        self._unsaved = opening.unsaved  # epochs of which more is known than their records say
+        self._forgotten = opening.forgotten  # numbers of epochs whose records go
         self._caps = caps
         self._tail = tail
         self._packer = Packer()
@@ -64,8 +66,10 @@ class Keeper:
         """Make *newer*, and what failed before, durable. False when the disk would not; then call again."""
         self._work.join(newer)
         before = self.state
+        is_written = False
         try:
             self._write()
+            is_written = True
         except (sqlite3.Error, OSError) as exc:
             self.state = "full" if has_no_room(exc) else "failing"
             if self.state != before:
@@ -75,7 +79,7 @@ class Keeper:
         if self.state != before:
             log.info("spool", extra=fields(state=self.state, path=self._files.directory))
             self._tell()
-        return self.state != "failing" and not self._work
+        return is_written and not self._work
 
     def read(self, epoch: str, first: int, end: int, most_results: int, most_bytes: int) -> list[Row]:
         """Rows that overlap first … end - 1, ascending: the first, and what the bounds allow after it."""
@@ -119,19 +123,29 @@ class Keeper:
         incoming = sum(policy.cost(len(row.payload)) for row in rows)
         expired = self._expired()
         is_over = files.size_bytes + incoming > limit.size_bytes
-        if rows or expired or is_over or commit.is_needed or self._forgotten or self._is_reserve_short():
+        if (
+            rows
+            or expired
+            or is_over
+            or commit.is_needed
+            or self._unsaved
+            or self._forgotten
+            or self._is_reserve_short()
+        ):
             with database.transaction():
                 commit.delete()
                 commit.make_room(limit.size_bytes, limit.reason, incoming, expired)
                 commit.insert(rows)
                 self._reserve(commit)
-                commit.save()
+                commit.save(self._unsaved)
                 for no in self._forgotten:
                     database.forget(no)
-            self._forgotten = []
+            self._unsaved, self._forgotten = set(), []
+        self.is_on_record = True
         self._became_true(commit, left)
         given_up = any(dropped.gap.reason != Lost.TOO_OLD.value for dropped in commit.dropped)
-        self.state = "full" if limit.is_closed or given_up else "ok"
+        is_near = self.state == "full" and files.size_bytes > limit.size_bytes * NEAR
+        self.state = "full" if limit.is_closed or given_up or is_near else "ok"
         if rows or commit.dropped or commit.gone or commit.is_needed:
             self._tell()
         database.tidy(is_wanted=limit.reason is Lost.NO_SPACE)
@@ -163,7 +177,8 @@ class Keeper:
         for old in self._files.old:
             old.discard(commit.gone)
         self._files.sweep()
-        self._tail.note_safe(self._books[self._own].reach)
+        own = self._books[self._own]
+        self._tail.note_safe(own.reach, own.commits)
 
     def _is_reserve_short(self) -> bool:
         own = self._books[self._own]
@@ -179,6 +194,7 @@ class Keeper:
         own.seen_us = time.time_ns() // 1000
         ahead = 0 if own.is_ended else max(RESERVE, int(rate * RESERVE_SECONDS))
         own.reserved_to = next_seq + ahead
+        own.commits += 1
 
     def _expired(self) -> list[Entry]:
         now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000

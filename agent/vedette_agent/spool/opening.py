@@ -28,6 +28,7 @@ class Opening:
 
     def __init__(self, files: Files, boot: str, left: Left | None) -> None:
         self.books: dict[str, Book] = {}  # oldest first
+        self.unsaved: set[str] = set()  # epochs of which more is known than the current file has
         self.forgotten: list[int] = []  # numbers of epochs that need not be remembered
         self._files = files
         self._boot = boot
@@ -37,23 +38,23 @@ class Opening:
             self._adopt(path)
         for path in paths[-1:]:
             self._open(path)
+        on_record = {epoch: (book.mark(), book.declared()) for epoch, book in self.books.items()}
         for old in files.old:
             self._recall(old)
         for epoch, book in self.books.items():
-            mine = left if left is not None and (left.epoch, left.boot) == (epoch, boot) else None
-            book.conclude(
-                mine.next_seq if mine else None,
-                mine.safe if mine else None,
-                is_damaged=epoch in self._damaged,
-            )
-        if left is not None and left.boot == boot and left.epoch not in self.books:
-            book = self.add(left.epoch)
-            book.conclude(left.next_seq, left.safe, is_damaged=False)
+            mine = left if left is not None and left.epoch == epoch else None
+            book.conclude(mine, boot, is_damaged=epoch in self._damaged)
+        if left is not None and left.epoch not in self.books:
+            self.add(left.epoch).conclude(left, boot, is_damaged=False)
+        self.unsaved = {
+            epoch
+            for epoch, book in self.books.items()
+            if on_record.get(epoch) != (book.mark(), book.declared())
+        }
         for old in files.old:
             old.discard(
                 {entry for entry in old.entries() if self._is_done(entry.epoch, entry.first, entry.end)}
             )
-        files.sweep()
 
     def add(self, epoch: str) -> Book:
         """A book for an epoch of this boot."""
@@ -137,12 +138,10 @@ class Opening:
         self._restore(database, lost)
 
     def _restore(self, database: Database, lost: list[Stored]) -> None:
-        """Put rows back that SQLite did not see in a broken log."""
-        wanted = [
-            row
-            for row in lost
-            if row.epoch in self.books and not self._is_done(row.epoch, row.first, row.first + row.count)
-        ]
+        """Put rows back that SQLite did not see in a broken log. Raises Damaged when more is lost."""
+        if any(row.epoch not in self.books for row in lost):
+            raise Damaged("the log is broken before an epoch begins")
+        wanted = [row for row in lost if not self._is_done(row.epoch, row.first, row.first + row.count)]
         if wanted:
             with database.transaction():
                 for row in wanted:

@@ -57,6 +57,7 @@ class Mark(NamedTuple):
     is_ended: int  # whether that is what it produced in all; see `books`
     digest: int  # of the rows that the file holds
     seen_us: int  # wall clock
+    commits: int  # in which this record was put
 
     @property
     def crc(self) -> int:

@@ -98,8 +98,8 @@ def record(rowid: int, columns: list[object]) -> Stored | Mark | Declared | None
             row = Stored(epoch, epoch_and_seq(rowid)[1], *rest)  # type: ignore[arg-type]
             return row if isinstance(row.payload, bytes) and row.is_whole else None
         found: Mark | Declared
-        if len(columns) == 9:
-            found = Mark(rowid, *columns[1:8])  # type: ignore[arg-type]
+        if len(columns) == 10:
+            found = Mark(rowid, *columns[1:9])  # type: ignore[arg-type]
         elif len(columns) == 6:
             found = Declared(*columns[1:5])  # type: ignore[arg-type]
         else:

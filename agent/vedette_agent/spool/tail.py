@@ -1,7 +1,7 @@
 """How far the running process got, in a page that outlives it but not the host.
 
 The kernel keeps a mapped page when its process is killed, so a note costs a store and no system call. After
-another boot nothing here is believed: nobody asked the disk to have it.
+another boot the page may be an older one, for nobody asked the disk to have it: its numbers are lower bounds.
 
 Each number stands in two slots that are written in turn, each with its complement. A kill in the middle of
 a store leaves one slot broken and the other one at the note before.
@@ -21,6 +21,7 @@ _HEAD: Final = struct.Struct("<16s32s36sI")
 _SLOT: Final = struct.Struct("<QQ")
 _NEXT: Final = 128  # offsets of the slots
 _SAFE: Final = 256
+_COMMITS: Final = 384
 _APART: Final = 64
 _MASK: Final = (1 << 64) - 1
 _SET_FLAGS: Final = 0x40086602  # FS_IOC_SETFLAGS
@@ -34,6 +35,7 @@ class Left(NamedTuple):
     boot: str
     next_seq: int
     safe: int  # every seq below it was written, settled or declared lost
+    commits: int  # that the disk has
 
 
 class Tail:
@@ -46,8 +48,10 @@ class Tail:
         self._store = _SLOT.pack_into
         self._next_at = _NEXT
         self._safe_at = _SAFE
+        self._commits_at = _COMMITS
         self.next_seq = 0
         self.safe = 0
+        self.commits = 0
         self.is_attached = False
 
     def attach(self, path: Path) -> None:
@@ -63,7 +67,7 @@ class Tail:
             self._map = mmap.mmap(descriptor, SIZE)
         finally:
             os.close(descriptor)
-        self.note_safe(self.safe)
+        self.note_safe(self.safe, self.commits)
         # A note of the other thread in between is at least as new, and the larger one counts.
         for at in (_NEXT, _NEXT + _APART):
             self._store(self._map, at, self.next_seq, self.next_seq ^ _MASK)
@@ -76,8 +80,11 @@ class Tail:
         self._next_at = at = self._next_at ^ _APART
         self._store(self._map, at, next_seq, next_seq ^ _MASK)
 
-    def note_safe(self, safe: int) -> None:
+    def note_safe(self, safe: int, commits: int) -> None:
         """Results below *safe* need no more declaring, whatever happens to this process."""
+        self.commits = commits
+        self._commits_at = at = self._commits_at ^ _APART
+        self._store(self._map, at, commits, commits ^ _MASK)
         self.safe = safe
         self._safe_at = at = self._safe_at ^ _APART
         self._store(self._map, at, safe, safe ^ _MASK)
@@ -94,10 +101,10 @@ def left(path: Path) -> Left | None:
     magic, epoch, boot, checksum = _HEAD.unpack_from(page)
     if magic != _MAGIC or checksum != crc32(magic + epoch + boot):
         return None
-    next_seq, safe = _newest(page, _NEXT), _newest(page, _SAFE)
-    if next_seq is None or safe is None:
+    next_seq, safe, commits = (_newest(page, offset) for offset in (_NEXT, _SAFE, _COMMITS))
+    if next_seq is None or safe is None or commits is None:
         return None
-    return Left(epoch.decode("ascii", "replace"), boot.decode("ascii", "replace"), next_seq, safe)
+    return Left(epoch.decode("ascii", "replace"), boot.decode("ascii", "replace"), next_seq, safe, commits)
 
 
 def boot_id() -> str:

@@ -177,7 +177,7 @@ class Spool:
         opening = Opening(files, boot_id(), left(page))
         held = opening.held(time.time_ns() // 1000)
         opening.add(self._epoch)
-        keeper = Keeper(files, opening.books, opening.forgotten, self._caps, self._tail)
+        keeper = Keeper(files, opening, self._caps, self._tail)
         self._commit(keeper, Work())
         return keeper, held
 
@@ -212,7 +212,7 @@ class Spool:
         is_done = False
         try:
             is_done = keeper.commit(work)
-            if not self._tail.is_attached and keeper.state == "ok":
+            if not self._tail.is_attached and keeper.is_on_record:
                 self._tail.attach(self._directory / "tail")
         except Exception:
             log.exception("writing the spool failed")
