@@ -10,7 +10,7 @@ import ssl
 from typing import Final, Literal
 
 from vedette.wire.failure import Failure, NotRun
-from vedette_agent.engine.record import NotInTime, PathError, ProbeFailed, ProbeSpoiled, Stage
+from vedette_agent.engine.record import ByClock, NotInTime, PathError, ProbeFailed, ProbeSpoiled, Stage
 from vedette_agent.engine.run import AgentStopped, DeadlineExceeded, HostSuspended
 
 Named = tuple[Literal["fail"], Failure, str] | tuple[Literal["not_run"], NotRun, str]
@@ -102,11 +102,24 @@ _VERIFY: Final = {
 _OPENSSL_FRAME: Final = re.compile(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$")
 
 
-def classify(error: BaseException, stage: Stage, timeout: float, stalled: float) -> Named:
+# By our wall clock, wherever they are raised.
+_TIMES: Final = frozenset({Failure.TLS_EXPIRED, Failure.TLS_NOT_YET_VALID})
+
+
+def classify(
+    error: BaseException, stage: Stage, timeout: float, stalled: float, *, is_clock_wrong: bool = False
+) -> Named:
     """What *error* at *stage* means, with a sentence for people.
 
-    *stalled*: seconds of our own stalls that overlap the run.
+    *stalled*: seconds of our own stalls that overlap the run. *is_clock_wrong*: our wall clock, certainly.
     """
+    named = _named(error, stage, timeout, stalled)
+    if is_clock_wrong and (named[1] in _TIMES or isinstance(error, ByClock)):
+        return "not_run", NotRun.CLOCK, f"by a clock that is wrong: {named[2]}"
+    return named
+
+
+def _named(error: BaseException, stage: Stage, timeout: float, stalled: float) -> Named:
     match error:
         case DeadlineExceeded() | NotInTime() if stalled >= LAG_SHARE * timeout:
             return "not_run", NotRun.LOOP_LAG, f"we stood still for {stalled:.3f} s of {timeout:g} s"

@@ -27,18 +27,22 @@ def result(
     elapsed: float,
     stalled: float,
     known: Facts | None = None,
+    is_clock_wrong: bool = False,
 ) -> Result:
     """The result of one ended run: *error* is what ended it, None for success.
 
     *elapsed*: monotonic seconds from start to end. *stalled*: seconds of our own stalls that overlap it.
     *known*: facts of an earlier result of the check. Facts seldom change, and those are known to be fit.
+    *is_clock_wrong*: so that what our wall clock says of a target means nothing.
     A success lasts as long as its phases, a failure as long as it took; what was not run has no duration.
     """
     outcome: Literal["ok", "fail", "not_run"] = "ok"
     reason = detail = None
     duration: float | None = sum(record.phases.values())
     if error is not None:
-        outcome, code, said = classify(error, record.stage, check.timeout, stalled)
+        outcome, code, said = classify(
+            error, record.stage, check.timeout, stalled, is_clock_wrong=is_clock_wrong
+        )
         reason, detail = code.value, text(said, limits.MAX_TEXT)
         duration = elapsed if outcome == "fail" else None
     return Result(

@@ -138,6 +138,7 @@ class Runner:
             elapsed=self._engine.now() - run.started,
             stalled=run.stalled,
             known=job.facts,
+            is_clock_wrong=error is not None and self._io.is_clock_wrong(),
         )
         job.facts = said.facts
         if said.reason == NotRun.INTERNAL and error is not None:

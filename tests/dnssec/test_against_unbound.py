@@ -24,6 +24,7 @@ from servers.unbound import Unbound
 from vedette.checks.anchors import anchor
 from vedette.checks.model import DnssecCheck, Endpoint
 from vedette_agent import outcome
+from vedette_agent.classify import classify
 from vedette_agent.probers.dnssec import probe_dnssec
 
 Algorithm = dns.dnssectypes.Algorithm
@@ -228,6 +229,16 @@ def test_a_secure_chain_is_described(servers: Servers) -> None:
 def test_a_failure_says_which_zone_and_why(servers: Servers, name: str, failure: str, said: str) -> None:
     probed = servers.probe(name)
     assert (probed.failure, probed.detail[: len(said)]) == (failure, said)
+
+
+def test_by_a_clock_that_is_wrong_no_zone_is_bogus(servers: Servers) -> None:
+    probed = servers.probe("www.expired.example.")
+    assert probed.error is not None
+    assert classify(probed.error, "dns", 1.0, 0.0, is_clock_wrong=True)[:2] == ("not_run", "clock")
+    soon = servers.probe("www.ecdsa.example.", min_signature_left=400.0 * DAY)
+    assert soon.failure == "dns.expires_soon"
+    assert soon.error is not None
+    assert classify(soon.error, "dns", 1.0, 0.0, is_clock_wrong=True)[:2] == ("not_run", "clock")
 
 
 def test_the_verdict_may_be_expected_to_be_another(servers: Servers) -> None:

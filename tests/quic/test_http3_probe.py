@@ -19,6 +19,7 @@ from servers.probing import Probed, bench
 from servers.quic import App, Behave, certified, configured, http3, quic_server, responds, says
 from servers.tls import trust
 from vedette.checks.model import DnsCheck, Endpoint, HttpCheck, HttpExpect, TlsOptions
+from vedette_agent.classify import classify
 from vedette_agent.http.http3 import MAX_FIELD_LIST, window
 from vedette_agent.probers.dns import probe_dns
 from vedette_agent.probers.http import probe_http
@@ -111,6 +112,8 @@ def test_an_expired_certificate(tmp_path: Path) -> None:
         tls = TlsOptions(ca_file=trusted(tmp_path, root))
         probed = run(structs.replace(checked(port, tmp_path), tls=tls))
     assert probed.failure == "tls.expired"
+    assert probed.error is not None
+    assert classify(probed.error, "quic", 1.0, 0.0, is_clock_wrong=True)[:2] == ("not_run", "clock")
     assert probed.record.http is None
 
 

@@ -21,6 +21,7 @@ def probe(
     source: dict[Family, str] | None = None,
     before: Callable[[], object] | None = None,
     alongside: Callable[[asyncio.AbstractEventLoop, Engine], object] | None = None,
+    is_clock_wrong: bool = False,
 ) -> list[Result]:
     """The results of *checks*, all probed at the same time.
 
@@ -30,7 +31,7 @@ def probe(
     async def main() -> list[Result]:
         loop = asyncio.get_running_loop()
         engine = Engine(loop)
-        io = Io(engine, source, policy=Anywhere())
+        io = Io(engine, source, policy=Anywhere(), is_clock_wrong=lambda: is_clock_wrong)
         try:
             if before is not None:
                 before()
@@ -60,6 +61,7 @@ def _start(check: Check, engine: Engine, io: Io) -> asyncio.Future[Result]:
                 # The machine that runs the tests may be busy with others: what these tests are about would
                 # become "loop_lag". How a stall of ours is judged has its own tests.
                 stalled=0.0,
+                is_clock_wrong=io.is_clock_wrong(),
             )
         )
 

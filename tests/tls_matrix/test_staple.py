@@ -222,9 +222,12 @@ def test_a_real_server(
 def test_a_staple_of_another_time_is_invalid(ca: Issued, leaf: Issued, tmp_path: Path) -> None:
     with stapling(tmp_path, leaf, ca, response(leaf, ca, since=-48, until=-24)) as port:
         options = TlsOptions(ca_file=trusted(tmp_path, ca))
-        (result,) = probe(check(port, host="localhost", timeout=20.0, tls=options, ocsp="present"))
+        wanted = check(port, host="localhost", timeout=20.0, tls=options, ocsp="present")
+        (result,) = probe(wanted)
+        (doubted,) = probe(wanted, is_clock_wrong=True)
     assert result.reason == "tls.ocsp"
     assert "too old" in (result.detail or "")
+    assert doubted.reason == "clock"
 
 
 def _carried(connection: socket.socket, port: int) -> None:

@@ -6,7 +6,7 @@ each connect or send to a new one; a test finds the module that does not.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from vedette.checks.model import Endpoint, Family
@@ -32,7 +32,19 @@ if TYPE_CHECKING:
 class Io:
     """One per agent. `close` gives back every socket."""
 
-    __slots__ = ("engine", "files", "icmp", "loop", "policy", "poller", "routes", "source", "udp", "worker")
+    __slots__ = (
+        "engine",
+        "files",
+        "icmp",
+        "is_clock_wrong",
+        "loop",
+        "policy",
+        "poller",
+        "routes",
+        "source",
+        "udp",
+        "worker",
+    )
 
     def __init__(
         self,
@@ -40,13 +52,18 @@ class Io:
         source: Mapping[Family, str] | None = None,
         files: HostFiles | None = None,
         policy: Policy | None = None,
+        is_clock_wrong: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Without a *policy* every address is denied that is not allowed by default."""
+        """Without a *policy* every address is denied that is not allowed by default.
+
+        *is_clock_wrong*: whether our wall clock is known to be, so that no target may be judged by it.
+        """
         self.engine = engine
         self.loop: asyncio.AbstractEventLoop = engine.loop
         self.source: Mapping[Family, str] = source or {}  # local address to bind, by family; may be empty
         self.files = files or HostFiles()
         self.policy = policy or Policy()
+        self.is_clock_wrong = is_clock_wrong
         self.poller = Poller(self.loop)
         self.udp = UdpPool(self.loop, self.source, self.policy)
         self.icmp = Pinger(self.loop, self.source, self.policy)

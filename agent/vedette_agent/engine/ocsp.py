@@ -14,7 +14,7 @@ from vedette.checks.model import TlsCheck
 from vedette.wire.failure import Failure, NotRun
 from vedette_agent.engine.hostfiles import is_literal
 from vedette_agent.engine.opening import ask_for_tls
-from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.record import ByClock, ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import MAX_HANDSHAKE_BYTES, READ_BYTES
 
@@ -64,7 +64,7 @@ async def stapled(
         )
     except BadStaple as exc:
         record.tls = replace(record.tls, ocsp="invalid")
-        raise ProbeFailed(Failure.TLS_OCSP, f"the stapled OCSP response: {exc}") from exc
+        raise ByClock(Failure.TLS_OCSP, f"the stapled OCSP response: {exc}") from exc
     until = None if staple.next_update is None else int(staple.next_update.timestamp()) * 1_000_000
     record.tls = replace(record.tls, ocsp=staple.status, ocsp_next_update_us=until)
     if staple.status == "revoked":

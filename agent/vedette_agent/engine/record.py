@@ -56,6 +56,10 @@ class NotInTime(ProbeFailed):
     """As ProbeFailed, because time was up for a part of the probe: then our own stalls may be to blame."""
 
 
+class ByClock(ProbeFailed):
+    """As ProbeFailed, by what our wall clock says: where that is known to be wrong it says nothing."""
+
+
 class ProbeSpoiled(Exception):
     """Our own side cannot run the probe, and the target is not to blame. *detail* is for people."""
 

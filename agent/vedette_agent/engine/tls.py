@@ -13,7 +13,7 @@ from vedette.checks.model import TlsOptions
 from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure
 from vedette_agent.engine.certificates import Chain, encoded, presented, verified
-from vedette_agent.engine.record import CERTIFICATE_BYTES, ProbeFailed, Record
+from vedette_agent.engine.record import CERTIFICATE_BYTES, ByClock, ProbeFailed, Record
 from vedette_agent.engine.stream import FIRST_READ, Conversation, Stream
 from vedette_agent.engine.tlscontext import context
 from vedette_agent.engine.tlsrecords import Records
@@ -202,7 +202,7 @@ def expires_soon(facts: TlsFacts | None, options: TlsOptions) -> ProbeFailed | N
         return None
     until = _date(facts.earliest_not_after_us)
     said = f"{left:.1f} days left, until {until}; expected {options.min_days_left:g}"
-    return ProbeFailed(Failure.TLS_EXPIRES_SOON, said)
+    return ByClock(Failure.TLS_EXPIRES_SOON, said)
 
 
 def _facts(connection: ssl.SSLObject, chain: Chain | None, *, is_verified: bool) -> TlsFacts:

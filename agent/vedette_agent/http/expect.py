@@ -6,7 +6,7 @@ from typing import Final
 from vedette.checks.model import HttpCheck, HttpExpect
 from vedette.checks.model.http import HeaderExpect
 from vedette.wire.failure import Failure
-from vedette_agent.engine.record import NotInTime, ProbeFailed, Record
+from vedette_agent.engine.record import ByClock, NotInTime, ProbeFailed, Record
 from vedette_agent.http.dates import last_modified
 from vedette_agent.http.incoming import Incoming
 from vedette_agent.http.secrets import Secrets
@@ -102,7 +102,7 @@ def _judge_age(most: float, headers: dict[str, str], now: float) -> None:
     age = now - changed_us / 1e6
     if age > most:
         said = f"last-modified was {age:.0f} s ago, at most {most:g} s are allowed"
-        raise ProbeFailed(Failure.HTTP_HEADER, said)
+        raise ByClock(Failure.HTTP_HEADER, said)
 
 
 def _judge_size(expect: HttpExpect, size: int) -> None:

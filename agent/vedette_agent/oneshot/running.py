@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import NamedTuple
 
+from vedette import timefloor
 from vedette.checks.model import Check
 from vedette.wire.messages import Result
 from vedette_agent import outcome
@@ -31,7 +32,7 @@ async def _run(check: Check) -> Ran:
     loop = asyncio.get_running_loop()
     over: asyncio.Future[Ran] = loop.create_future()
     engine = Engine(loop)
-    io = Io(engine, policy=Anywhere())
+    io = Io(engine, policy=Anywhere(), is_clock_wrong=timefloor.installed().is_ahead)
     record = Record()
     started_us = time.time_ns() // 1000
 
@@ -40,7 +41,13 @@ async def _run(check: Check) -> Ran:
             return  # by Ctrl-C: nobody waits for this result
         elapsed = engine.now() - ended.started
         result = outcome.result(
-            check, record, error, started_us=started_us, elapsed=elapsed, stalled=ended.stalled
+            check,
+            record,
+            error,
+            started_us=started_us,
+            elapsed=elapsed,
+            stalled=ended.stalled,
+            is_clock_wrong=error is not None and io.is_clock_wrong(),
         )
         over.set_result(Ran(check, result, record, ended.started))
 

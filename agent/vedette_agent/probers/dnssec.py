@@ -10,7 +10,7 @@ from vedette.wire.failure import Failure, NotRun
 from vedette_agent.dns.query import Query
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.question import ask
-from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
+from vedette_agent.engine.record import ByClock, ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.resolve import own_server
 from vedette_agent.engine.run import DeadlineExceeded, suspend
 
@@ -94,7 +94,7 @@ def judged(verdict: "Verdict", check: DnssecCheck) -> ProbeFailed | None:
         because = f": {verdict.why}" if verdict.why else ""
         said = f"{what} is {verdict.status}; expected {check.expect}{because}"
         if verdict.status == "bogus":
-            return ProbeFailed(Failure.DNS_BOGUS, said if check.expect != "secure" else verdict.why)
+            return ByClock(Failure.DNS_BOGUS, said if check.expect != "secure" else verdict.why)
         if check.expect != "secure":
             return ProbeFailed(Failure.DNS_WRONG_ANSWER, said)
         if verdict.is_ds_missing:
@@ -105,7 +105,7 @@ def judged(verdict: "Verdict", check: DnssecCheck) -> ProbeFailed | None:
         left = verdict.expires - time.time()
         if left < least:
             detail = f"the RRSIG of {verdict.expiring} expires in {_hours(left)}"
-            return ProbeFailed(Failure.DNS_EXPIRES_SOON, f"{detail}; expected at least {_hours(least)}")
+            return ByClock(Failure.DNS_EXPIRES_SOON, f"{detail}; expected at least {_hours(least)}")
     return None
 
 

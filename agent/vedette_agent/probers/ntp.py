@@ -9,7 +9,7 @@ from vedette.checks.model import NtpCheck
 from vedette.wire.facts import NtpFacts
 from vedette.wire.failure import Failure
 from vedette_agent.engine.datagram import Datagram, answer_to, datagram
-from vedette_agent.engine.record import ProbeFailed, Record
+from vedette_agent.engine.record import ByClock, ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.ntp import MAX_BYTES, Answer, NotTime, compared, is_answer, read, request
 
@@ -85,5 +85,5 @@ def _judged(check: NtpCheck, answer: Answer, offset: float | None) -> ProbeFaile
         return ProbeFailed(Failure.NTP_DISPERSION, f"{said}expected at most {check.max_root_dispersion:g} s")
     if check.max_offset is not None and abs(offset) > check.max_offset:
         said = f"{offset:+.6f} s from the agent's clock; expected at most {check.max_offset:g} s"
-        return ProbeFailed(Failure.NTP_OFFSET, said)
+        return ByClock(Failure.NTP_OFFSET, said)
     return None

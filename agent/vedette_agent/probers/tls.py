@@ -10,7 +10,7 @@ from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import Failure
 from vedette_agent.classify import NOT_TLS, classify
 from vedette_agent.engine.opening import ask_for_tls
-from vedette_agent.engine.record import PathError, ProbeFailed, Record
+from vedette_agent.engine.record import ByClock, PathError, ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.engine.stream import Stream, connect
 from vedette_agent.engine.tls import expires_soon, start_tls
@@ -52,7 +52,10 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
             except (ssl.SSLError, PathError, ProbeFailed) as exc:
                 # After the handshake only what the staple says is a refusal, and not how that was asked for.
                 is_revoked = isinstance(exc, ProbeFailed) and exc.failure is Failure.TLS_REVOKED
-                refused = None if is_accepted and not is_revoked else _refusal(exc, check, record)
+                is_clock_wrong = io.is_clock_wrong()
+                refused = None
+                if is_revoked or not is_accepted:
+                    refused = _refusal(exc, check, record, is_clock_wrong)
                 if refused is None:
                     raise
                 record.tls = replace(record.tls or TlsFacts(), refused=refused)
@@ -61,7 +64,9 @@ async def probe_tls(check: TlsCheck, io: "Io", record: Record) -> None:
                     record.add_phase("tls", stream.arrived(begun)[0] - begun)
                 return
             wanted = "" if check.must_refuse == "any" else f" as {check.must_refuse}"
-            raise ProbeFailed(Failure.TLS_ACCEPTED, f"expected to be refused{wanted}: {_agreed(record.tls)}")
+            said = f"expected to be refused{wanted}: {_agreed(record.tls)}"
+            is_by_clock = check.must_refuse in ("any", "expired", "not_yet_valid")
+            raise (ByClock if is_by_clock else ProbeFailed)(Failure.TLS_ACCEPTED, said)
     failed = _unexpected(check, record.tls) or expires_soon(record.tls, check.tls)
     if failed is not None:
         raise failed
@@ -94,11 +99,11 @@ async def _staple(
     await stapled(check, io, address, name, chain, record)
 
 
-def _refusal(error: Exception, check: TlsCheck, record: Record) -> str | None:
+def _refusal(error: Exception, check: TlsCheck, record: Record, is_clock_wrong: bool) -> str | None:
     """What was refused, in words, if *error* is the refusal that the check asks for."""
     if isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in NOT_TLS:
         return None  # who does not speak TLS has refused nothing
-    outcome, code, said = classify(error, record.stage, check.timeout, 0.0)
+    outcome, code, said = classify(error, record.stage, check.timeout, 0.0, is_clock_wrong=is_clock_wrong)
     way = _REFUSALS.get(Failure(code)) if outcome == "fail" else None
     if way is not None and check.must_refuse in ("any", way):
         return f"{way}: {said}"

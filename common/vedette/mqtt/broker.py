@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from vedette.ciphers import offer_no_finite_field
 from vedette.errors import ConfigError
+from vedette.timefloor import TimeFloor
 
 IDENTITY = "{identity}"  # stands for the identity in a user name and in file names
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -25,6 +26,7 @@ class Broker(Struct, frozen=True, kw_only=True):
     ca_file: str | None = None  # None: the host's trust store
     cert_file: str | None = None
     key_file: str | None = None
+    floor: TimeFloor | None = None  # while our clock is behind it, certificates are held to it
 
     @classmethod
     def parse(

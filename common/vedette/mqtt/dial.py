@@ -11,13 +11,16 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from vedette.mqtt.errors import ConnectFailed
+from vedette.timefloor import utc
 
 _CHUNK = 65536
 _EXPIRED = {9, 10}  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _HOSTNAME = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+_NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, x509_vfy.h
 
 
 class Wire:
@@ -89,14 +92,23 @@ class Wire:
         self._sock.close()
 
 
-async def dial(host: str, port: int, tls: ssl.SSLContext | None, within: float) -> Wire:
-    """A connection to the first address that accepts one, handshake done. Raises ConnectFailed."""
+async def dial(
+    host: str, port: int, tls: ssl.SSLContext | None, within: float, floor: float | None = None
+) -> Wire:
+    """A connection to the first address that accepts one, handshake done. Raises ConnectFailed.
+
+    *floor*: seconds since the epoch that have certainly passed, where our clock is behind them. Then
+    certificates must not have ended by that time, and when they begin is not asked.
+    """
     try:
         async with asyncio.timeout(within):
             sock = await _connected(host, port)
             if tls is None:
                 return Wire(sock)
-            return Wire(await _secured(sock, host, tls))
+            if floor is None:
+                return Wire(await _secured(sock, host, tls))
+            tls.verify_flags |= _NO_CHECK_TIME
+            return Wire(_lasting(await _secured(sock, host, tls), floor))
     except TimeoutError as exc:
         raise ConnectFailed("timeout", f"no connection to {host}:{port} within {within:g} s") from exc
 
@@ -177,6 +189,24 @@ async def _secured(sock: socket.socket, host: str, tls: ssl.SSLContext) -> ssl.S
     except BaseException:
         secure.close()
         raise
+
+
+def _lasting(secure: ssl.SSLSocket, floor: float) -> ssl.SSLSocket:
+    """*secure*, unless a certificate of the verified chain ended before *floor*. Raises ConnectFailed."""
+    for name, end in _ends(secure):
+        if end < floor:
+            secure.close()
+            raise ConnectFailed("tls_expired", f"the certificate of {name} ended at {utc(end)}")
+    return secure
+
+
+def _ends(secure: ssl.SSLSocket) -> Iterator[tuple[str, float]]:
+    # The public method of Python 3.13 gives bytes; this one is older, and gives what they say.
+    chain = getattr(getattr(secure, "_sslobj", None), "get_verified_chain", None)
+    infos: list[Any] = [secure.getpeercert() or {}] if chain is None else [one.get_info() for one in chain()]
+    for info in infos:
+        names = [value for part in info["subject"] for key, value in part if key == "commonName"]
+        yield names[0] if names else "the broker", ssl.cert_time_to_seconds(info["notAfter"])
 
 
 async def _ready(fd: int, add: Callable[..., object], remove: Callable[[int], object]) -> None:

@@ -47,6 +47,7 @@ class Link:
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.broker = broker
+        self.will = will  # of connections to come
         self.client_id = client_id
         self.counters = LinkCounters()
         self.is_connected = False
@@ -54,7 +55,6 @@ class Link:
         self.reason = "not connected yet"  # of being down
         self.refusals: list[str] = []  # subscriptions that the broker refused this connection
         self._subscriptions = subscriptions
-        self._will = will
         self._on_connect = on_connect
         self._inbox_limit = inbox_limit
         self._keepalive = keepalive
@@ -156,7 +156,9 @@ class Link:
             password = self.broker.password()
         except ConfigError as exc:
             raise ConnectFailed("files", str(exc)) from exc
-        wire = await dial(self.broker.host, self.broker.port, tls, OPEN_TIMEOUT)
+        floor = self.broker.floor
+        ahead = floor.at if floor is not None and floor.is_ahead() else None
+        wire = await dial(self.broker.host, self.broker.port, tls, OPEN_TIMEOUT, ahead)
         connection = Connection(
             wire,
             host=self.broker.host,
@@ -164,7 +166,7 @@ class Link:
             identity=self.client_id,
             username=self.broker.username,
             password=password,
-            will=self._will,
+            will=self.will,
             keepalive=self._keepalive,
             # What an earlier connection left unread takes its place in the window of this one.
             receive_maximum=max(1, self._inbox_limit - len(self._inbox)),

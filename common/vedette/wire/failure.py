@@ -106,6 +106,8 @@ class NotRun(StrEnum):
     NO_RESOLVER = "no_resolver"  # no name server is configured on the host
     POLICY = "policy"  # the agent may not probe that address
     CONFIGURATION = "configuration"  # what the check refers to is not on this host: a CA file, a trust store
+    CLOCK = "clock"  # it failed by the time of the agent's clock, which is known to be wrong
+    SHED = "shed"  # the agent had too much to do, and the check has low priority
     SHUTDOWN = "shutdown"  # the agent stopped while the probe ran
     INTERNAL = "internal"  # a bug of ours; logged with its traceback
 
