@@ -99,12 +99,19 @@ def shipped_alertmanager(webhook_port: int) -> str:
 
 
 @contextmanager
-def prometheus(directory: Path, configuration: str, rules: str | None = None) -> Iterator[Prometheus]:
+def prometheus(
+    directory: Path,
+    configuration: str,
+    rules: str | None = None,
+    *,
+    port: int | None = None,
+    options: Sequence[str] = (),
+) -> Iterator[Prometheus]:
     """Ready. *rules* stands as rules/vedette.yml beside the configuration; the shipped file without it."""
     (directory / "rules").mkdir(parents=True, exist_ok=True)
     (directory / "rules" / "vedette.yml").write_text(quick(RULES.read_text()) if rules is None else rules)
     (directory / "prometheus.yml").write_text(configuration)
-    port = free_port()
+    port = free_port() if port is None else port
     argv = [
         program("prometheus", "prometheus"),
         f"--config.file={directory / 'prometheus.yml'}",
@@ -112,6 +119,7 @@ def prometheus(directory: Path, configuration: str, rules: str | None = None) ->
         f"--web.listen-address=127.0.0.1:{port}",
         # An alert of the first seconds finds no Alertmanager yet; the usual minute is too long to wait.
         "--rules.alert.resend-delay=1s",
+        *options,
     ]
     with _running(argv, directory / "prometheus.log", port):
         yield Prometheus(port)

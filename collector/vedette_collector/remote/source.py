@@ -1,0 +1,74 @@
+"""Where late results come from, and how far they were written."""
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from vedette_collector.store.entry import Entry
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+
+
+class Passage(NamedTuple):
+    """What follows a position."""
+
+    entries: list[Entry]  # of the replay lane, oldest first
+    end: int  # nothing late is before it but these
+    pruned: int = 0  # entries that are not there any more
+
+
+class Source(Protocol):
+    """The late entries by their id. A call may raise anything, and is then made again."""
+
+    async def position(self) -> int:
+        """How far it was written when a collector ended; 0 when never."""
+        ...
+
+    async def late(self, after: int, results: int) -> Passage:
+        """What follows *after*, of about *results* results. Waits until there is something."""
+        ...
+
+    async def settled(self, position: int) -> None:
+        """Keep it: all up to *position* was written, or counted as dropped."""
+        ...
+
+
+class Recent:
+    """Late entries of a collector without a store: in memory, and the oldest go first."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._entries: deque[Entry] = deque()
+        self._bytes = 0
+        self._pruned = 0
+        self._news = asyncio.Event()
+
+    def put(self, entry: Entry) -> None:
+        """One of the replay lane."""
+        self._entries.append(replace(entry, results=None))
+        self._bytes += len(entry.payload)
+        while self._bytes > self._max_bytes:
+            self._bytes -= len(self._entries.popleft().payload)
+            self._pruned += 1
+        self._news.set()
+
+    async def position(self) -> int:
+        return 0
+
+    async def late(self, after: int, results: int) -> Passage:
+        while not self._entries and not self._pruned:
+            self._news.clear()
+            await self._news.wait()
+        found: list[Entry] = []
+        while self._entries and results > 0:
+            entry = self._entries.popleft()
+            self._bytes -= len(entry.payload)
+            results -= entry.count
+            found.append(entry)
+        pruned, self._pruned = self._pruned, 0
+        return Passage(found, found[-1].id if found else after, pruned)
+
+    async def settled(self, position: int) -> None:
+        pass
