@@ -32,13 +32,29 @@ PURE = [
     "vedette.up.backoff",
     "vedette.up.world.zone",
     "vedette_agent.schedule",
-    "vedette_agent.outbox",
-    "vedette_agent.collectors",
+    "vedette_agent.delivery.bases",
+    "vedette_agent.delivery.beats",
+    "vedette_agent.delivery.clockwatch",
+    "vedette_agent.delivery.collectors",
+    "vedette_agent.delivery.gaps",
+    "vedette_agent.delivery.group",
+    "vedette_agent.delivery.ledger",
+    "vedette_agent.delivery.outbox",
+    "vedette_agent.delivery.pace",
+    "vedette_agent.delivery.packing",
+    "vedette_agent.delivery.parcel",
+    "vedette_agent.delivery.parcels",
+    "vedette_agent.delivery.replay",
+    "vedette_agent.delivery.runs",
+    "vedette_agent.delivery.stash",
+    "vedette_agent.spool.carve",
+    "vedette_agent.spool.events",
+    "vedette_agent.spool.policy",
+    "vedette_agent.spool.rows",
     "vedette_agent.engine.policy",
     "vedette_agent.outcome",
     "vedette_agent.fit",
     "vedette_agent.evidence",
-    "vedette_agent.stash",
     "vedette_agent.x509",
     "vedette_agent.classify",
     "vedette_agent.der",
@@ -52,6 +68,13 @@ PURE = [
     "vedette_agent.grpc",
     "vedette_agent.ntp",
     "vedette_collector.dedupe",
+    "vedette_collector.claims",
+    "vedette_collector.ledger",
+    "vedette_collector.store.entry",
+    "vedette_collector.store.rows",
+    "vedette_collector.store.recovery",
+    "vedette_collector.store.checkpoint",
+    "vedette_collector.store.schema",
     "vedette_collector.ingest",
     "vedette_collector.acks",
     "vedette_collector.board",
@@ -179,7 +202,7 @@ def reached(start: str) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(
-    "start", ["vedette_agent.runner", "vedette_agent.publish", "vedette_agent.probers.run"]
+    "start", ["vedette_agent.runner", "vedette_agent.delivery.publish", "vedette_agent.probers.run"]
 )
 def test_agent_runtime_needs_no_heavy_module(start: str) -> None:
     brought = reached(start)

@@ -5,6 +5,7 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import resource
 import secrets
 import signal
@@ -20,11 +21,11 @@ from vedette.errors import ConfigError
 from vedette.log import LEVELS, fields, setup
 from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
 from vedette.systemd import notify, watchdog_seconds
+from vedette_agent.delivery.publish import Publisher, Vitals
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.policy import Network, Policy
 from vedette_agent.engine.run import Engine
-from vedette_agent.publish import Publisher, Vitals
 from vedette_agent.runner import Runner
 
 log = logging.getLogger("vedette.agent")
@@ -43,22 +44,38 @@ def main(argv: list[str]) -> int:
     broker = broker_from(args).of(args.name)
     source = local_addresses(args.source_address)
     allowed = allowed_networks(args.allow)
+    directory = None if args.no_spool else state_directory(args.state_dir) / f"agent-{args.name}"
     _warn_about_icmp(checks)
     _raise_descriptor_limit()
-    asyncio.run(Agent(config, args.name, broker, source, allowed).run(assignment, checks))
+    agent = Agent(config, args.name, broker, source, allowed, directory)
+    problem: ConfigError | None = None
+    try:
+        asyncio.run(agent.run(assignment, checks))
+    except* ConfigError as caught:
+        problem = _first(caught)
+    if problem is not None:
+        raise problem
     return 0
 
 
 class Agent:
     def __init__(
-        self, config: Path, name: str, broker: Broker, source: dict[Family, str], allowed: Sequence[Network]
+        self,
+        config: Path,
+        name: str,
+        broker: Broker,
+        source: dict[Family, str],
+        allowed: Sequence[Network],
+        directory: Path | None = None,
     ) -> None:
+        """*directory*: of the spool; None for none."""
         self.reload_failures = 0
         self._config = config
         self._name = name
         self._broker = broker
         self._source = source
         self._allowed = allowed
+        self._directory = directory
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self._watchdog = watchdog_seconds()
@@ -72,7 +89,9 @@ class Agent:
         io = Io(engine, self._source, policy=Policy(self._allowed))
         epoch = secrets.token_hex(16)
         tags = _tags(assignment, self._name)
-        self._publisher = Publisher(self._broker, self._name, epoch, tags, lambda: self._vitals(engine))
+        self._publisher = Publisher(
+            self._broker, self._name, epoch, tags, lambda: self._vitals(engine), self._directory
+        )
         publisher = self._publisher
         self._runner = Runner(self._name, engine, io, publisher.add, self._ticked, publisher.explain)
         self._apply(assignment, checks)
@@ -134,6 +153,7 @@ class Agent:
 
     def _ticked(self, now: float) -> None:
         """Feeds the watchdog from the engine's own tick: one that stands still starves it."""
+        self._publisher.tick()
         if self._watchdog is not None and now >= self._feed_at:
             self._feed_at = now + self._watchdog
             notify("WATCHDOG=1")
@@ -142,6 +162,26 @@ class Agent:
         schedule = self._runner.schedule
         lag, engine.worst_lag = engine.worst_lag, 0.0
         return Vitals(schedule.skipped, schedule.overlapping, len(engine), lag)
+
+
+def state_directory(chosen: str | None) -> Path:
+    """Where results are kept: *chosen*, what systemd prepared, or the user's own place for such files.
+
+    Raises ConfigError when there is none.
+    """
+    if chosen is not None:
+        return Path(chosen)
+    prepared = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if prepared:
+        return Path(prepared)
+    home = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG Base Directory Specification: a path that is not absolute is to be ignored.
+    if home.startswith("/"):
+        return Path(home) / "vedette"
+    try:
+        return Path.home() / ".local/state/vedette"
+    except RuntimeError as exc:
+        raise ConfigError("this user has no home directory; give --state-dir, or --no-spool") from exc
 
 
 def local_addresses(given: Sequence[str]) -> dict[Family, str]:
@@ -177,6 +217,13 @@ def allowed_networks(given: Sequence[str]) -> list[Network]:
         except ValueError as exc:
             raise ConfigError(f"--allow {exc}") from exc
     return found
+
+
+def _first(group: BaseExceptionGroup[ConfigError]) -> ConfigError:
+    inner: ConfigError | BaseExceptionGroup[ConfigError] = group
+    while isinstance(inner, BaseExceptionGroup):
+        inner = inner.exceptions[0]
+    return inner
 
 
 def _tags(assignment: Assignment, name: str) -> dict[str, str]:
@@ -231,6 +278,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CIDR",
         help="probe addresses of this network although it is denied by default, as private and loopback ones"
         " are; may be repeated; a platform address of a cloud is allowed by /32 or /128 alone",
+    )
+    run.add_argument(
+        "--state-dir",
+        metavar="DIR",
+        help="results wait in DIR/agent-NAME until the collector has them; default $STATE_DIRECTORY,"
+        " else $XDG_STATE_HOME/vedette or ~/.local/state/vedette",
+    )
+    run.add_argument(
+        "--no-spool",
+        action="store_true",
+        help="keep results in memory alone: what the collector does not have when the agent ends is lost",
     )
     run.add_argument("--log-level", choices=LEVELS, default="info")
     return parser

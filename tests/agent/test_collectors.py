@@ -1,6 +1,6 @@
 """Whose ack makes an agent send again, and how often at most."""
 
-from vedette_agent.collectors import REPEAT_SECONDS, Collectors
+from vedette_agent.delivery.collectors import REPEAT_SECONDS, Collectors
 
 
 def repeats(*acks: tuple[float, str]) -> list[float]:

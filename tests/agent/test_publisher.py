@@ -12,9 +12,10 @@ from vedette.checks.model import TcpCheck
 from vedette.mqtt import Broker
 from vedette.wire import limits
 from vedette.wire.messages import Result
-from vedette_agent import outbox
+from vedette_agent.delivery import group as grouping
+from vedette_agent.delivery import parcels
 from vedette_agent.engine.record import Record
-from vedette_agent.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher, Vitals
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -45,8 +46,8 @@ def test_what_waits_for_an_ack_is_sent_again_as_soon_as_the_broker_is_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The broker took it and lost it. Nothing else than the new connection makes the agent send it again."""
-    monkeypatch.setattr(outbox, "ACK_SECONDS", NEVER)
-    monkeypatch.setattr(outbox, "ACK_SECONDS_MAX", NEVER)
+    monkeypatch.setattr(parcels, "ACK_SECONDS", NEVER)
+    monkeypatch.setattr(parcels, "ACK_SECONDS_MAX", NEVER)
 
     async def test() -> None:
         with Mosquitto() as broker:
@@ -66,7 +67,7 @@ def test_what_waits_for_an_ack_is_sent_again_as_soon_as_the_broker_is_back(
 
 def test_a_stop_does_not_wait_for_a_group_to_fill(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "BATCH_SECONDS", NEVER)
-    monkeypatch.setattr(outbox, "FIRST_SECONDS", NEVER)
+    monkeypatch.setattr(grouping, "FIRST_SECONDS", NEVER)
 
     async def test() -> None:
         with Mosquitto() as broker:

@@ -4,7 +4,7 @@ There is one candidate for each check: the last facts that were sent whole. Once
 acknowledged that result, and only then, the following ones say what differs from it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -62,7 +62,8 @@ class Bases:
         """What the collector has is not certain any more: say all facts whole again."""
         self._bases.clear()
 
-    def keep(self, checks: Iterable[str]) -> None:
-        """Forget every check but these, and what those were before."""
-        names = set(checks)
-        self._bases = {name: base for name, base in self._bases.items() if name in names}
+    def lost(self, first: int, end: int) -> None:
+        """Results first … end - 1 will never come: none of them is a base."""
+        gone = [name for name, base in self._bases.items() if first <= base.seq < end]
+        for name in gone:
+            del self._bases[name]

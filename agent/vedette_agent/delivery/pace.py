@@ -26,6 +26,7 @@ class Pace:
         self._granted: float | None = None
         self._tokens = 0.0
         self._at: float | None = None
+        self._paused_until = 0.0
         self._judged_at = 0.0
         self._ages: deque[float] = deque(maxlen=SAMPLES)
         self._best = float("inf")
@@ -61,13 +62,22 @@ class Pace:
             earned = max(now - self._at, 0.0) * self.allowed
             self._tokens = min(self._tokens + earned, max(self.allowed / 2, 1.0))
         self._at = now
-        return self.allowed > 0 and self._tokens >= min(self.size, self.allowed / 2)
+        return (
+            now >= self._paused_until
+            and self.allowed > 0
+            and self._tokens >= min(self.size, self.allowed / 2)
+        )
 
-    def wait(self) -> float:
+    def wait(self, now: float) -> float:
         """Seconds until `admits` may say yes; infinity when only a grant can change that."""
         if self.allowed <= 0:
             return float("inf")
-        return max((min(self.size, self.allowed / 2) - self._tokens) / self.allowed, 0.001)
+        missing = min(self.size, self.allowed / 2) - self._tokens
+        return max(missing / self.allowed, self._paused_until - now, 0.001)
+
+    def pause(self, until: float) -> None:
+        """The broker does not want a backlog, or the disk does not give it back, for now."""
+        self._paused_until = until
 
     def spent(self, results: int) -> None:
         self._tokens -= results

@@ -1,4 +1,4 @@
-"""Makes batches: of results that were just encoded, and of rows that come back from the disk."""
+"""Makes batches of results that were just encoded, or come back from the disk; and rows of batches."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, cast
@@ -9,16 +9,40 @@ from vedette.errors import WireError
 from vedette.wire import codec, limits
 from vedette.wire.messages import Batch, Result
 from vedette_agent.delivery.parcel import Book, Parcel
+from vedette_agent.delivery.runs import Run
 from vedette_agent.spool.rows import Row
 
 SAME_CLOCK_US: Final = 10_000  # rows whose clocks differ less share a batch
 
 
+class _Texts(msgspec.Struct):
+    results: list[msgspec.Raw]
+
+
+class _Start(msgspec.Struct):
+    started_us: int
+
+
+_texts = msgspec.json.Decoder(_Texts)
+_start = msgspec.json.Decoder(_Start)
+
+
 def packed(
-    agent: str, book: Book, first: int, texts: list[bytes], *, acked: int, offset_us: int | None, born: float
+    agent: str,
+    book: Book,
+    first: int,
+    texts: list[bytes],
+    *,
+    acked: int,
+    offset_us: int | None,
+    wmb_us: int,
+    born: float,
 ) -> Parcel | None:
     """One batch of *texts*, a JSON text for each result. None when it breaks the contract's bounds."""
-    return _packed(agent, book, first, len(texts), texts, acked, offset_us, born)
+    parcel = _packed(agent, book, first, len(texts), texts, acked, offset_us, born)
+    if parcel is not None:
+        parcel.wmb_us = wmb_us
+    return parcel
 
 
 def from_rows(
@@ -30,6 +54,7 @@ def from_rows(
     parcel = _packed(agent, book, rows[0].first, count, texts, acked, offset_us, born)
     if parcel is not None:
         parcel.is_on_disk = True
+        parcel.wmb_us = rows[0].wmb_us
     return parcel
 
 
@@ -47,14 +72,22 @@ def together(rows: Iterable[Row], first: int, most: int) -> list[Row]:
     return found
 
 
+def rows_of(parcel: Parcel, runs: Iterable[Run]) -> Iterator[Row]:
+    """What *parcel* has of *runs*, which lie in it, as rows for the disk."""
+    texts = _texts.decode(codec.decompressed(parcel.payload, parcel.content_type)).results
+    for first, end in runs:
+        part = [bytes(text) for text in texts[first - parcel.first : end - parcel.first]]
+        born_us = _start.decode(part[0]).started_us
+        yield Row(parcel.book.epoch, first, end - first, born_us, parcel.wmb_us, b",".join(part))
+
+
 def _following(rows: Iterable[Row], first: int) -> Iterator[Row]:
     for row in rows:
-        end = row.first + row.count
         if row.first > first:
             return
-        if end > first:
+        if row.end > first:
             yield row
-            first = end
+            first = row.end
 
 
 def _packed(

@@ -8,7 +8,9 @@ from vedette_agent.delivery.runs import Runs
 class Book:
     """What became of the results of one epoch: one process of the agent, this one or an earlier."""
 
-    __slots__ = ("backlog", "epoch", "is_same_boot", "next_seq", "number", "settled", "written")
+    __slots__ = (
+        "backlog", "epoch", "is_same_boot", "next_seq", "number", "offered", "settled", "written",
+    )  # fmt: skip
 
     def __init__(self, epoch: str, number: int, *, next_seq: int = 0, is_same_boot: bool = True) -> None:
         self.epoch = epoch
@@ -16,7 +18,8 @@ class Book:
         self.next_seq = next_seq  # = results produced
         self.is_same_boot = is_same_boot  # whether its times and ours come from one boot of the host
         self.settled = Runs()  # acknowledged, or declared lost
-        self.written = Runs()  # durable on disk; of the epochs of this process
+        self.offered = Runs()  # was given to the disk; of the epochs of this process,
+        self.written = Runs()  # and is durable there
         self.backlog = Runs()  # on disk alone
 
     @property
@@ -37,7 +40,7 @@ class Parcel:
 
     __slots__ = (
         "attempts", "book", "born", "content_type", "count", "first", "is_on_disk", "is_replay", "payload",
-        "sent", "state",
+        "sent", "serial", "state", "wmb_us",
     )  # fmt: skip
 
     def __init__(
@@ -49,9 +52,11 @@ class Parcel:
         self.payload = payload
         self.content_type = content_type
         self.born = born  # when its first result was produced
+        self.wmb_us = 0  # wall clock minus time since boot as its results were produced
         self.is_on_disk = False  # read from there: it can always be read again
-        self.is_replay = False  # as it was sent last
+        self.is_replay = False  # the lane that it is in, or was last
         self.sent = 0.0
+        self.serial = 0
         self.attempts = 0
         self.state = State.WAITING
 
@@ -60,9 +65,9 @@ class Parcel:
         return self.first + self.count
 
     @property
-    def key(self) -> tuple[int, int]:
-        """Orders parcels by age."""
-        return self.book.number, self.first
+    def key(self) -> tuple[int, int, int]:
+        """Orders parcels by age; no two have the same."""
+        return self.book.number, self.first, self.serial
 
     @property
     def is_safe(self) -> bool:

@@ -20,6 +20,7 @@ class OldEpoch(NamedTuple):
     floor: int  # every seq below it is settled, or in a gap
     next_seq: int  # = results produced
     is_exact: bool  # False: `next_seq` is an upper bound, for the host went down under it
+    is_same_boot: bool  # whether its times and ours come from one boot of the host
     runs: list[Run]  # on disk, ascending
 
 

@@ -72,7 +72,14 @@ class Opening:
                 del self.books[book.epoch]
         return Held(
             epochs=[
-                OldEpoch(book.epoch, book.floor, book.reserved_to, book.is_ended == EXACT, book.wanted)
+                OldEpoch(
+                    book.epoch,
+                    book.floor,
+                    book.reserved_to,
+                    book.is_ended == EXACT,
+                    book.boot == self._boot,
+                    book.wanted,
+                )
                 for book in self.books.values()
                 if not book.is_empty
             ],

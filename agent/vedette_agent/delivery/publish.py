@@ -1,10 +1,12 @@
-"""Drives the outbox over the link: batches, heartbeats and presence out, acks in."""
+"""Drives the outbox over the link and the disk: batches, heartbeats and presence out, acks in."""
 
 import asyncio
 import logging
+import secrets
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import vedette
 from vedette.checks.model import Check
@@ -13,19 +15,26 @@ from vedette.errors import WireError
 from vedette.log import fields
 from vedette.mqtt import Broker, Inbound, Link, NotConnected, PublishRefused, Subscription, Will
 from vedette.wire import codec, limits
-from vedette.wire.messages import Ack, Heartbeat, Presence, Result
+from vedette.wire.messages import Ack, Heartbeat, HeartbeatEcho, Presence, Result, SpoolState
 from vedette.wire.topics import Kind, topic
-from vedette_agent.collectors import Collectors
+from vedette_agent.delivery.beats import Beats
+from vedette_agent.delivery.clockwatch import ClockWatch
+from vedette_agent.delivery.collectors import Collectors
+from vedette_agent.delivery.keeping import Keeping
+from vedette_agent.delivery.outbox import Outbox
+from vedette_agent.delivery.parcel import Parcel
+from vedette_agent.delivery.replay import Fetch
+from vedette_agent.delivery.stash import Packed, Stash
 from vedette_agent.engine.record import Record
 from vedette_agent.evidence import evidence
-from vedette_agent.outbox import Outbox, Parcel
-from vedette_agent.stash import Packed, Stash
 
 log = logging.getLogger("vedette.publish")
 
 HEARTBEAT_EXPIRY = 30  # seconds
 BREATH = 0.02  # seconds; results that are due leave before evidence does
 INBOX = 100  # acks; each repeats what the one before said
+OPEN_SECONDS = 1.0  # that a connection waits for the spool: what is on disk may be another agent's
+EPOCH_SECONDS = 60.0  # between two epochs of one process
 
 
 class Vitals:
@@ -41,27 +50,34 @@ class Vitals:
 
 
 class Publisher:
-    """`add` results from anywhere on the loop while `run` runs; then `drain`, then cancel `run`."""
+    """`add` results from anywhere on the loop while `run` runs; then `drain`, then cancel `run`.
+
+    *directory*: of the spool; None for none.
+    """
 
     def __init__(
-        self, broker: Broker, agent: str, epoch: str, tags: dict[str, str], vitals: Callable[[], Vitals]
+        self,
+        broker: Broker,
+        agent: str,
+        epoch: str,
+        tags: dict[str, str],
+        vitals: Callable[[], Vitals],
+        directory: Path | None = None,
     ) -> None:
-        self.outbox = Outbox(agent, epoch)
+        self.outbox = Outbox(agent, epoch, is_spooled=directory is not None)
         self.stash = Stash()
         self.clock = ClockEstimate()
         self.acks_rejected: Counter[str] = Counter()  # by reason
         self.tags = tags
         self.config_hash: str | None = None
         self._agent = agent
-        self._epoch = epoch
         self._vitals = vitals
         self._started_us = _now_us()
-        payload, content_type = codec.encode(self._presence("gone", "connection lost"))
         self.link = Link(
             broker,
             agent,
             subscriptions=(Subscription(topic(agent, Kind.ACK)),),
-            will=Will(topic(agent, Kind.PRESENCE), payload, content_type),
+            will=self._will(),
             on_connect=self._greet,
             inbox_limit=INBOX,
         )
@@ -71,15 +87,28 @@ class Publisher:
         self._has_evidence = asyncio.Event()
         self._is_barred = False  # the broker refuses our evidence, and some drop who is refused
         self._sleeps_until = 0.0
-        self._beats: deque[int] = deque(maxlen=8)  # sent_us of heartbeats that have no answer yet
+        self._beats = Beats()
+        self._clocks = ClockWatch(*_clocks_us())
+        self.outbox.clock_is(self._clocks.wmb_us, self._now())
+        self._began = self._now()  # the present epoch
+        self._keeping = None if directory is None else Keeping(directory, self.outbox, self._wake.set)
         self._collectors = Collectors()
         self._refusal: int | None = None
 
     def add(self, result: Result) -> None:
-        now = self._now()
+        due = self.outbox.add(result, self._now())
+        if self._keeping is not None:
+            self._keeping.note(self.outbox.next_seq)
         # Waking the pump for every result would undo what batching saves.
-        if self.outbox.add(result, now) and self.outbox.next_due(now) < self._sleeps_until:
+        if due < self._sleeps_until:
             self._wake.set()
+
+    def tick(self) -> None:
+        """Look at the clocks. To be called every second or so, between results."""
+        if self._clocks.see(*_clocks_us()):
+            self.outbox.clock_is(self._clocks.wmb_us, self._now())
+            if self._clocks.has_leapt:
+                self._wake.set()
 
     def explain(self, check: Check, result: Result, record: Record, started: float) -> bool:
         """Publish, after results, what the probe of *result* noted. False when there was too much already.
@@ -92,28 +121,36 @@ class Publisher:
         if not self.stash.admits(self._now()):
             return False
         seq = self.outbox.next_seq - 1
-        said = evidence(self._agent, self._epoch, seq, check, result, record, started)
+        said = evidence(self._agent, self.outbox.epoch, seq, check, result, record, started)
         self.stash.put(Packed(*codec.encode(said)))
         self._has_evidence.set()
         return True
 
     async def run(self) -> None:
-        async with self.link.running(), asyncio.TaskGroup() as group:
+        """Until cancelled. Raises ConfigError, in a group, when another agent has the directory."""
+        async with asyncio.TaskGroup() as group:
             group.create_task(self._pump(group), name="pump")
-            group.create_task(self._beat(), name="heartbeat")
-            group.create_task(self._listen(), name="acks")
-            group.create_task(self._show(), name="evidence")
+            if self._keeping is not None:
+                opening = group.create_task(self._keeping.open(), name="spool")
+                await asyncio.wait([opening], timeout=OPEN_SECONDS)
+            async with self.link.running(), asyncio.TaskGroup() as linked:
+                linked.create_task(self._beat(), name="heartbeat")
+                linked.create_task(self._listen(), name="acks")
+                linked.create_task(self._show(), name="evidence")
 
     async def announce(self) -> None:
         """Say that we are here, and with which configuration."""
         await self._say(Kind.PRESENCE, self._presence("online"), retain=True)
 
     async def drain(self, within: float) -> None:
-        """Send what there is, wait for a collector that is there, say goodbye; at most *within* seconds."""
+        """Send what there is, wait for a collector that is there, say goodbye; at most *within* seconds.
+
+        What has no ack by then is on disk when this returns, where there is one.
+        """
         if self._collectors:
             # Nobody will be here to notice a missing ack: what went past the collector has to go again now.
-            self.outbox.forgotten(self._now())
-        self.outbox.flush()
+            self.outbox.resend(self._now())
+        self.outbox.flush(self._now())
         self._wake.set()
         try:
             async with asyncio.timeout(within * 0.8):
@@ -127,6 +164,9 @@ class Publisher:
                 await self._say(Kind.PRESENCE, self._presence("gone", "stopped"), retain=True)
         except (TimeoutError, NotConnected, PublishRefused):
             pass  # the last will says it
+        if self._keeping is not None:
+            self._keeping.move(self._now())
+            await self._keeping.close()
         log.info(
             "drained",
             extra=fields(produced=self.outbox.next_seq, pending=self.outbox.pending, lost=self._lost()),
@@ -134,30 +174,62 @@ class Publisher:
 
     def _is_drained(self) -> bool:
         has_collector = bool(self._collectors)
-        return self.outbox.pending == 0 if has_collector else self.outbox.is_settled
+        return self.outbox.is_said if has_collector else self.outbox.is_settled
 
     def _lost(self) -> int:
-        return sum(self.outbox.lost.values())
+        return self.outbox.ledger.gaps.counts.total()
 
     async def _greet(self) -> None:
-        self.outbox.forgotten(self._now())
+        self.outbox.pace.connected()
+        self.outbox.resend(self._now())
         self._wake.set()
         await self.announce()
         await self._heartbeat()
 
     async def _pump(self, group: asyncio.TaskGroup) -> None:
+        outbox = self.outbox
         while True:
-            await self.link.until(True)
             self._wake.clear()
             now = self._now()
-            while self.link.is_connected and (parcel := self.outbox.take(now)) is not None:
-                group.create_task(self._send(parcel), name=f"batch {parcel.first}")
-            self._sleeps_until = self.outbox.next_due(now)
+            if (outbox.is_resumed or self._clocks.has_leapt) and now - self._began >= EPOCH_SECONDS:
+                self._begin(now)
+                group.create_task(self._begun(), name="epoch")
+            outbox.is_connected = self.link.is_connected
+            while self.link.is_connected and (work := outbox.take(now)) is not None:
+                doing = self._send(work) if isinstance(work, Parcel) else self._fetch(work)
+                group.create_task(doing, name=f"batch {work.first}")
+            if self._keeping is not None:
+                self._keeping.move(now)
+            self._sleeps_until = outbox.next_due(now)
             try:
                 async with asyncio.timeout_at(min(self._sleeps_until, now + 3600.0)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    def _begin(self, now: float) -> None:
+        self._began = now
+        self._clocks.has_leapt = False
+        self.outbox.begin(secrets.token_hex(16), now)
+        self.link.will = self._will()  # of the next connection
+        log.warning("the clock leapt, or this is a copy of what ran before: results are numbered anew")
+
+    async def _begun(self) -> None:
+        if self._keeping is not None:
+            await self._keeping.reopen()
+        try:
+            await self.announce()
+            await self._heartbeat()
+        except (NotConnected, PublishRefused):
+            pass  # the next connect says both
+
+    async def _fetch(self, fetch: Fetch) -> None:
+        assert self._keeping is not None
+        rows = await self._keeping.read(fetch)
+        parcel = self.outbox.fetched(fetch, rows, self._now())
+        if parcel is not None:
+            await self._send(parcel)
+        self._wake.set()
 
     async def _send(self, parcel: Parcel) -> None:
         kind = Kind.REPLAY if parcel.is_replay else Kind.LIVE
@@ -186,7 +258,7 @@ class Publisher:
         while True:
             await self._has_evidence.wait()
             await self.link.until(True)
-            if self.outbox.next_due(self._now()) <= self._now():
+            if self.outbox.next_send(self._now()) <= self._now():
                 await asyncio.sleep(BREATH)
                 continue
             packed = self.stash.first()
@@ -233,16 +305,10 @@ class Publisher:
         vitals = self._vitals()
         best = self.clock.best
         sent_us = _now_us()
-        self._beats.append(sent_us)
         heartbeat = Heartbeat(
             v=limits.VERSION,
             agent=self._agent,
-            epoch=self._epoch,
             sent_us=sent_us,
-            next_seq=self.outbox.next_seq,
-            acked=self.outbox.floor,
-            pending=self.outbox.pending,
-            lost=dict(self.outbox.lost),
             skipped_slots=vitals.skipped,
             overlapping_slots=vitals.overlapping,
             running=vitals.running,
@@ -251,6 +317,10 @@ class Publisher:
             clock_offset_us=None if best is None else best.offset,
             clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
             evidence_lost={reason: count for reason, count in self.stash.lost.items() if count},
+            spool=SpoolState(state="off") if self._keeping is None else self._keeping.state,
+            clock_steps=self._clocks.steps,
+            suspensions=self._clocks.suspensions,
+            **self._beats.said(self.outbox, sent_us),
         )
         await self._say(Kind.HEARTBEAT, heartbeat, expiry=HEARTBEAT_EXPIRY)
 
@@ -278,30 +348,44 @@ class Publisher:
         ack = codec.decode(message.payload, message.content_type, Ack)
         if ack.agent != self._agent:
             raise WireError("foreign", f"for {ack.agent}")
-        self.outbox.acked(ack.marks)
         now = self._now()
+        self.outbox.acked(ack.marks, now)
+        self.outbox.pace.grant(ack.replay_rate)
+        if ack.refresh:
+            self.outbox.refresh()
         is_stranger = self._collectors.is_new(ack.collector, now)
         if is_stranger:
             self.outbox.forgotten(now)
-        if ack.heartbeat is not None and ack.heartbeat.sent_us in self._beats:
-            self._beats.remove(ack.heartbeat.sent_us)
-            self.clock.add(
-                Exchange(
-                    sent=ack.heartbeat.sent_us,
-                    received=ack.heartbeat.received_us,
-                    replied=ack.sent_us,
-                    returned=message.received_us,
-                )
-            )
+            self._beats.mention(self.outbox.ledger.done())
+        if ack.heartbeat is not None:
+            self._take_echo(ack, ack.heartbeat, message.received_us)
         self._wake.set()
         self._progress.set()
         return is_stranger
+
+    def _take_echo(self, ack: Ack, echo: HeartbeatEcho, returned_us: int) -> None:
+        gaps = self._beats.echoed(echo.sent_us)
+        if gaps is None:
+            return
+        if gaps:
+            self.outbox.ledger.confirmed(gaps)
+            if self._keeping is not None:
+                self._keeping.confirmed(gaps)
+        self.clock.add(
+            Exchange(sent=echo.sent_us, received=echo.received_us, replied=ack.sent_us, returned=returned_us)
+        )
+        best = self.clock.best
+        self.outbox.offset_us = None if best is None else best.offset
+
+    def _will(self) -> Will:
+        payload, content_type = codec.encode(self._presence("gone", "connection lost"))
+        return Will(topic(self._agent, Kind.PRESENCE), payload, content_type)
 
     def _presence(self, state: str, reason: str | None = None) -> Presence:
         return Presence(
             v=limits.VERSION,
             agent=self._agent,
-            epoch=self._epoch,
+            epoch=self.outbox.epoch,
             state="online" if state == "online" else "gone",
             version=vedette.__version__,
             started_us=self._started_us,
@@ -321,3 +405,9 @@ class Publisher:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def _clocks_us() -> tuple[int, int, int]:
+    """Wall clock, time since boot, monotonic time."""
+    boot_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    return _now_us(), boot_us, time.monotonic_ns() // 1000
