@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 from vedette.log import fields
@@ -199,12 +200,13 @@ class Keeper:
     def _expired(self) -> list[Entry]:
         now_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
         boot = self._books[self._own].boot
-        expired = []
-        for entry in self._files.oldest(1) and self._files.oldest(_BATCH):
-            if self._books[entry.epoch].boot != boot or not policy.is_expired(entry, now_us, self._caps):
-                break
-            expired.append(entry)
-        return expired
+
+        def is_expired(entry: Entry) -> bool:
+            return self._books[entry.epoch].boot == boot and policy.is_expired(entry, now_us, self._caps)
+
+        if not any(map(is_expired, self._files.oldest(1))):
+            return []
+        return list(takewhile(is_expired, self._files.oldest(_BATCH)))
 
     def _stored(self, book: Book, first: int, end: int) -> Iterator[Stored]:
         sources = [old.stored(book.epoch, first, end) for old in self._files.old]
