@@ -5,21 +5,36 @@ two acks costs one ack, and the last word is always the newest.
 """
 
 from vedette.wire import limits
-from vedette.wire.messages import Ack, EpochMark, HeartbeatEcho
-from vedette_collector.dedupe import Dedupe
+from vedette.wire.messages import Ack, HeartbeatEcho
+from vedette_collector.ledger import Ledger
+
+
+class _Due:
+    """What one agent waits for."""
+
+    __slots__ = ("echo", "epochs", "refresh")
+
+    def __init__(self) -> None:
+        self.echo: HeartbeatEcho | None = None
+        self.epochs: dict[str, None] = {}
+        self.refresh = False
 
 
 class Acks:
-    """Acks that are due.
+    """Acks that are due. They say what is durable, and nothing that is only decided.
 
     `collector` is new at every start and whenever messages may have passed us by: an agent that sees another
     one sends again what waits for an ack.
     """
 
-    def __init__(self, collector: str, dedupe: Dedupe) -> None:
+    def __init__(self, collector: str, ledger: Ledger) -> None:
         self.collector = collector
-        self._dedupe = dedupe
-        self._due: dict[str, HeartbeatEcho | None] = {}
+        self.replay_rates: dict[
+            str, int
+        ] = {}  # results per second that an agent may replay, where it is said
+        self._ledger = ledger
+        self._due: dict[str, _Due] = {}
+        self._echoes = 0
 
     def __bool__(self) -> bool:
         return bool(self._due)
@@ -27,27 +42,44 @@ class Acks:
     @property
     def is_urgent(self) -> bool:
         """Whether a heartbeat waits for its echo: its sender measures the time."""
-        return any(echo is not None for echo in self._due.values())
+        return self._echoes > 0
 
-    def note(self, agent: str) -> None:
-        """Something of *agent* was settled."""
-        self._due.setdefault(agent, None)
+    def note(self, agent: str, epoch: str | None = None) -> None:
+        """Something of *agent* was settled, or came again though it was."""
+        due = self._of(agent)
+        if epoch is not None:
+            due.epochs[epoch] = None
+
+    def refresh(self, agent: str) -> None:
+        """A result of *agent* came as the difference from something that is not here."""
+        self._of(agent).refresh = True
 
     def echo(self, agent: str, echo: HeartbeatEcho) -> None:
         """A heartbeat came. Its answer carries the marks too, which repairs a lost ack within one beat."""
-        self._due[agent] = echo
+        due = self._of(agent)
+        if due.echo is None:
+            self._echoes += 1
+        due.echo = echo
 
     def take(self, sent_us: int) -> list[Ack]:
         """All acks that are due; none is due afterwards."""
-        due, self._due = self._due, {}
+        due, self._due, self._echoes = self._due, {}, 0
         return [
             Ack(
                 v=limits.VERSION,
                 agent=agent,
                 collector=self.collector,
                 sent_us=sent_us,
-                marks=[EpochMark(epoch=epoch, low=low) for epoch, low in self._dedupe.marks(agent)],
-                heartbeat=echo,
+                marks=self._ledger.book(agent).marks(each.epochs),
+                heartbeat=each.echo,
+                replay_rate=self.replay_rates.get(agent),
+                refresh=each.refresh,
             )
-            for agent, echo in due.items()
+            for agent, each in due.items()
         ]
+
+    def _of(self, agent: str) -> _Due:
+        due = self._due.get(agent)
+        if due is None:
+            due = self._due[agent] = _Due()
+        return due

@@ -19,8 +19,9 @@ from vedette.systemd import notify, watchdog_seconds
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.condition import Condition
-from vedette_collector.dedupe import Dedupe
 from vedette_collector.ingest import Ingest
+from vedette_collector.store.journal import Applying, Journal, Memory
+from vedette_collector.store.keeper import Keeper
 from vedette_collector.subscribe import Courier
 from vedette_collector.web.events import Hub
 from vedette_collector.web.server import Listen, Routes, serving
@@ -32,27 +33,47 @@ class Options(Struct, frozen=True, kw_only=True):
     config: Path
     broker: Broker
     listen: Listen
+    state: Path | None  # directory of what is kept over a restart; None: nothing is
 
 
 class Collector:
-    """One collector. Everything it knows is in memory and ends with it."""
+    """One collector. What it knows is in memory, and goes to its store before anybody sees it."""
 
     def __init__(self, options: Options) -> None:
         """Raises ConfigError for a configuration or a credential file that cannot be used."""
         self._options = options
         self.condition = Condition(time.time())
         self.board = Board(read.load(options.config))
-        self._dedupe = Dedupe()
-        acks = Acks(secrets.token_hex(16), self._dedupe)
-        ingest = Ingest(self.board, self._dedupe, acks)
-        self._courier = Courier(options.broker, ingest, acks, self.board, self.condition)
+        acks = Acks(secrets.token_hex(16), self.board.ledger)
+        self._ingest = Ingest(self.board, acks)
+        self._courier = Courier(options.broker, self._ingest, acks, self.board, self.condition)
+        self._keeper: Keeper | None = None
+        self._journal: Journal | None = None
         self._hub = Hub(self.board, self.condition)
         self._reload_wanted = asyncio.Event()
         self._reload_waiting: asyncio.Future[ConfigError | None] | None = None
         self.listening: asyncio.Future[Listen] = asyncio.get_running_loop().create_future()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until *stop* is set. Raises VedetteError when the address cannot be listened on."""
+        """Until *stop* is set. Raises VedetteError when store or address cannot be used."""
+        applying = Applying(self._ingest.apply, self.condition.store)
+        if self._options.state is None:
+            self._courier.journal = Memory(applying, self._courier.applied)
+            await self._serve(stop)
+            return
+        self._keeper = keeper = Keeper(self._options.state, self.board, self._ingest, self.condition)
+        try:
+            keeper.recover()
+        except BaseException:
+            keeper.release()
+            raise
+        self._courier.journal = self._journal = keeper.journal(applying, self._courier.applied)
+        try:
+            await self._serve(stop)
+        finally:
+            await keeper.close(self._journal)
+
+    async def _serve(self, stop: asyncio.Event) -> None:
         _set_aside()
         routes = Routes(self.board, self.condition, self._hub, self.reload)
         async with serving(routes.application(), self._options.listen) as address:
@@ -74,6 +95,9 @@ class Collector:
                     group.create_task(self._reloads(), name="reloads"),
                     group.create_task(_watchdog(), name="watchdog"),
                 ]
+                if self._keeper is not None and self._journal is not None:
+                    tasks.append(group.create_task(self._journal.run(), name="journal"))
+                    tasks.append(group.create_task(self._keeper.run(self._journal), name="checkpoints"))
                 notify("READY=1")
                 await stop.wait()
                 notify("STOPPING=1")
@@ -126,8 +150,9 @@ class Collector:
             self.board.version += 1
             log.error("configuration not reloaded, the one before still runs", extra=fields(reason=exc))
             return exc
-        self.board.configure(assignment)
-        self._dedupe.retain(set(self.board.agents))
+        self.board.configure(assignment, time.time_ns() // 1000)
+        if self._keeper is not None and self._journal is not None:
+            self._keeper.configured(self._journal)
         _set_aside()
         self.condition.reload_error = None
         self.condition.reloaded_at = time.time()

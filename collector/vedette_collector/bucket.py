@@ -1,4 +1,6 @@
-"""A token bucket that may run into debt. Knows the time only as a number."""
+"""What a sender is allowed: a token bucket that may run into debt, and a quota. Time is only a number."""
+
+from collections import deque
 
 
 class Bucket:
@@ -23,3 +25,23 @@ class Bucket:
 
     def charge(self, cost: float) -> None:
         self._level -= cost
+
+
+class Quota:
+    """At most *most* admissions in any *seconds*."""
+
+    __slots__ = ("_admitted", "_most", "_seconds")
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._admitted: deque[float] = deque()
+
+    def admits(self, now: float) -> bool:
+        """Whether one more is allowed; if so, it counts."""
+        while self._admitted and now - self._admitted[0] > self._seconds:
+            self._admitted.popleft()
+        if len(self._admitted) >= self._most:
+            return False
+        self._admitted.append(now)
+        return True

@@ -1,6 +1,7 @@
 """What the collector knows of one check from one agent. Decides what a result changes; knows no clock.
 
-The live lane feeds it; a late result never arrives here, so a flushed backlog cannot look like an outage.
+Only the live lane changes state and counters of it; late results have counters of their own, so a flushed
+backlog cannot look like an outage.
 """
 
 from array import array
@@ -8,7 +9,12 @@ from bisect import bisect_left
 from collections import deque
 from typing import Final, Literal, NamedTuple
 
+import msgspec
+
 from vedette.checks.model import Check
+from vedette.errors import WireError
+from vedette.wire.facts import Facts
+from vedette.wire.facts.diff import patched
 from vedette.wire.failure import FAILURE_CODES, NOT_RUN_REASONS
 from vedette.wire.messages import Outcome, Result
 
@@ -57,6 +63,17 @@ class Bars:
     def __len__(self) -> int:
         return len(self._at)
 
+    def packed(self) -> tuple[bytes, bytes, bytes]:
+        return self._at.tobytes(), self._outcome.tobytes(), self._seconds.tobytes()
+
+    def unpack(self, packed: tuple[bytes, bytes, bytes]) -> None:
+        """Take over what `packed` gave; nothing where that is of another machine, or too long."""
+        if [len(data) % size for data, size in zip(packed, (8, 1, 4), strict=True)] != [0, 0, 0]:
+            return
+        at, outcome, seconds = array("d", packed[0]), array("b", packed[1]), array("f", packed[2])
+        if len(at) == len(outcome) == len(seconds) <= BARS and all(0 <= code < 3 for code in outcome):
+            self._at, self._outcome, self._seconds = at, outcome, seconds
+
     def all(self) -> list[Bar]:
         """Oldest first."""
         return [
@@ -73,40 +90,118 @@ class Seen(NamedTuple):
     mono: float
 
 
-class Cell:
-    """Counters since the collector started, the newest verdict, and a bounded history."""
+Order = tuple[int, int]  # number of the epoch, seq: of two results the later one has the higher
+NOTHING: Final[Order] = (-(2**53), -1)
+
+
+class Tally:
+    """The counters of one check from one agent, from its first result on. A restart does not end them."""
 
     __slots__ = (
-        "agent",
         "attempts",
-        "bars",
-        "blocks",
         "buckets",
-        "changed_at",
-        "check",
-        "episodes",
         "failures",
-        "last",
+        "hidden_us",
+        "late_attempts",
+        "late_failures",
+        "late_not_run",
         "latency_sum",
         "not_run",
-        "order",
-        "spoiled",
+        "position",
+        "saved",
     )
 
-    def __init__(self, check: Check, agent: str) -> None:
-        self.check = check
-        self.agent = agent
+    def __init__(self) -> None:
         self.attempts = 0
         self.failures: dict[str, int] = {}
         self.not_run: dict[str, int] = {}
         self.buckets = [0] * (len(BUCKETS) + 1)  # not cumulative; the last one is beyond every bound
         self.latency_sum = 0.0
+        self.late_attempts = 0
+        self.late_failures: dict[str, int] = {}
+        self.late_not_run = 0
+        self.position = 0  # of the newest entry of the journal that is counted here
+        self.saved = 0  # of the newest one that is counted in what is stored
+        self.hidden_us: int | None = None  # since when the configuration does not have it
+
+    @property
+    def total(self) -> int:
+        """Results that are counted here, each once."""
+        return self.attempts + sum(self.not_run.values()) + self.late_attempts + self.late_not_run
+
+    def count(self, result: Result) -> None:
+        """A live result."""
+        if result.outcome == "not_run":
+            reason = label(result)
+            self.not_run[reason] = self.not_run.get(reason, 0) + 1
+            return
+        self.attempts += 1
+        if result.outcome == "fail":
+            reason = label(result)
+            self.failures[reason] = self.failures.get(reason, 0) + 1
+        elif result.duration_us is not None:
+            seconds = result.duration_us / 1e6
+            self.latency_sum += seconds
+            self.buckets[bisect_left(BUCKETS, seconds)] += 1
+
+    def count_late(self, result: Result) -> None:
+        """A result that came through the replay lane."""
+        if result.outcome == "not_run":
+            self.late_not_run += 1
+            return
+        self.late_attempts += 1
+        if result.outcome == "fail":
+            reason = label(result)
+            self.late_failures[reason] = self.late_failures.get(reason, 0) + 1
+
+    def adopt(self, other: "Tally") -> None:
+        """Go on from where *other* ended."""
+        for name in Tally.__slots__:
+            setattr(self, name, getattr(other, name))
+        self.hidden_us = None
+
+    def restart(self) -> None:
+        """Count from 0 again."""
+        position = self.position
+        Tally.__init__(self)
+        self.position = position
+
+
+class Cell(Tally):
+    """One check as one agent sees it: its counters, the newest verdict, and a bounded history."""
+
+    __slots__ = (
+        "agent",
+        "bars",
+        "base",
+        "base_order",
+        "blocks",
+        "changed_at",
+        "check",
+        "episodes",
+        "has_news",
+        "identity",
+        "last",
+        "order",
+        "spoiled",
+        "stored_at",
+    )
+
+    def __init__(self, check: Check, agent: str, identity: str = "") -> None:
+        super().__init__()
+        self.check = check
+        self.agent = agent
+        self.identity = identity  # of what is probed: another target is another cell
         self.last: Seen | None = None  # the newest run that ended in ok or fail
         self.spoiled: Seen | None = None  # set while the newest result of all is a not_run
         self.changed_at: float | None = None  # when `last` went from ok to fail or back
-        self.order = (0, -1)  # (epoch, seq) of the newest result
+        self.order = NOTHING  # of the newest result
         self.bars = Bars()
         self.episodes: deque[Seen] = deque(maxlen=EPISODES)  # the last results that were not ok
+        self.base: Facts | None = None  # the newest facts that came whole: differences are from these
+        self.base_order = NOTHING
+        self.has_news = False  # state or history is newer than the stored one,
+        self.stored_at = 0.0  # of this wall time; 0 when the verdict is another one by now
         self.blocks: dict[str, str] | None = None  # rendered series; None when they are out of date
 
     @property
@@ -127,13 +222,31 @@ class Cell:
             return "ok" if self.last.result.outcome == "ok" else "fail"
         return "not_run" if self._is_fresh(self.spoiled, mono) else "no_data"
 
-    def apply(self, result: Result, order: tuple[int, int], now: Moment) -> bool:
+    def whole(self, result: Result, order: Order) -> Result | None:
+        """*result* with its facts in full. None when what they differ from is not here, or came before.
+
+        What comes whole is the base of what follows.
+        """
+        if result.diff is None:
+            if result.facts is not None and order > self.base_order:
+                self.base, self.base_order = result.facts, order
+            return result
+        if self.base is None or self.base_order[0] != order[0] or order < self.order:
+            return None
+        try:
+            facts = patched(self.base, result.diff)
+        except WireError:
+            return None
+        return msgspec.structs.replace(result, facts=facts, diff=None)
+
+    def apply(self, result: Result, order: Order, now: Moment) -> bool:
         """Count a live result; the newest also becomes the state. True when the state changed by it."""
         self.blocks = None
-        self._count(result)
+        self.count(result)
         if order <= self.order:
             return False
         self.order = order
+        self.has_news = True
         seen = Seen(result, now.wall, now.mono)
         duration = None if result.duration_us is None else result.duration_us / 1e6
         self.bars.append(now.wall, result.outcome, duration)
@@ -142,26 +255,21 @@ class Cell:
         if result.outcome == "not_run":
             changed = self.spoiled is None
             self.spoiled = seen
-            return changed
-        before, self.last, self.spoiled = self.last, seen, None
-        changed = before is None or _verdict(before.result) != _verdict(result)
-        if before is None or before.result.outcome != result.outcome:
-            self.changed_at = now.wall
+        else:
+            before, self.last, self.spoiled = self.last, seen, None
+            changed = before is None or _verdict(before.result) != _verdict(result)
+            if before is None or before.result.outcome != result.outcome:
+                self.changed_at = now.wall
+        if changed:
+            self.stored_at = 0.0
         return changed
 
-    def _count(self, result: Result) -> None:
-        if result.outcome == "not_run":
-            reason = label(result)
-            self.not_run[reason] = self.not_run.get(reason, 0) + 1
-            return
-        self.attempts += 1
-        if result.outcome == "fail":
-            reason = label(result)
-            self.failures[reason] = self.failures.get(reason, 0) + 1
-        elif result.duration_us is not None:
-            seconds = result.duration_us / 1e6
-            self.latency_sum += seconds
-            self.buckets[bisect_left(BUCKETS, seconds)] += 1
+    def apply_late(self, result: Result, order: Order) -> None:
+        """Count a result that came through the replay lane: no verdict, no history."""
+        self.blocks = None
+        self.count_late(result)
+        if result.facts is not None and order > self.base_order:
+            self.base, self.base_order = result.facts, order
 
 
 def label(result: Result) -> str:

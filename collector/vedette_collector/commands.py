@@ -7,6 +7,7 @@ from pathlib import Path
 from vedette import log
 from vedette.mqtt import add_broker_options, broker_from
 from vedette_collector import app
+from vedette_collector.store import directory
 from vedette_collector.web.server import listen
 
 _ABOUT = """Receive the results of agents and serve them: /metrics for Prometheus, a status page at /, a JSON
@@ -18,7 +19,12 @@ def collector(argv: list[str]) -> int:
     """0 after a clean stop, 2 for a configuration or an address that cannot be used."""
     args = _parser().parse_args(argv)
     log.setup(args.log_level)
-    options = app.Options(config=args.config, broker=broker_from(args), listen=listen(args.listen))
+    options = app.Options(
+        config=args.config,
+        broker=broker_from(args),
+        listen=listen(args.listen),
+        state=None if args.no_store else args.state_dir or directory.default(),
+    )
     asyncio.run(app.main(options))
     return 0
 
@@ -45,6 +51,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS:PORT",
         help="where to serve HTTP (default: %(default)s); it has no password: "
         "anything but loopback belongs behind a proxy",
+    )
+    where = run.add_mutually_exclusive_group()
+    where.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="keep counters, books and history in DIR/collector (default: $STATE_DIRECTORY, else "
+        "$XDG_STATE_HOME/vedette or ~/.local/state/vedette)",
+    )
+    where.add_argument(
+        "--no-store", action="store_true", help="keep everything in memory; it ends with the process"
     )
     run.add_argument("--log-level", default="info", choices=log.LEVELS, help="default: %(default)s")
     return parser

@@ -7,6 +7,23 @@ from vedette.mqtt.counters import LinkCounters
 LINKS: Final = ("live", "replay", "control")
 
 
+class StoreCondition:
+    """How it goes with the disk."""
+
+    def __init__(self) -> None:
+        self.is_durable = False  # False: everything ends with the process
+        self.trouble: str | None = None  # why nothing can be written at the moment
+        self.waiting_bytes = 0  # decided, and not on the disk
+        self.waiting_seconds = 0.0  # the oldest of that
+        self.transactions = 0
+        self.transaction_seconds = 0.0
+        self.failures = 0  # attempts to write that failed
+        self.parked = 0  # entries that could not be stored though the disk works
+        self.apply_errors = 0
+        self.checkpointed_at: float | None = None  # wall time of the last checkpoint
+        self.restored_at: float | None = None  # wall time at which the store was found to be a backup
+
+
 class Condition:
     """Plain facts; the shell that owns a fact writes it."""
 
@@ -14,6 +31,7 @@ class Condition:
         self.links: dict[str, bool] = dict.fromkeys(LINKS, False)
         self.refusals: dict[str, list[str]] = {name: [] for name in LINKS}  # subscriptions, by link
         self.link_counters = {name: LinkCounters() for name in LINKS}
+        self.store = StoreCondition()
         self.acks_published = 0
         self.acks_failed = 0
         self.event_clients = 0
@@ -30,4 +48,5 @@ class Condition:
             if self.links[name]
             for each in refusals
         ]
-        return away + deaf
+        disk = [] if self.store.trouble is None else [f"the store cannot be written: {self.store.trouble}"]
+        return away + deaf + disk

@@ -1,8 +1,13 @@
-"""Turns messages into knowledge, or into a counted rejection. Never raises, whatever a message says.
+"""Turns messages into entries of the journal, and entries into knowledge. Never raises, whatever comes.
 
-Every bound comes before the work it bounds: topic and agent before decoding, the size before decompression,
-the schema before dedupe, the assignment before a cell is touched. A result that is settled here, applied or
-rejected for good, is acknowledged; one that may come again (over the rate, behind too many gaps) is not.
+`message` decides: every bound comes before the work it bounds, topic and agent before decoding, the size
+before decompression, the schema before dedupe, the assignment before a cell is touched. What it decides it
+reserves, so that the same result is not new a second time; nobody sees that yet. `apply` does what an entry
+says, after the entry is durable: counters, books, verdicts, acks. So whatever is exposed or acknowledged
+survives a crash, and applying the journal again gives the same.
+
+A result that is settled here, applied or rejected for good, is acknowledged; one that may come again (over
+the rate, behind too many gaps, of an epoch that may not be opened) is not.
 """
 
 from collections.abc import Callable
@@ -17,9 +22,13 @@ from vedette_collector import salvage
 from vedette_collector.acks import Acks
 from vedette_collector.board import AgentState, Board
 from vedette_collector.bucket import Bucket
-from vedette_collector.cell import Moment
-from vedette_collector.dedupe import Dedupe
+from vedette_collector.cell import Cell, Moment
+from vedette_collector.claims import Decision, may_open, reach
+from vedette_collector.dedupe import CLOSED_SECONDS, Epoch
 from vedette_collector.evidence import Exhibit
+from vedette_collector.ledger import Book
+from vedette_collector.salvage import Read
+from vedette_collector.store.entry import Entry, Opening
 
 # Reading costs its sender by size, applying by the number of results: the larger of the two counts.
 BYTES_PER_TOKEN: Final = 1024
@@ -40,19 +49,25 @@ class Rejection(StrEnum):
     UNKNOWN_CHECK = "unknown_check"
     NOT_ASSIGNED = "not_assigned"  # a check of the configuration, but not of this agent
     INCONSISTENT = "inconsistent"  # outcome, reason and duration contradict each other
-    DUPLICATE = "duplicate"
     TOO_MANY_GAPS = "too_many_gaps"  # between the results before this one
     RATE = "rate"  # more than the checks of this agent can produce
+    TOO_OLD = "too_old"  # of a process that was never heard of, and from long ago
+    TOO_MANY_EPOCHS = "too_many_epochs"  # processes of one agent
+    CLAIM = "claim"  # numbered beyond all that the checks of this agent can have produced
 
 
 class Ingest:
     """Feeds *board* from messages and notes in *acks* what was settled."""
 
-    def __init__(self, board: Board, dedupe: Dedupe, acks: Acks) -> None:
+    def __init__(self, board: Board, acks: Acks) -> None:
+        self.last_id = 0  # of the newest entry that was decided
+        self.is_deferring = False  # the journal is behind: results stay with their agents for now
+        self.reading_since = float("-inf")  # monotonic: since when nothing passed us by
+        self.restored_us: int | None = None  # when the store was found to be older than what it had said
         self._board = board
-        self._dedupe = dedupe
+        self._ledger = board.ledger
         self._acks = acks
-        self._kinds: dict[Kind, Callable[[AgentState, bytes, str | None, bool, Moment], None]] = {
+        self._kinds: dict[Kind, Callable[[AgentState, bytes, str | None, bool, Moment], Entry | None]] = {
             Kind.LIVE: self._live,
             Kind.REPLAY: self._late,
             Kind.PRESENCE: self._presence,
@@ -62,8 +77,8 @@ class Ingest:
 
     def message(
         self, topic: str, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
-        """Apply one message, whole or in part, or count why not."""
+    ) -> Entry | None:
+        """What is to be stored and then applied, in the order of the calls. None: nothing."""
         kind: Kind | None = None
         try:
             agent_name, kind = topics.address(topic)
@@ -73,10 +88,78 @@ class Ingest:
             agent = self._board.agents.get(agent_name)
             if agent is None:
                 raise WireError("unknown_agent", agent_name)
-            take(agent, payload, content_type, retained, now)
+            return take(agent, payload, content_type, retained, now)
         except WireError as exc:
             rejected = self._board.evidence_rejected if kind is Kind.EVIDENCE else self._board.rejected
             rejected[Rejection(exc.reason)] += 1
+            return None
+
+    def apply(self, entry: Entry, now: Moment) -> None:
+        """Do what *entry* says. One that is there already, as after a restart, changes nothing."""
+        book = self._ledger.book(entry.agent)
+        if entry.kind == "note":
+            self._answer(entry)
+            return
+        if entry.id > book.saved:
+            book.enter(entry)
+        if entry.claim is None:
+            self._results(entry, book, now)
+        self._board.version += 1
+        self._answer(entry)
+
+    def _answer(self, entry: Entry) -> None:
+        # Duplicates are acknowledged again: that they came means that an ack was lost.
+        self._acks.note(entry.agent, entry.epoch)
+        if entry.echo is not None:
+            self._acks.echo(entry.agent, entry.echo)
+
+    def _results(self, entry: Entry, book: Book, now: Moment) -> None:
+        results = entry.results
+        if results is None:
+            raw = codec.decompressed(entry.payload, entry.content_type)
+            results = salvage.read(raw).results
+        rejected = dict(entry.rejected)
+        wall = entry.received_us / 1e6
+        mono = max(now.mono - max(now.wall - wall, 0.0), 0.0) if entry.mono is None else entry.mono
+        came = Moment(wall, mono)
+        epoch = book.epochs.open.get(entry.epoch)
+        is_whole = epoch is not None and entry.acked <= epoch.window.low
+        number = entry.number if epoch is None else epoch.number
+        tally_of = self._board.tally
+        counted = 0
+        for first, end in entry.news:
+            for offset in range(first, end):
+                result = results[offset]
+                if offset in rejected:
+                    continue
+                tally = None if result is None else tally_of(entry.agent, result.check, entry.generation)
+                if result is None or tally is None:
+                    if entry.id > book.saved:
+                        book.retired += 1
+                    continue
+                if entry.id <= tally.saved:
+                    continue
+                tally.position = entry.id
+                counted += 1
+                if not isinstance(tally, Cell):
+                    tally.count_late(result) if entry.kind == "late" else tally.count(result)
+                elif entry.kind == "late":
+                    tally.apply_late(result, (number, entry.first + offset))
+                else:
+                    self._live_result(tally, result, (number, entry.first + offset), came, is_whole)
+        book.counted += counted
+
+    def _live_result(
+        self, cell: Cell, result: Result, order: tuple[int, int], came: Moment, is_whole: bool
+    ) -> None:
+        if result.diff is not None or result.facts is not None:
+            # An agent that holds an ack which is not in our books may refer to what we have forgotten.
+            found = cell.whole(result, order) if is_whole or result.diff is None else None
+            if found is None:
+                self._acks.refresh(cell.agent)
+            else:
+                result = found
+        cell.apply(result, order, came)
 
     def _reject(self, reason: Rejection, count: int = 1) -> None:
         if count:
@@ -84,13 +167,13 @@ class Ingest:
 
     def _live(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
-        self._batch(agent, agent.live, payload, content_type, retained, now, late=False)
+    ) -> Entry | None:
+        return self._batch(agent, agent.live, payload, content_type, retained, now, late=False)
 
     def _late(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
-        self._batch(agent, agent.replay, payload, content_type, retained, now, late=True)
+    ) -> Entry | None:
+        return self._batch(agent, agent.replay, payload, content_type, retained, now, late=True)
 
     def _batch(
         self,
@@ -102,64 +185,173 @@ class Ingest:
         now: Moment,
         *,
         late: bool,
-    ) -> None:
+    ) -> Entry | None:
         raw = _admitted(bucket, payload, content_type, retained, now)
         batch = salvage.read(raw)
-        bucket.charge(max(len(batch.results) - _tokens(raw), 0.0))
+        count = len(batch.results)
+        bucket.charge(max(count - _tokens(raw), 0.0))
         _same(batch.agent, agent)
         agent.hear(now, late=late)
-        fresh = self._dedupe.take(agent.name, batch.epoch, batch.first_seq, len(batch.results), batch.acked)
-        self._reject(Rejection.DUPLICATE, fresh.duplicates)
-        self._reject(Rejection.TOO_MANY_GAPS, fresh.unsettled)
-        agent.missed += fresh.missed
-        for offset in fresh.offsets:
-            order = (fresh.order, batch.first_seq + offset)
-            self._result(agent, batch.results[offset], order, now, late=late)
-        # Duplicates are acknowledged again: that they came means that an ack was lost.
-        self._acks.note(agent.name)
+        if self.is_deferring:
+            self._board.deferred += count
+            return None
+        if not late and batch.offset_us is not None:
+            ended = _ended(batch)
+            if ended is not None:
+                agent.arrived(now.wall - ended)
+        entry = Entry(
+            id=self.last_id,
+            kind="late" if late else "live",
+            agent=agent.name,
+            received_us=round(now.wall * 1e6),
+            epoch=batch.epoch,
+            first=batch.first_seq,
+            count=count,
+            acked=batch.acked,
+            generation=self._board.generation,
+            payload=payload,
+            content_type=content_type,
+            mono=now.mono,
+            results=batch.results,
+        )
+        if not self._reserved(entry, agent, batch, now):
+            entry.kind, entry.results, entry.payload = "note", None, b""
+            return entry
+        entry.rejected = self._rejected(entry, batch)
+        self.last_id += 1
+        entry.id = self.last_id
+        return entry
 
-    def _result(
-        self, agent: AgentState, result: Result | None, order: tuple[int, int], now: Moment, *, late: bool
-    ) -> None:
-        if result is None:
-            return self._reject(Rejection.SCHEMA)
-        cell = self._board.cells[agent.name].get(result.check)
-        if cell is None:
-            known = result.check in self._board.checks
-            return self._reject(Rejection.NOT_ASSIGNED if known else Rejection.UNKNOWN_CHECK)
-        if not _is_consistent(result):
-            return self._reject(Rejection.INCONSISTENT)
-        agent.applied += 1
-        if late:
-            agent.late += 1
+    def _reserved(self, entry: Entry, agent: AgentState, batch: Read, now: Moment) -> bool:
+        """Find out what is new of it, and reserve that. False when nothing is, or nothing can be taken."""
+        book = self._ledger.book(agent.name)
+        epochs, end = book.reserved, entry.first + entry.count
+        epoch = epochs.open.get(entry.epoch)
+        if epoch is None:
+            closed = epochs.closed.get(entry.epoch)
+            if closed is not None and end <= closed.end:
+                agent.duplicates += entry.count
+                return False
+            entry.opening = self._opening(agent, book, batch, now, late=entry.kind == "late")
+            epoch = Epoch(entry.epoch, entry.opening.base, entry.opening.number)
+            limit = reach(agent, None, epoch.base, now)
         else:
-            cell.apply(result, order, now)
-            self._board.version += 1
-        return None
+            limit = epoch.end if end <= epoch.end else reach(agent, epoch, epoch.base, now)
+        if end > limit:
+            raise WireError("claim", f"seq {end}, {limit} can have been produced")
+        window = epoch.window
+        new = window.missing(entry.first, end)
+        duplicates = entry.count - sum(stop - start for start, stop in new)
+        agent.duplicates += duplicates
+        if not new:
+            return False
+        if not window.fits(entry.first, end):
+            self._reject(Rejection.TOO_MANY_GAPS, entry.count - duplicates)
+            return False
+        if duplicates:
+            entry.new = [(start - entry.first, stop - entry.first) for start, stop in new]
+        entry.number = epoch.number
+        if entry.opening is not None and not may_open(agent, epochs, now):
+            raise WireError("too_many_epochs", agent.name)
+        book.reserve(entry)
+        epochs.open[entry.epoch].touched = now.mono
+        return True
+
+    def _opening(self, agent: AgentState, book: Book, batch: Read, now: Moment, *, late: bool) -> Opening:
+        """For a batch of a process that was not heard of. Raises WireError("too_old")."""
+        said = [each.epoch for each in (agent.presence, agent.heartbeat) if each is not None]
+        if batch.epoch not in said and batch.epoch not in book.held:
+            # Whoever has recorded old batches can send them when their epoch is forgotten.
+            ended = _ended(batch)
+            age = 0.0 if ended is None else now.wall - ended
+            if age > CLOSED_SECONDS:
+                raise WireError("too_old", f"{age:.0f} s")
+        epochs = book.reserved
+        closed = epochs.closed.get(batch.epoch)
+        if closed is not None:
+            base = closed.end
+        elif self._is_restored(now):
+            base = 0
+        else:
+            base = min(batch.acked, batch.first_seq)
+        # What is replayed may be of a process that was there before the one that speaks.
+        is_newest = not late or not said or batch.epoch in said
+        number = epochs.newest + 1 if is_newest else epochs.oldest - 1
+        return Opening(batch.epoch, base, number, False)
+
+    def _is_restored(self, now: Moment) -> bool:
+        """Whether an agent may still hold acks of what this collector forgot when its store was restored."""
+        restored = self.restored_us
+        return restored is not None and now.wall - restored / 1e6 < CLOSED_SECONDS
+
+    def _rejected(self, entry: Entry, batch: Read) -> list[tuple[int, str]]:
+        """The new results of *batch* that can never be applied."""
+        row = self._board.cells[entry.agent]
+        found: list[tuple[int, str]] = []
+        for first, end in entry.news:
+            for offset in range(first, end):
+                result = batch.results[offset]
+                if result is not None and result.check in row and _is_consistent(result):
+                    continue
+                reason = self._fault(result, row)
+                self._reject(reason)
+                found.append((offset, reason.value))
+        return found
+
+    def _fault(self, result: Result | None, row: dict[str, Cell]) -> Rejection:
+        if result is None:
+            return Rejection.SCHEMA
+        if result.check not in row:
+            return Rejection.NOT_ASSIGNED if result.check in self._board.checks else Rejection.UNKNOWN_CHECK
+        return Rejection.INCONSISTENT
 
     def _presence(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
+    ) -> Entry | None:
         presence = codec.parsed(_admitted(agent.talk, payload, content_type, False, now), Presence)
         _same(presence.agent, agent)
         self._board.appear(agent, presence, now, retained=retained)
+        return None
 
     def _heartbeat(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
+    ) -> Entry | None:
         heartbeat = codec.parsed(_admitted(agent.talk, payload, content_type, retained, now), Heartbeat)
         _same(heartbeat.agent, agent)
         agent.hear(now)
         agent.heartbeat = heartbeat
-        # Without this a gap that the agent gave up holds back the mark until its next batch.
-        agent.missed += self._dedupe.pass_over(agent.name, heartbeat.epoch, heartbeat.acked)
         self._board.version += 1
         received_us = round(now.wall * 1e6)
-        self._acks.echo(agent.name, HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=received_us))
+        book = self._ledger.book(agent.name)
+        book.held = [each.epoch for each in heartbeat.held]
+        # The echo tells the agent that the gaps of this heartbeat are in our books: it follows them.
+        entry = Entry(
+            id=self.last_id,
+            kind="note",
+            agent=agent.name,
+            received_us=received_us,
+            epoch=heartbeat.epoch,
+            mono=now.mono,
+            echo=HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=received_us),
+        )
+        if self.is_deferring:
+            if not heartbeat.gaps:
+                self._answer(entry)  # the agent's clock and its idea of us need not wait for our disk
+            return None
+        decision = Decision(agent, book.reserved, now, restored=self._is_restored(now))
+        decision.heard(heartbeat, self.reading_since)
+        if decision.refused:
+            self._reject(Rejection.CLAIM, decision.refused)
+            if heartbeat.gaps:
+                entry.echo = None
+        if decision.claim:
+            self.last_id += 1
+            entry.id, entry.kind, entry.claim = self.last_id, "claim", decision.claim
+        return entry
 
     def _evidence(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
-    ) -> None:
+    ) -> Entry | None:
         raw = _admitted(agent.evidence, payload, content_type, retained, now, limits.MAX_EVIDENCE_BYTES)
         said = codec.parsed(raw, Evidence)
         _same(said.agent, agent)
@@ -168,6 +360,7 @@ class Ingest:
             raise WireError("not_assigned" if known else "unknown_check", said.check)
         self._board.evidence.put(said.check, agent.name, Exhibit(now.wall, payload, content_type))
         self._board.version += 1
+        return None
 
 
 def _admitted(
@@ -190,6 +383,12 @@ def _admitted(
     raw = codec.decompressed(payload, content_type, most)
     bucket.charge(_tokens(raw) - _tokens(payload))
     return raw
+
+
+def _ended(batch: Read) -> float | None:
+    """When the newest readable result of *batch* ended, by our clock as far as the agent knows it."""
+    ended = [each.started_us + (each.duration_us or 0) for each in batch.results if each is not None]
+    return (max(ended) + (batch.offset_us or 0)) / 1e6 if ended else None
 
 
 def _tokens(text: bytes) -> float:

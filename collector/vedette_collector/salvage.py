@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from vedette.errors import WireError
 from vedette.wire import codec, limits
-from vedette.wire.fields import AgentName, Epoch, Seq
+from vedette.wire.fields import AgentName, Epoch, OffsetUs, Seq
 from vedette.wire.messages import Batch, Result
 
 # A sender closes its batches at half of this. The pieces of a list are counted after all of them were made:
@@ -26,6 +26,7 @@ class _Envelope(msgspec.Struct):
     first_seq: Seq
     results: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=limits.MAX_BATCH_RESULTS)]
     acked: Seq = 0
+    offset_us: OffsetUs | None = None
 
 
 _envelope: Final = msgspec.json.Decoder(_Envelope)
@@ -39,6 +40,7 @@ class Read(msgspec.Struct, frozen=True):
     epoch: str
     first_seq: int
     acked: int
+    offset_us: int | None
     results: list[Result | None]
 
 
@@ -53,7 +55,7 @@ def read(raw: bytes) -> Read:
         if exc.reason != "schema" or len(raw) > MAX_BYTES:
             raise
         return _pieces(raw, exc)
-    return Read(batch.agent, batch.epoch, batch.first_seq, batch.acked, list(batch.results))
+    return Read(batch.agent, batch.epoch, batch.first_seq, batch.acked, batch.offset_us, list(batch.results))
 
 
 def _pieces(raw: bytes, cause: WireError) -> Read:
@@ -62,7 +64,9 @@ def _pieces(raw: bytes, cause: WireError) -> Read:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise cause from None
     results = [_piece(each) for each in envelope.results]
-    return Read(envelope.agent, envelope.epoch, envelope.first_seq, envelope.acked, results)
+    return Read(
+        envelope.agent, envelope.epoch, envelope.first_seq, envelope.acked, envelope.offset_us, results
+    )
 
 
 def _piece(raw: msgspec.Raw) -> Result | None:

@@ -1,7 +1,8 @@
 """Feeds the core from the broker and publishes its acks: three links, because one identity is one connection.
 
-A message is settled with the broker only after the core has seen it, so a collector that dies takes nothing
-along. The rights of the three identities do not overlap: the two that read cannot write, and the other way.
+A message is settled with the broker once the core has decided on it; the agent keeps what it holds until an
+ack says that it is durable. The rights of the three identities do not overlap: the two that read cannot
+write, and the other way.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.ingest import Ingest
+from vedette_collector.store.journal import Keeping
 
 log = logging.getLogger("vedette.collector.subscribe")
 
@@ -42,11 +44,20 @@ class Courier:
     """Owns the links `live`, `replay` and `control`, connected as `collector-live` and so on."""
 
     def __init__(
-        self, broker: Broker, ingest: Ingest, acks: Acks, board: Board, condition: Condition
+        self,
+        broker: Broker,
+        ingest: Ingest,
+        acks: Acks,
+        board: Board,
+        condition: Condition,
     ) -> None:
-        """Raises ConfigError when a password or certificate file of an identity cannot be used."""
+        """`journal` is to be set before it runs; it calls `applied`.
+
+        Raises ConfigError when a password or certificate file of an identity cannot be used.
+        """
         self._ingest = ingest
         self._acks = acks
+        self.journal: Keeping
         self._board = board
         self._condition = condition
         self._due = asyncio.Event()
@@ -71,14 +82,25 @@ class Courier:
     async def _read(self, link: Link) -> None:
         async for message in link.messages():
             now = Moment(message.received_us / 1e6, message.received)
-            self._ingest.message(message.topic, message.payload, message.content_type, message.retain, now)
+            self._ingest.is_deferring = self.journal.is_behind(now.mono)
+            entry = self._ingest.message(
+                message.topic, message.payload, message.content_type, message.retain, now
+            )
+            # Of what is lost between here and the disk the agent gets no ack: it sends it again.
             message.done()
-            if self._acks:
-                self._due.set()
-                if self._acks.is_urgent:
-                    self._urgent.set()
+            if entry is not None:
+                self.journal.add(entry)
+            else:
+                self.applied()
             # A full inbox would otherwise be worked off in one go, and scrapes would wait for it.
             await asyncio.sleep(0)
+
+    def applied(self) -> None:
+        """Acks may be due."""
+        if self._acks:
+            self._due.set()
+            if self._acks.is_urgent:
+                self._urgent.set()
 
     async def _watch(self, name: str, link: Link) -> None:
         connected = False
@@ -88,6 +110,7 @@ class Courier:
             if connected and _SUBSCRIPTIONS[name]:
                 # What the broker took for us while nobody read it is gone, and its senders do not know.
                 self._acks.collector = secrets.token_hex(16)
+                self._ingest.reading_since = asyncio.get_running_loop().time()
             self._condition.links[name] = connected
             self._condition.refusals[name] = link.refusals
             self._board.version += 1

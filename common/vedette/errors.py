@@ -9,6 +9,10 @@ class ConfigError(VedetteError):
     """A configuration that cannot be used; the message lists every problem, one a line."""
 
 
+class StoreError(VedetteError):
+    """A directory or file of ours that cannot be used; the message says which, and what to do."""
+
+
 class WireError(VedetteError):
     """A message that breaks the wire contract. *reason* is from a closed set, fit for a metric label."""
 

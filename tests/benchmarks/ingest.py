@@ -13,7 +13,6 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
-from vedette_collector.dedupe import Dedupe
 from vedette_collector.ingest import Ingest
 
 AGENTS, CHECKS = 20, 100
@@ -31,8 +30,7 @@ def figures(settings: Settings) -> Iterator[Figure]:
 def _round(size: int) -> tuple[float, float]:
     config = fleet.assignment(AGENTS, CHECKS)
     board = Board(config)
-    dedupe = Dedupe()
-    ingest = Ingest(board, dedupe, Acks("f" * 32, dedupe))
+    ingest = Ingest(board, Acks("f" * 32, board.ledger))
     names = [check.name for check in config.checks]
     messages: list[tuple[str, bytes, str]] = []
     per_agent = RESULTS // AGENTS
@@ -44,9 +42,12 @@ def _round(size: int) -> tuple[float, float]:
     began = time.process_time()
     for number, (name, payload, content_type) in enumerate(messages):
         # An hour between two messages keeps the rate limit of each agent out of the figure.
-        ingest.message(name, payload, content_type, False, Moment(1.8e9, 3600.0 * number))
+        now = Moment(1.8e9, 3600.0 * number)
+        entry = ingest.message(name, payload, content_type, False, now)
+        if entry is not None:
+            ingest.apply(entry, now)
     spent = time.process_time() - began
-    applied = sum(agent.applied for agent in board.agents.values())
+    applied = sum(book.applied for _, book in board.ledger)
     if applied != RESULTS or board.rejected:
         raise RuntimeError(f"{applied} of {RESULTS} applied, {dict(board.rejected)} rejected")
     return RESULTS / spent, sum(len(payload) for _, payload, _ in messages) / RESULTS

@@ -18,12 +18,13 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
-from vedette_collector.dedupe import Dedupe
 from vedette_collector.ingest import Ingest
+from vedette_collector.store.entry import Entry
 
 EPOCH = "0" * 31 + "1"
 LATER_EPOCH = "0" * 31 + "2"
 NOW = Moment(1_800_000_000.0, 1000.0)
+STARTED_US = 1_800_000_000_000_000 - 1_000_000
 
 DNS = DnsCheck(
     name="api-dns", target="api.example.com A", interval=10.0, timeout=5.0, query_name="api.example.com"
@@ -59,23 +60,42 @@ def assignment(
 
 
 def ok(check: str = "api-dns", **more: Any) -> Result:
-    return Result(**{"check": check, "outcome": "ok", "started_us": 1, "duration_us": 12_000, **more})
+    return Result(
+        **{"check": check, "outcome": "ok", "started_us": STARTED_US, "duration_us": 12_000, **more}
+    )
 
 
 def failed(check: str = "api-dns", reason: str = "dns.nodata", **more: Any) -> Result:
-    fields = {"check": check, "outcome": "fail", "started_us": 1, "duration_us": 12_000, "reason": reason}
+    fields = {
+        "check": check,
+        "outcome": "fail",
+        "started_us": STARTED_US,
+        "duration_us": 12_000,
+        "reason": reason,
+    }
     return Result(**{**fields, **more})
 
 
 def spoiled(check: str = "api-dns", reason: str = "loop_lag") -> Result:
-    return Result(check=check, outcome="not_run", started_us=1, reason=reason)
+    return Result(check=check, outcome="not_run", started_us=STARTED_US, reason=reason)
 
 
 def batch(
-    *results: Result, agent: str = "par-01", epoch: str = EPOCH, first: int = 0, acked: int = 0
+    *results: Result,
+    agent: str = "par-01",
+    epoch: str = EPOCH,
+    first: int = 0,
+    acked: int = 0,
+    offset_us: int | None = None,
 ) -> Batch:
     return Batch(
-        v=limits.VERSION, agent=agent, epoch=epoch, first_seq=first, acked=acked, results=list(results)
+        v=limits.VERSION,
+        agent=agent,
+        epoch=epoch,
+        first_seq=first,
+        acked=acked,
+        offset_us=offset_us,
+        results=list(results),
     )
 
 
@@ -86,8 +106,8 @@ def heartbeat(agent: str = "par-01", **more: Any) -> Heartbeat:
         "epoch": EPOCH,
         "sent_us": 5,
         "next_seq": 42,
-        "acked": 40,
-        "pending": 2,
+        "acked": 0,
+        "pending": 42,
         "lost": {"queue_full": 0, "refused": 0},
         "skipped_slots": 3,
         "overlapping_slots": 1,
@@ -131,9 +151,9 @@ class Core:
 
     def __init__(self, config: Assignment | None = None) -> None:
         self.board = Board(config or assignment())
-        self.dedupe = Dedupe()
-        self.acks = Acks("f" * 32, self.dedupe)
-        self.ingest = Ingest(self.board, self.dedupe, self.acks)
+        self.ledger = self.board.ledger
+        self.acks = Acks("f" * 32, self.ledger)
+        self.ingest = Ingest(self.board, self.acks)
 
     def send(
         self,
@@ -152,11 +172,23 @@ class Core:
                 Evidence: Kind.EVIDENCE,
             }[type(message)]
         payload, content_type = codec.encode(message)
-        self.ingest.message(topic(sender or message.agent, kind), payload, content_type, retained, now)
+        self.take(topic(sender or message.agent, kind), payload, content_type, retained, now)
+
+    def take(
+        self, name: str, payload: bytes, content_type: str | None, retained: bool = False, now: Moment = NOW
+    ) -> Entry | None:
+        """Decide and apply: a store that is never away."""
+        entry = self.ingest.message(name, payload, content_type, retained, now)
+        if entry is not None:
+            self.ingest.apply(entry, now)
+        return entry
 
     @property
     def rejected(self) -> dict[str, int]:
         return dict(self.board.rejected)
 
     def mark(self, agent: str = "par-01", epoch: str = EPOCH) -> int | None:
-        return dict(self.dedupe.marks(agent)).get(epoch)
+        return {mark.epoch: mark.low for mark in self.ledger.book(agent).marks()}.get(epoch)
+
+    def applied(self, agent: str = "par-01") -> int:
+        return self.ledger.book(agent).applied

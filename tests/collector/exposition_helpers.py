@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.collector_helpers import (
     ALL,
+    EPOCH,
     NOW,
     Core,
     assignment,
@@ -31,6 +32,8 @@ from vedette.wire.facts import (
     TraceStep,
 )
 from vedette.wire.facts.dns import ExtendedErrorFact
+from vedette.wire.messages import Gap, Held
+from vedette.wire.topics import Kind
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.page import pieces
@@ -128,7 +131,16 @@ def full() -> Core:
         failed("way", facts=Facts(trace=WAY_FACTS), phases_us={"request": 2}),
     )
     core.send(presence(config_hash="c" * 64))
-    core.send(heartbeat(evidence_lost={"rate": 1}, clock_offset_us=-1500, clock_rtt_us=900))
+    core.send(
+        heartbeat(
+            next_seq=100,
+            held=[Held(epoch=EPOCH, next_seq=100, floor=0)],
+            gaps=[Gap(epoch=EPOCH, first=97, end=100, reason="spool_full")],
+            evidence_lost={"rate": 1},
+            clock_offset_us=-1500,
+            clock_rtt_us=900,
+        )
+    )
     core.send(
         batch(
             ok("api-dns", facts=DNS_FACTS, phases_us={"resolve": 100, "connect": 20, "request": 12_000}),
@@ -143,7 +155,9 @@ def full() -> Core:
             ok("chain", facts=Facts(dnssec=CHAIN_FACTS), phases_us={"request": 2}),
             *RESULTS,
             *PATH_RESULTS,
+            offset_us=-1500,
         )
     )
     core.send(batch(failed("web", "http.status"), spoiled("web"), *iterating, agent="fra-01"))
+    core.send(batch(ok("web"), failed("web", "http.status"), agent="fra-01", first=10), kind=Kind.REPLAY)
     return core

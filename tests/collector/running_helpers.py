@@ -56,7 +56,12 @@ async def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
 @asynccontextmanager
 async def collecting(broker_url: str, config: Path) -> AsyncIterator[Running]:
     """With a broker behind *broker_url* or without one: being connected is for the caller to wait for."""
-    options = Options(config=config, broker=Broker.parse(broker_url), listen=Listen("127.0.0.1", 0))
+    options = Options(
+        config=config,
+        broker=Broker.parse(broker_url),
+        listen=Listen("127.0.0.1", 0),
+        state=config.parent / "state",
+    )
     collector = Collector(options)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:

@@ -91,9 +91,13 @@ def test_what_an_agent_says_of_itself() -> None:
     page = text(full())
     assert value(page, "vedette_agent_connected", agent="par-01") == 1
     assert value(page, "vedette_agent_last_seen_timestamp_seconds", agent="par-01") == NOW.wall
-    assert value(page, "vedette_results_produced_total", agent="par-01") == 42
-    assert value(page, "vedette_results_pending", agent="par-01") == 2
-    assert value(page, "vedette_results_declared_lost_total", agent="par-01", reason="queue_full") == 0
+    assert value(page, "vedette_results_produced_total", agent="par-01") == 100
+    applied = value(page, "vedette_results_applied_total", agent="par-01")
+    assert applied is not None
+    assert value(page, "vedette_results_pending", agent="par-01") == 100 - 3 - applied
+    assert value(page, "vedette_results_declared_lost_total", agent="par-01", reason="spool_full") == 3
+    assert value(page, "vedette_ledger_residual", agent="par-01") == 0
+    assert value(page, "vedette_live_age_seconds_count", agent="par-01") == 1
     assert value(page, "vedette_agent_loop_lag_seconds", agent="par-01") == 0.0015
     assert value(page, "vedette_agent_clock_offset_seconds", agent="par-01") == -0.0015
     assert value(page, "vedette_agent_config_matches", agent="par-01") == 1
@@ -149,7 +153,12 @@ def test_no_payload_creates_a_label_value() -> None:
         batch(ok("web", facts=Facts(address="evil", http=HttpFacts(status=200, version="evil"))), first=52)
     )
     core.send(presence(version='evil"}\n{', tags={"evil": "evil"}))
-    assert strings(families(text(core)).values()) - honest == {"unknown", "other", "evil"}
+    assert strings(families(text(core)).values()) - honest == {
+        "unknown",
+        "other",
+        "rejected",
+        "evil",
+    }
     assert value(text(core), "vedette_agent_info", agent="par-01", version="evil") == 1
 
 

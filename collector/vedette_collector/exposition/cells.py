@@ -47,6 +47,8 @@ _LASTING: Final = (
     "vedette_probe_failures_total",
     "vedette_probe_not_run_total",
     "vedette_probe_latency_seconds",
+    "vedette_probe_late_attempts_total",
+    "vedette_probe_late_failures_total",
     "vedette_check_assigned",
 )
 
@@ -120,6 +122,9 @@ def _counters(out: Series, cell: Cell) -> None:
     out.gauge("vedette_probe_attempts_total", cell.attempts)
     out.spread("vedette_probe_failures_total", "reason", cell.failures.items())
     out.spread("vedette_probe_not_run_total", "reason", cell.not_run.items())
+    if cell.late_attempts:
+        out.gauge("vedette_probe_late_attempts_total", cell.late_attempts)
+        out.spread("vedette_probe_late_failures_total", "reason", cell.late_failures.items())
     own = out.own
     total = 0
     lines: list[str] = []

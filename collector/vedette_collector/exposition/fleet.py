@@ -8,12 +8,18 @@ import vedette
 from vedette.checks.model import Check
 from vedette.mqtt.counters import LinkCounters
 from vedette.wire.messages import Heartbeat
-from vedette_collector.board import AgentState, Board
+from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
+from vedette_collector.ledger import Figures
 
 SAMPLES: Final = 250  # at about 2 µs each
+
+# A histogram's samples stand under the one name of its family.
+_PARTS: Final = {
+    f"vedette_live_age_seconds_{part}": "vedette_live_age_seconds" for part in ("bucket", "sum", "count")
+}
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 
@@ -23,7 +29,7 @@ def fleet(board: Board, condition: Condition, mono: float) -> Generator[str, Non
     out: dict[str, list[str]] = {}
     for number, (name, pairs, value) in enumerate(_samples(board, condition, mono), 1):
         inner = f"{{{labels(pairs)}}}" if pairs else ""
-        out.setdefault(name, []).append(f"{name}{inner} {value!r}\n")
+        out.setdefault(_PARTS.get(name, name), []).append(f"{name}{inner} {value!r}\n")
         if number % SAMPLES == 0:
             yield ""
     return out
@@ -34,12 +40,15 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         yield from _check(check)
     for agent in board.agents.values():
         yield from _agent(agent, board.assignment.config_hash, mono)
+        yield from _books(agent, board.figures(agent))
+        yield from _ages(agent)
     for reason in Rejection:
         yield (
             "vedette_collector_results_rejected_total",
             (("reason", reason.value),),
             board.rejected[reason.value],
         )
+    yield "vedette_collector_results_deferred_total", (), board.deferred
     yield "vedette_collector_evidence_total", (), board.evidence.total
     yield "vedette_collector_evidence_bytes", (), board.evidence.bytes
     for reason in Rejection:
@@ -95,18 +104,34 @@ def _agent(agent: AgentState, config_hash: str, mono: float) -> Iterator[Sample]
         yield "vedette_agent_last_seen_timestamp_seconds", own, round(agent.seen_at, 3)
     if presence is not None and presence.config_hash is not None:
         yield "vedette_agent_config_matches", own, int(presence.config_hash == config_hash)
-    yield "vedette_results_applied_total", own, agent.applied
-    yield "vedette_collector_results_missed_total", own, agent.missed
-    yield "vedette_collector_results_late_total", own, agent.late
     if agent.heartbeat is not None:
         yield from _heartbeat(agent.heartbeat, own)
 
 
-def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sample]:
-    yield "vedette_results_produced_total", own, beat.next_seq
-    yield "vedette_results_pending", own, beat.pending
-    for reason, count in beat.lost.items():
+def _books(agent: AgentState, books: Figures) -> Iterator[Sample]:
+    own = (("agent", agent.name),)
+    yield "vedette_results_produced_total", own, books.produced
+    yield "vedette_results_applied_total", own, books.applied
+    yield "vedette_results_late_total", own, books.late
+    for reason, count in books.lost.items():
         yield "vedette_results_declared_lost_total", (*own, ("reason", reason)), count
+    yield "vedette_results_pending", own, books.pending
+    yield "vedette_ledger_residual", own, books.residual
+    yield "vedette_ledger_disagreement", own, books.disagreement
+    yield "vedette_results_duplicates_total", own, agent.duplicates
+
+
+def _ages(agent: AgentState) -> Iterator[Sample]:
+    own = (("agent", agent.name),)
+    total = 0
+    for bound, count in zip((*(f"{age:g}" for age in AGES), "+Inf"), agent.ages, strict=True):
+        total += count
+        yield "vedette_live_age_seconds_bucket", (*own, ("le", bound)), total
+    yield "vedette_live_age_seconds_sum", own, round(agent.age_sum, 6)
+    yield "vedette_live_age_seconds_count", own, total
+
+
+def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sample]:
     yield "vedette_agent_skipped_slots_total", own, beat.skipped_slots
     yield "vedette_agent_overlapping_slots_total", own, beat.overlapping_slots
     yield "vedette_agent_probes_running", own, beat.running

@@ -84,7 +84,7 @@ def problem(status: int, message: str) -> web.Response:
 
 
 def _agent(agent: view.AgentView) -> dict[str, Any]:
-    state, beat = agent.state, agent.state.heartbeat
+    state, beat, books = agent.state, agent.state.heartbeat, agent.books
     presence = state.presence
     return {
         "name": state.name,
@@ -99,12 +99,13 @@ def _agent(agent: view.AgentView) -> dict[str, Any]:
         "checks": agent.checks,
         "failing": agent.failing,
         "results": {
-            "produced": None if beat is None else beat.next_seq,
-            "applied": state.applied,
-            "pending": None if beat is None else beat.pending,
-            "declared_lost": None if beat is None else beat.lost,
-            "late": state.late,
-            "missed": state.missed,
+            "produced": books.produced,
+            "applied": books.applied,
+            "late": books.late,
+            "pending": books.pending,
+            "declared_lost": books.lost,
+            "residual": books.residual,
+            "disagreement": books.disagreement,
         },
         "skipped_slots": None if beat is None else beat.skipped_slots,
         "running": None if beat is None else beat.running,

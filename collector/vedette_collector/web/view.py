@@ -8,6 +8,7 @@ from vedette_collector.board import AgentState, Board
 from vedette_collector.cell import Bar, Cell, Seen, State, label
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.text import safe_version
+from vedette_collector.ledger import Figures
 
 MAX_CELLS: Final = 6000  # of the matrix: beyond it the page would be too long for anybody
 MAX_RESULTS: Final = 20
@@ -84,6 +85,7 @@ class AgentView(NamedTuple):
     checks: int
     failing: int
     offset_seconds: float | None
+    books: Figures
 
 
 class Trouble(NamedTuple):
@@ -162,6 +164,7 @@ def agents(board: Board, all_rows: list[Row], mono: float) -> list[AgentView]:
                 len(own),
                 sum(cell.state == "fail" for cell in own),
                 offset,
+                board.figures(agent),
             )
         )
     return found

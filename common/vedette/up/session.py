@@ -166,8 +166,8 @@ async def _start(
 
     await supervisor.start([program], broker_accepts)
     way = ("--broker", f"mqtt://{LOOPBACK}:{broker_port}")
-    listen = ("--listen", f"{LOOPBACK}:{page_port}")
-    collector = Program("collector", [*_VEDETTE, "collector", "run", *common, *way, *login, *listen])
+    own = ("--listen", f"{LOOPBACK}:{page_port}", "--state-dir", str(data / "state"))
+    collector = Program("collector", [*_VEDETTE, "collector", "run", *common, *way, *login, *own])
     await supervisor.start([collector], collector_is_ready)
     agents = [
         Program(f"agent-{name}", [*_VEDETTE, "agent", "run", "--name", name, *common, *own_way, *login])

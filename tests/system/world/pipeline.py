@@ -40,7 +40,7 @@ class Pipeline:
             [
                 *(VEDETTE, "collector", "run", "--config", str(self._config)),
                 *self._broker_options(self._ports.collectors_port, "{identity}"),
-                *("--listen", f"127.0.0.1:{self.port}"),
+                *("--listen", f"127.0.0.1:{self.port}", "--state-dir", str(directory / "state")),
             ],
             directory / "collector.log",
         )
