@@ -93,8 +93,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--remote-write-window",
         metavar="DURATION",
-        default="1h",
-        help="how old a sample may be: out_of_order_time_window of the receiver (default: %(default)s)",
+        help="how old a sample may be: out_of_order_time_window of the receiver (default: 1h)",
     )
     group.add_argument("--remote-write-username", metavar="U")
     group.add_argument("--remote-write-password-file", metavar="FILE", help="its first line is the password")
@@ -106,7 +105,7 @@ def settings_from(args: argparse.Namespace) -> Settings | None:
     """None when nothing is to be written. Raises ConfigError."""
     if args.remote_write_url is None:
         for name, value in vars(args).items():
-            if name.startswith("remote_write_") and value not in (None, [], "1h"):
+            if name.startswith("remote_write_") and value:
                 raise ConfigError(f"--{name.replace('_', '-')} needs --remote-write-url")
         return None
     settings = Settings(
@@ -151,7 +150,9 @@ def _pairs(texts: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return WINDOW_SECONDS
     match = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text)
     if match is None:
         raise ConfigError(f"--remote-write-window {text}: expected a duration such as 30m or 1h")

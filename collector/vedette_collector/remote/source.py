@@ -16,7 +16,7 @@ class Passage(NamedTuple):
 
     entries: list[Entry]  # of the replay lane, oldest first
     end: int  # nothing late is before it but these
-    pruned: int = 0  # entries that are not there any more
+    pruned: int = 0  # entries that are not there any more, or cannot be read
 
 
 class Source(Protocol):
