@@ -64,19 +64,22 @@ class Exchange:
         "run",
         "seconds",
         "sent",
+        "server",
         "strangers",
         "unproven",
         "watch",
         "wire",
     )
 
-    def __init__(self, pool: "UdpPool", family: Family, address: Address, query: Query, shares: int) -> None:
+    def __init__(self, pool: "UdpPool", server: Endpoint, query: Query, shares: int) -> None:
+        """Raises OSError if *server* has no literal address."""
         self._pool = pool
-        self._family = family
+        self._family: Family = 6 if ":" in server.address else 4
         self._shares = shares
         self._socket: _Socket | None = None  # while it is in flight
         self._timer: asyncio.TimerHandle | None = None
-        self.address = address
+        self.server = server
+        self.address = socket_address(*server)
         self.query = query
         self.run: Run | Shot
         self.watch: stamps.Stopwatch
@@ -287,8 +290,7 @@ class UdpPool:
         """
         if not isinstance(server, OwnServer):
             self._policy.check(server.address)
-        family: Family = 6 if ":" in server.address else 4
-        return Exchange(self, family, socket_address(*server), query, shares)
+        return Exchange(self, server, query, shares)
 
     def socket(self, family: Family) -> _Socket:
         """For the next query. Raises OSError when no socket can be had."""

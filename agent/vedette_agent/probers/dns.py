@@ -31,7 +31,8 @@ async def probe_dns(check: DnsCheck, io: Io, record: Record, sent: Exchange | No
     Facts are kept also when the answer is wrong. *sent*: the question, where it was asked over UDP already.
     """
     record.stage = "dns"
-    server = check.server or own_server(io, check.family)
+    # Which server is the host's own may have changed since the question was sent.
+    server = sent.server if sent is not None else check.server or own_server(io, check.family)
     record.resolver = str(server)
     record.address, record.port = server
     question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
@@ -80,7 +81,6 @@ class DnsAim:
     def __init__(self, check: DnsCheck, io: Io) -> None:
         self._check = check
         self._io = io
-        self._server: Endpoint | None = None
         self._exchange: Exchange | None = None  # one that went as expected, and may go again
         self._base = Facts()
         self._last = Facts()
@@ -88,11 +88,10 @@ class DnsAim:
     def send(self, shot: Shot) -> Exchange:
         server = self._check.server or own_server(self._io, self._check.family)
         exchange, self._exchange = self._exchange, None
-        if exchange is None or server is not self._server:
+        if exchange is None or server is not exchange.server:
             check = self._check
             question = query(check.query_name, check.rdtype, check.recursion_desired, check.options)
             exchange = self._io.udp.exchange(server, question)
-            self._server = server
             self._base = self._last = Facts(address=server.address, port=server.port, resolver=str(server))
         exchange.send(shot)
         return exchange
