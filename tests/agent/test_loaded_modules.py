@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from vedette.absent import absent
 from vedette.checks.schema import KINDS
 
 NOBODY = "127.0.0.1:1"
@@ -62,6 +64,7 @@ def test_an_agent_with_checks_of_one_kind_loads_nothing_of_the_others(kind: str)
 def test_mqtt_does_not_bring_a_resolver_and_leaves_it_to_who_asks_for_it() -> None:
     code = """
 import sys
+from importlib import import_module
 import vedette.mqtt
 assert "dns.resolver" not in sys.modules
 from paho.mqtt import client
@@ -106,3 +109,18 @@ def test_what_was_kept_away_is_found_by_those_who_need_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.split() == ["True", "True", "True"]
+
+
+@pytest.mark.parametrize("wanted", ["from needed import VALUE", "import needed as it; VALUE = it.VALUE"])
+def test_a_library_that_does_need_what_is_kept_away_gets_it(
+    wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "needed.py").write_text("VALUE = 5")
+    (tmp_path / "library.py").write_text(wanted)
+    with absent("needed"):
+        library = import_module("library")
+    real = sys.modules.pop("needed")
+    del sys.modules["library"]
+    assert library.VALUE == real.VALUE == 5
+    assert real.__file__ == str(tmp_path / "needed.py")

@@ -11,7 +11,6 @@ from vedette.absent import absent
 from vedette.errors import VedetteError
 
 with absent("importlib.metadata"):
-    import dns._features  # private, but as old as its import of importlib.metadata
     import dns.name  # noqa: F401
 
 # Older ones follow a chain of compression pointers for seconds: one 64 KiB answer holds the loop for 52 s.
