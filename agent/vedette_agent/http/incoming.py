@@ -135,9 +135,8 @@ class Framed(Incoming):
         lines = [f":status: {self.status}", *(f"{name}: {value}" for name, value in self.headers.items())]
         if self.opening:
             try:
-                body = codecs.utf_8_decode(self.opening, "strict", False)[
-                    0
-                ]  # without a character that is cut
+                # Not final: a character that the bound cuts is no error, and left out.
+                body, _ = codecs.utf_8_decode(self.opening, "strict", False)
             except UnicodeDecodeError:
                 body = f"[{self.body_bytes} bytes of a body that is no text]"
             lines += ["", body]
