@@ -121,7 +121,11 @@ class Book:
             first, _, end = run.partition("-")
             self.done.add(int(first), int(end))
         self.boot = mark.boot
-        self.reserved_to = max(self.reserved_to, mark.reserved_to)
+        if bool(mark.is_ended) != bool(self.is_ended):
+            # How it ended was found out later than what it reserved while it ran.
+            self.reserved_to = mark.reserved_to if mark.is_ended else self.reserved_to
+        else:
+            self.reserved_to = max(self.reserved_to, mark.reserved_to)
         self.is_ended = max(self.is_ended, mark.is_ended)
         self.seen_us = max(self.seen_us, mark.seen_us)
         self.commits = max(self.commits, mark.commits)

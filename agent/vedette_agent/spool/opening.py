@@ -179,7 +179,7 @@ class Opening:
             held = self.books[entry.epoch]
             for run in held.done.missing(entry.first, entry.end):
                 held.held.add(run.first, run.end)
-        for epoch in self.books:
+        for epoch in {*old.marks, *digests}:
             mark_digest = old.marks[epoch].digest if epoch in old.marks else -1
             if digests.get(epoch, 0) % _DIGESTS != mark_digest:
                 self._damaged.add(epoch)

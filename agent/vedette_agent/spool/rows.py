@@ -60,6 +60,11 @@ class Mark(NamedTuple):
     commits: int  # in which this record was put
 
     @property
+    def age(self) -> tuple[bool, int]:
+        """Larger for the newer of two records of one epoch."""
+        return self.is_ended > 0, self.commits
+
+    @property
     def crc(self) -> int:
         return crc32(repr(("mark", *self)).encode())
 

@@ -35,7 +35,8 @@ class Old:
                     entry = Entry(*row[:5], cost(len(row.payload)))
                     found.setdefault(key, (entry, place))
                 case Mark() as mark:
-                    if mark.epoch not in self.marks or mark.seen_us >= self.marks[mark.epoch].seen_us:
+                    known = self.marks.get(mark.epoch)
+                    if known is None or known.age < mark.age:
                         self.marks[mark.epoch] = mark
                 case Declared() as gap:
                     self.gaps.add(gap)
