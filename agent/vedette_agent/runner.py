@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from msgspec.structs import replace
+
 from vedette.checks.model import Check
 from vedette.log import fields
 from vedette.wire.facts import Facts
@@ -17,6 +19,7 @@ from vedette_agent.engine.shot import Sent, Shot
 from vedette_agent.outcome import result, success
 from vedette_agent.probers.run import aiming, prepare, probing
 from vedette_agent.schedule import Schedule
+from vedette_agent.shedding import Shedding, Step, without_lists
 
 log = logging.getLogger("vedette.runner")
 
@@ -31,7 +34,7 @@ MAX_SILENCE = 1.0  # seconds without a tick
 class _Job:
     """A check and how it is probed; one probe at a time."""
 
-    __slots__ = ("check", "done", "facts", "probe", "shot", "started_us")
+    __slots__ = ("check", "done", "facts", "probe", "short", "shot", "started_us")
 
     def __init__(self, check: Check, probe: Callable[..., Prober]) -> None:
         self.check = check
@@ -40,6 +43,7 @@ class _Job:
         self.shot: Shot | None = None  # where the probe is a single exchange
         self.started_us = 0  # microseconds since the epoch, of the probe that started last
         self.facts: Facts | None = None  # of the last result
+        self.short: tuple[Facts, Facts] | None = None  # some facts, and these without lists
 
 
 class Runner:
@@ -47,6 +51,8 @@ class Runner:
 
     *explain* gets, after its result, each failure that is not the one before: with what was noted and the
     monotonic time of the start. False: not now, so that the next run with this failure is offered again.
+
+    *shedding* says what is left out of all this; it is told of each thing that was.
 
     A probe that the stop of the agent ends has no result: it says nothing, and no seq was given to it.
     """
@@ -59,6 +65,7 @@ class Runner:
         deliver: Callable[[Result], None],
         on_tick: Callable[[float], None],
         explain: Callable[[Check, Result, Record, float], bool] = lambda *_: True,
+        shedding: Shedding | None = None,
     ) -> None:
         self.schedule = Schedule(agent)
         self._engine = engine
@@ -70,6 +77,7 @@ class Runner:
         self._departs = 0.0
         self._told: set[tuple[str, type[BaseException]]] = set()
         self._explain = explain
+        self._shedding = shedding or Shedding()
         self._explained: dict[str, str | None] = {}  # failure codes by check; none while it is ok
 
     def assign(self, checks: Iterable[Check]) -> None:
@@ -110,6 +118,9 @@ class Runner:
 
     def _probe(self, job: _Job) -> None:
         job.started_us = time.time_ns() // 1000
+        if self._shedding.level >= Step.CHECKS and job.check.priority == "low":
+            self._leave_out(job)
+            return
         if job.shot is not None:
             job.shot.fire()
         else:
@@ -121,7 +132,7 @@ class Runner:
         self.schedule.ended(name)
         said = success(job.check, shot.phase, sent, job.started_us, shot.stalled, facts, job.facts)
         job.facts = said.facts
-        self._deliver(said)
+        self._deliver(self._shortened(job, said) if self._shedding.level else said)
         if self._explained:
             self._explained.pop(name, None)
 
@@ -143,13 +154,41 @@ class Runner:
         job.facts = said.facts
         if said.reason == NotRun.INTERNAL and error is not None:
             self._confess(check, error)
-        self._deliver(said)
+        self._deliver(self._shortened(job, said) if self._shedding.level else said)
         if said.outcome == "ok":
             self._explained.pop(check.name, None)
         elif said.outcome == "fail" and self._explained.get(check.name) != said.reason:
             self._failed(check, said, run)
 
+    def _leave_out(self, job: _Job) -> None:
+        self.schedule.ended(job.check.name)
+        self._shedding.count(Step.CHECKS)
+        self._deliver(
+            Result(
+                check=job.check.name,
+                outcome="not_run",
+                started_us=job.started_us,
+                reason=NotRun.SHED.value,
+            )
+        )
+
+    def _shortened(self, job: _Job, said: Result) -> Result:
+        shedding = self._shedding
+        if said.facts is not None:
+            if job.short is None or job.short[0] is not said.facts:
+                job.short = said.facts, without_lists(said.facts)
+            if job.short[1] is not said.facts:
+                said = replace(said, facts=job.short[1])
+                shedding.count(Step.DETAIL)
+        if shedding.level >= Step.PHASES and said.phases_us:
+            said = replace(said, phases_us={})
+            shedding.count(Step.PHASES)
+        return said
+
     def _failed(self, check: Check, said: Result, run: Run) -> None:
+        if self._shedding.level >= Step.DETAIL:
+            self._shedding.count(Step.DETAIL)  # it is offered again with the next run
+            return
         try:
             if self._explain(check, said, run.record, run.started):
                 self._explained[check.name] = said.reason

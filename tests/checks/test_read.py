@@ -69,6 +69,13 @@ class TestDefaults:
         one = check("interval: 2s, dns: {name: api.example.com}")
         assert (one.interval, one.timeout) == (2.0, 2.0)
 
+    def test_the_priority_of_a_check_is_that_of_all_it_stands_for(self) -> None:
+        given = loaded(
+            "  - {name: a, families: [ipv4, ipv6], priority: low, icmp: {host: a.example}}\n"
+            "  - {name: b, icmp: {host: a.example}}\n"
+        )
+        assert [one.priority for one in given.checks] == ["low", "low", "normal"]
+
 
 class TestKinds:
     def test_dns(self) -> None:

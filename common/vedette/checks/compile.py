@@ -82,7 +82,7 @@ def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Re
     if probe is None:
         return  # its form is wrong, and that is told
     inner = (*path, given[0])
-    common = {"tags": one.tags, **_timing(one, path, defaults, report)}
+    common = {"tags": one.tags, "priority": one.priority, **_timing(one, path, defaults, report)}
     suffixes: set[str] = set()
     for suffix, variant, place in variants(probe, inner, report):
         if suffix in suffixes:

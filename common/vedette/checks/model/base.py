@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 Family = Literal[4, 6]
+Priority = Literal["low", "normal"]
 
 
 class Endpoint(NamedTuple):
@@ -24,3 +25,4 @@ class BaseCheck(Struct, frozen=True, kw_only=True):
     timeout: float  # for the whole probe, name resolution included; at most the interval
     family: Family = 4
     tags: dict[str, str] = {}
+    priority: Priority = "normal"  # low: not run while the agent has too much to do

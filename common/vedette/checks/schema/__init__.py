@@ -3,7 +3,7 @@
 A field holds what the file says; `vedette.checks.compile` turns it into the model. One module a kind.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
@@ -116,6 +116,10 @@ class Check(Section, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    priority: Annotated[
+        Literal["low", "normal"],
+        Meta(description="low: not run, and counted as `shed`, while the agent has too much to do"),
+    ] = "normal"
     dns: DnsProbe | None = None
     authority: AuthorityProbe | None = None
     trace: TraceProbe | None = None
