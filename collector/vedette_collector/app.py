@@ -20,6 +20,12 @@ from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.condition import Condition
 from vedette_collector.ingest import Ingest
+from vedette_collector.remote.counters import RemoteCounters
+from vedette_collector.remote.samples import targets
+from vedette_collector.remote.settings import Settings
+from vedette_collector.remote.source import Recent, Source
+from vedette_collector.remote.stored import Stored
+from vedette_collector.remote.writer import Writer
 from vedette_collector.store.journal import Applying, Journal, Memory
 from vedette_collector.store.keeper import Keeper
 from vedette_collector.subscribe import Courier
@@ -34,6 +40,7 @@ class Options(Struct, frozen=True, kw_only=True):
     broker: Broker
     listen: Listen
     state: Path | None  # directory of what is kept over a restart; None: nothing is
+    remote_write: Settings | None = None  # where late results are written to
 
 
 class Collector:
@@ -56,11 +63,16 @@ class Collector:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until *stop* is set. Raises VedetteError when store or address cannot be used."""
-        applying = Applying(self._ingest.apply, self.condition.store)
         if self._options.state is None:
+            recent = Recent()
+            apply = (
+                self._ingest.apply if self._options.remote_write is None else recent.after(self._ingest.apply)
+            )
+            applying = Applying(apply, self.condition.store)
             self._courier.journal = Memory(applying, self._courier.applied)
-            await self._serve(stop)
+            await self._serve(stop, recent)
             return
+        applying = Applying(self._ingest.apply, self.condition.store)
         self._keeper = keeper = Keeper(self._options.state, self.board, self._ingest, self.condition)
         try:
             keeper.recover()
@@ -69,11 +81,12 @@ class Collector:
             raise
         self._courier.journal = self._journal = keeper.journal(applying, self._courier.applied)
         try:
-            await self._serve(stop)
+            await self._serve(stop, Stored(keeper.database.path, self._journal))
         finally:
             await keeper.close(self._journal)
 
-    async def _serve(self, stop: asyncio.Event) -> None:
+    async def _serve(self, stop: asyncio.Event, late: Source) -> None:
+        remote = self._remote_writer(late)
         _set_aside()
         routes = Routes(self.board, self.condition, self._hub, self.reload)
         async with serving(routes.application(), self._options.listen) as address:
@@ -98,6 +111,8 @@ class Collector:
                 if self._keeper is not None and self._journal is not None:
                     tasks.append(group.create_task(self._journal.run(), name="journal"))
                     tasks.append(group.create_task(self._keeper.run(self._journal), name="checkpoints"))
+                if remote is not None:
+                    tasks.append(group.create_task(remote.run(), name="remote write"))
                 notify("READY=1")
                 await stop.wait()
                 notify("STOPPING=1")
@@ -105,6 +120,13 @@ class Collector:
                     task.cancel()
                 await self._hub.close()
         log.info("stopped")
+
+    def _remote_writer(self, late: Source) -> Writer | None:
+        settings = self._options.remote_write
+        if settings is None:
+            return None
+        self.condition.remote_write = counters = RemoteCounters()
+        return Writer(settings, late, targets(self.board), counters)
 
     def hang_up(self) -> None:
         """Ask for a reload from a signal handler."""

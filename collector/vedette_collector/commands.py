@@ -7,6 +7,7 @@ from pathlib import Path
 from vedette import log
 from vedette.mqtt import add_broker_options, broker_from
 from vedette_collector import app
+from vedette_collector.remote.settings import add_options, settings_from
 from vedette_collector.store import directory
 from vedette_collector.web.server import listen
 
@@ -24,6 +25,7 @@ def collector(argv: list[str]) -> int:
         broker=broker_from(args),
         listen=listen(args.listen),
         state=None if args.no_store else args.state_dir or directory.default(),
+        remote_write=settings_from(args),
     )
     asyncio.run(app.main(options))
     return 0
@@ -63,5 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--no-store", action="store_true", help="keep everything in memory; it ends with the process"
     )
+    add_options(run)
     run.add_argument("--log-level", default="info", choices=log.LEVELS, help="default: %(default)s")
     return parser

@@ -36,11 +36,13 @@ from vedette_collector.condition import Condition
 from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
 from vedette_collector.exposition.page import pieces
 from vedette_collector.exposition.text import safe_version
+from vedette_collector.remote.counters import RemoteCounters
 
 
 def test_every_family_of_the_tables_appears_and_no_other() -> None:
     condition = Condition(NOW.wall)
     condition.link_counters["live"].connect_failures["refused"] += 1
+    condition.remote_write = RemoteCounters()
     page = text(full(), condition=condition)
     ours = {name.split(" ")[2] for name in page.splitlines() if name.startswith("# TYPE ")}
     ours = {name for name in ours if name.startswith(("probe_", "vedette_"))}

@@ -11,6 +11,7 @@ from vedette.checks.schema import KINDS
 from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
 from vedette_collector.exposition.text import Family
 from vedette_collector.ingest import Rejection
+from vedette_collector.remote.counters import Failure, Outcome, Skipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 MARK = (
@@ -29,11 +30,16 @@ def table(title: str, families: Sequence[Family]) -> str:
 
 
 def tables() -> str:
-    reasons = ", ".join(f"`{reason}`" for reason in Rejection)
+    reasons, outcomes, skipped, failures = (
+        ", ".join(f"`{each}`" for each in names) for names in (Rejection, Outcome, Skipped, Failure)
+    )
     return (
         table("One for every check and agent", CELL_FAMILIES)
         + table("Checks, agents and the collector", FLEET_FAMILIES)
         + f"\nReasons of `vedette_collector_results_rejected_total`: {reasons}.\n"
+        + f"\nOutcomes of `vedette_collector_remote_write_samples_total`: {outcomes}.\n"
+        + f"Reasons of `vedette_collector_remote_write_entries_skipped_total`: {skipped}.\n"
+        + f"Reasons of `vedette_collector_remote_write_failures_total`: {failures}.\n"
     )
 
 

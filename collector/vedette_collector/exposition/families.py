@@ -292,6 +292,31 @@ FLEET_FAMILIES: Final = (
         "Messages of QoS 0 that found the inbox full. Agents send with QoS 1.",
         ("link",),
     ),
+    Family(
+        "vedette_collector_remote_write_samples_total",
+        "counter",
+        "Samples of late results, by what became of them.",
+        ("outcome",),
+        "This and the next three only where remote write is on.",
+    ),
+    Family(
+        "vedette_collector_remote_write_entries_skipped_total",
+        "counter",
+        "Late batches of which nothing was written, by reason.",
+        ("reason",),
+        "Those that are `pruned` may be anything that had left the history.",
+    ),
+    Family(
+        "vedette_collector_remote_write_failures_total",
+        "counter",
+        "Requests and reads that failed, by reason.",
+        ("reason",),
+    ),
+    Family(
+        "vedette_collector_remote_write_lag_seconds",
+        "gauge",
+        "Time since the oldest late batch arrived that is not settled. 0 when all are.",
+    ),
     Family("vedette_collector_acks_published_total", "counter", "Acks that the broker took."),
     Family("vedette_collector_acks_failed_total", "counter", "Acks that could not be published."),
     Family(

@@ -13,6 +13,7 @@ from vedette_collector.condition import Condition
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
 from vedette_collector.ledger import Figures
+from vedette_collector.remote.counters import RemoteCounters
 
 SAMPLES: Final = 250  # at about 2 µs each
 
@@ -61,6 +62,8 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         yield "vedette_collector_broker_connected", (("link", link),), int(connected)
     for link, counters in condition.link_counters.items():
         yield from _link(link, counters)
+    if condition.remote_write is not None:
+        yield from _remote_write(condition.remote_write, mono)
     yield "vedette_collector_acks_published_total", (), condition.acks_published
     yield "vedette_collector_acks_failed_total", (), condition.acks_failed
     yield "vedette_collector_event_clients", (), condition.event_clients
@@ -83,6 +86,16 @@ def _link(link: str, counters: LinkCounters) -> Iterator[Sample]:
         yield "vedette_collector_broker_connect_failures_total", (*own, ("reason", fault)), count
     yield "vedette_collector_broker_subscriptions_refused_total", own, counters.subscriptions_refused
     yield "vedette_collector_broker_messages_dropped_total", own, counters.dropped_unacknowledged
+
+
+def _remote_write(counters: RemoteCounters, mono: float) -> Iterator[Sample]:
+    for outcome, count in counters.samples.items():
+        yield "vedette_collector_remote_write_samples_total", (("outcome", outcome.value),), count
+    for reason, count in counters.skipped.items():
+        yield "vedette_collector_remote_write_entries_skipped_total", (("reason", reason.value),), count
+    for failure, count in counters.failures.items():
+        yield "vedette_collector_remote_write_failures_total", (("reason", failure.value),), count
+    yield "vedette_collector_remote_write_lag_seconds", (), round(counters.lag_seconds(mono), 3)
 
 
 def _check(check: Check) -> Iterator[Sample]:

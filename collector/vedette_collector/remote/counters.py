@@ -56,11 +56,11 @@ class RemoteCounters:
         self.samples = dict.fromkeys(Outcome, 0)
         self.failures = dict.fromkeys(Failure, 0)
         self.skipped = dict.fromkeys(Skipped, 0)
-        self.oldest_us: int | None = None  # when the oldest entry came that is not settled; None: all are
+        self.oldest: float | None = None  # monotonic: when the oldest entry came that is not settled
 
     def drop_old(self, count: int) -> None:
         self.samples[Outcome.TOO_OLD] += count
 
-    def lag_seconds(self, wall: float) -> float:
+    def lag_seconds(self, mono: float) -> float:
         """How far the writing is behind what came."""
-        return 0.0 if self.oldest_us is None else max(wall - self.oldest_us / 1e6, 0.0)
+        return 0.0 if self.oldest is None else max(mono - self.oldest, 0.0)

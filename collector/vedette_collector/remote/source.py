@@ -2,10 +2,12 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from msgspec.structs import replace
 
+from vedette_collector.cell import Moment
 from vedette_collector.store.entry import Entry
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -53,6 +55,16 @@ class Recent:
             self._bytes -= len(self._entries.popleft().payload)
             self._pruned += 1
         self._news.set()
+
+    def after(self, apply: Callable[[Entry, Moment], None]) -> Callable[[Entry, Moment], None]:
+        """*apply*, and then keep what is late."""
+
+        def both(entry: Entry, now: Moment) -> None:
+            apply(entry, now)
+            if entry.kind == "late":
+                self.put(entry)
+
+        return both
 
     async def position(self) -> int:
         return 0

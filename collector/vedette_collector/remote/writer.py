@@ -63,12 +63,13 @@ class Writer:
                 await self._write(passage)
                 position = passage.end
                 await self._keep(position)
-                self._counters.oldest_us = None
+                self._counters.oldest = None
 
     async def _write(self, passage: Passage) -> None:
         self._counters.skipped[Skipped.PRUNED] += passage.pruned
         if passage.entries:
-            self._counters.oldest_us = passage.entries[0].received_us
+            age = time.time() - passage.entries[0].received_us / 1e6
+            self._counters.oldest = asyncio.get_running_loop().time() - max(age, 0.0)
         try:
             samples: list[Sample] = []
             for entry in passage.entries:
