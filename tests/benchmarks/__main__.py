@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.figure import Line
 from benchmarks.settings import Settings
 
-GROUPS = ("schedule", "ingest", "exposition", "footprint", "probes", "saturation", "accuracy")
+GROUPS = ("schedule", "ingest", "exposition", "remote_write", "footprint", "probes", "saturation", "accuracy")
 
 
 def main(argv: list[str]) -> int:

@@ -14,6 +14,7 @@ from vedette.wire.codec import Message
 from vedette.wire.messages import Ack
 from vedette.wire.topics import Kind, topic
 from vedette_collector.app import Collector, Options
+from vedette_collector.remote.settings import Settings
 from vedette_collector.web.server import Listen
 
 CONFIG = """
@@ -54,13 +55,16 @@ async def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 @asynccontextmanager
-async def collecting(broker_url: str, config: Path) -> AsyncIterator[Running]:
+async def collecting(
+    broker_url: str, config: Path, *, keeps: bool = True, remote_write: Settings | None = None
+) -> AsyncIterator[Running]:
     """With a broker behind *broker_url* or without one: being connected is for the caller to wait for."""
     options = Options(
         config=config,
         broker=Broker.parse(broker_url),
         listen=Listen("127.0.0.1", 0),
-        state=config.parent / "state",
+        state=config.parent / "state" if keeps else None,
+        remote_write=remote_write,
     )
     collector = Collector(options)
     stop = asyncio.Event()

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from remote.late_helpers import board, late, ok
 from remote.reading_helpers import Read, request
 from servers.remote_write import Request
-from vedette.wire.messages import Result
 from vedette_collector.board import Board
 from vedette_collector.remote.client import Client
 from vedette_collector.remote.counters import Failure, Outcome, RemoteCounters
@@ -24,10 +23,10 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def fresh(number: int = 1, results: int = 1, ago_us: int = 60_000_000, apart_us: int = 1_000) -> Entry:
-    """An entry that came just now, with probes of a minute ago."""
-    began = now_us() - ago_us
-    return late([ok(began + at * apart_us) for at in range(results)], number, received_us=now_us())
+def fresh(number: int = 1, results: int = 1, ago_us: int | None = None) -> Entry:
+    """An entry that came just now, with probes of a minute ago, 1 ms apart. No two numbers share a time."""
+    began = now_us() - (60_000_000 + number * 1_000_000 if ago_us is None else ago_us)
+    return late([ok(began + at * 1_000) for at in range(results)], number, received_us=now_us())
 
 
 def came(requests: list[Request]) -> list[Read]:
@@ -109,7 +108,3 @@ def recent(*entries: Entry) -> Recent:
     for entry in entries:
         source.put(entry)
     return source
-
-
-def results(count: int, check: str = "a") -> list[Result]:
-    return [ok(now_us() - 60_000_000 + at * 1_000, check) for at in range(count)]
