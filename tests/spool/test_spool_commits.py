@@ -40,15 +40,15 @@ def test_what_was_produced_and_not_written_is_declared_to_the_unit(tmp_path: Pat
 
 def test_what_was_acked_before_it_was_written_is_neither_written_nor_lost(tmp_path: Path) -> None:
     one = Session(tmp_path / "s")
-    made = one.produce(50)
-    one.work.settle(one.epoch, 0, 50)
+    made = one.produce(20)
+    one.work.settle(one.epoch, 0, 20)
     one.put(made)
-    one.settle(one.epoch, 0, 50)
+    one.settle(one.epoch, 0, 20)
     assert not [e for e in one.events if isinstance(e, Written)]
     two = Session(one.crash())
     assert two.held.epochs == []
     assert two.held.gaps == []
-    assert two.held.settled == [(one.epoch, 50)]
+    assert two.held.settled == [(one.epoch, 20)]
 
 
 def test_after_another_boot_the_page_is_not_believed_and_the_record_bounds_the_tail(tmp_path: Path) -> None:

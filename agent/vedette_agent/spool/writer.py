@@ -87,6 +87,10 @@ class Spool:
         threading.Thread(target=spool._run, name="spool", daemon=True).start()
         return spool, await spool._opened
 
+    @property
+    def queued_share(self) -> float:
+        return self._queued_bytes / QUEUE_BYTES
+
     def put(self, row: Row) -> bool:
         """Have *row* written soon. False when too much waits already."""
         size = len(row.payload)
