@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from vedette.wire import limits
 from vedette.wire.failure import LOST_REASONS, Lost
 from vedette.wire.messages import EpochMark, Gap, Held
-from vedette_collector.dedupe import Epoch, Epochs
+from vedette_collector.dedupe import Epoch, Epochs, Window
 from vedette_collector.store.entry import FORGIVEN, Claim, Entry, Loss, Opening
 
 UNKNOWN: Final = "unknown"  # the label of a reason that this version does not know
@@ -139,12 +139,14 @@ class Book:
         epoch = self.epochs.open.get(held.epoch)
         if epoch is None:
             return 0
-        missing = epoch.window.missing(epoch.base, held.floor)
-        lost = [(gap.first, gap.end) for gap in gaps if gap.epoch == held.epoch]
-        covered = sum(
-            max(min(end, stop) - max(first, start), 0) for first, end in missing for start, stop in lost
-        )
-        return sum(end - first for first, end in missing) - covered
+        if not epoch.window.missing(epoch.base, held.floor):
+            return 0
+        # A copy, for gaps may overlap: no result is in two of them.
+        window = Window(epoch.window.low, epoch.window.runs)
+        for gap in gaps:
+            if gap.epoch == held.epoch:
+                window.settle(gap.first, gap.end)
+        return sum(end - first for first, end in window.missing(epoch.base, held.floor))
 
     def marks(self, more: Iterable[str] = ()) -> list[EpochMark]:
         """Of the epochs that the agent holds, of *more*, and of those that were settled last."""
