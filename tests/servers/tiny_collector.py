@@ -26,7 +26,9 @@ class TinyCollector:
         self.arrived: list[tuple[float, Kind, Batch]] = []  # the loop's clock
         self.presences: list[Presence] = []
         self.heartbeats: list[Heartbeat] = []
+        self.lost: dict[str, Counter[int]] = {}  # by epoch: seqs in gaps of heartbeats
         self.is_acking = True
+        self.replay_rate = 100_000
         self._changed = asyncio.Event()
 
     @asynccontextmanager
@@ -63,6 +65,8 @@ class TinyCollector:
             case Kind.HEARTBEAT:
                 heartbeat = codec.decode(message.payload, message.content_type, Heartbeat)
                 self.heartbeats.append(heartbeat)
+                for gap in heartbeat.gaps:
+                    self.lost.setdefault(gap.epoch, Counter()).update(range(gap.first, gap.end))
                 echo = HeartbeatEcho(sent_us=heartbeat.sent_us, received_us=message.received_us)
                 await self._ack(agent, heartbeat.epoch, echo)
             case Kind.PRESENCE:
@@ -77,10 +81,15 @@ class TinyCollector:
             if not seen[seq]:
                 self.results.append(result)
             seen[seq] += 1
-        low = max(self.low.get(batch.epoch, 0), batch.acked)
-        while seen[low]:
+        self.low[batch.epoch] = max(self.low.get(batch.epoch, 0), batch.acked)
+
+    def _mark(self, epoch: str) -> EpochMark:
+        seen, lost = self.seen.get(epoch, Counter()), self.lost.get(epoch, Counter())
+        low = self.low.get(epoch, 0)
+        while seen[low] or lost[low]:
             low += 1
-        self.low[batch.epoch] = low
+        self.low[epoch] = low
+        return EpochMark(epoch=epoch, low=low)
 
     async def _ack(self, agent: str, epoch: str, echo: HeartbeatEcho | None) -> None:
         if not self.is_acking:
@@ -90,8 +99,9 @@ class TinyCollector:
             agent=agent,
             collector=self.identity,
             sent_us=time.time_ns() // 1000,
-            marks=[EpochMark(epoch=epoch, low=self.low.get(epoch, 0))],
+            marks=[self._mark(epoch)],
             heartbeat=echo,
+            replay_rate=self.replay_rate,
         )
         payload, content_type = codec.encode(ack)
         await self.link.publish(topic(agent, Kind.ACK), payload, content_type=content_type)

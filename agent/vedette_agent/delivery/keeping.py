@@ -1,5 +1,6 @@
 """Between the outbox and its disk: rows and what is settled go there, what became of them comes back."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -39,12 +40,26 @@ class Keeping:
         self._waiting_bytes = 0
         self._early: list[Event] = []  # told before what was found was taken over
         self._has_adopted = False
+        self._is_settled = asyncio.Event()  # open, or known not to be
+
+    @property
+    def queued_share(self) -> float:
+        """Of what may wait for the disk, what does."""
+        if self._spool is None:
+            return self._waiting_bytes / WAITING_BYTES
+        return self._spool.queued_share
 
     async def open(self) -> None:
         """Take over what is there. What cannot be opened is told, and results stay in memory then.
 
         Raises ConfigError when another agent that runs has the directory.
         """
+        try:
+            await self._open()
+        finally:
+            self._is_settled.set()
+
+    async def _open(self) -> None:
         try:
             # SQLite costs memory that an agent without a spool does not have to spare.
             from vedette_agent.spool.writer import Spool
@@ -67,15 +82,25 @@ class Keeping:
         """The outbox began another epoch: rows of the one before are written, and it is one of the past."""
         if self._spool is None:
             return
-        await self.close()
+        self._is_settled.clear()
+        await self._close(self._spool)
         await self.open()
 
-    async def close(self) -> None:
-        """Write what there is."""
+    async def close(self, now: float, within: float) -> None:
+        """Write what there is. *within*: seconds that a spool may still take to open."""
+        self.move(now)
+        try:
+            async with asyncio.timeout(within):
+                await self._is_settled.wait()
+        except TimeoutError:
+            pass
         if self._spool is not None:
-            self._hand_over(self._spool)
-            spool, self._spool, self.note = self._spool, None, _nowhere
-            await spool.close()
+            await self._close(self._spool)
+
+    async def _close(self, spool: "Spool") -> None:
+        self._hand_over(spool)
+        self._spool, self.note = None, _nowhere
+        await spool.close()
 
     def move(self, now: float) -> None:
         """Hand over what is to be written and what is settled."""

@@ -24,7 +24,7 @@ from vedette_agent.delivery.ledger import Backlog, Ledger
 from vedette_agent.delivery.pace import Pace
 from vedette_agent.delivery.packing import packed, rows_of
 from vedette_agent.delivery.parcel import Book, Parcel, State
-from vedette_agent.delivery.parcels import REFUSED_SECONDS, Parcels
+from vedette_agent.delivery.parcels import OVERHEAD, REFUSED_SECONDS, Parcels
 from vedette_agent.delivery.replay import Fetch, Replay
 from vedette_agent.spool.rows import Row
 
@@ -55,7 +55,7 @@ class Outbox:
         self._chunk = Chunk()
         self._last: dict[str, tuple[str, str | None]] = {}
         self._parcels = Parcels()
-        self._replay = Replay(agent, self.ledger, self._parcels, self.pace)
+        self._replay = Replay(agent, self.ledger, self._parcels, self.pace, self._lose)
         self._rows: list[Row] = []
         self._is_unwritten = False  # the disk did not take, or lost, what memory has
 
@@ -89,6 +89,14 @@ class Outbox:
         return self._parcels.size
 
     @property
+    def unsafe_share(self) -> float:
+        """Of the memory for batches, what those take that are nowhere else; more where it is little."""
+        size = self._parcels.size
+        if self.ledger.is_spooled and size * 2 > self._max_bytes:
+            size = sum(len(each.payload) + OVERHEAD for each in self._parcels if not each.is_safe)
+        return size / self._max_bytes
+
+    @property
     def is_settled(self) -> bool:
         """Whether the broker or the disk has everything that was produced."""
         done = (State.SENT, State.HELD)
@@ -105,6 +113,8 @@ class Outbox:
         """Wall clock minus time since boot, in µs. What was gathered under another setting is closed."""
         if abs(wmb_us - self._wmb_us) > CLOCK_STEP_US:
             self.flush(now)
+        if self.offset_us is not None:
+            self.offset_us -= wmb_us - self._wmb_us  # as our clock moved, and not the collector's
         self._wmb_us = wmb_us
 
     def add(self, result: Result, now: float) -> float:
@@ -398,8 +408,7 @@ class Outbox:
             if book.settled.covers(parcel.first, parcel.end):
                 if parcel.attempts == 1:
                     self._parcels.took(now - parcel.sent)
-                    if not parcel.is_replay:
-                        self.pace.fresh(now - parcel.sent, now)
+                    self.pace.acked(now - parcel.sent, now, is_fresh=not parcel.is_replay)
                 self._parcels.remove(parcel)
 
     def _gone(self, book: Book, first: int, end: int, why: Lost) -> None:

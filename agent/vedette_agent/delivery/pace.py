@@ -23,6 +23,7 @@ UPLINK_SECONDS: Final = 0.25
 class Pace:
     def __init__(self) -> None:
         self.rate = RATE
+        self.is_slow = False  # the agent has too much to do
         self._granted: float | None = None
         self._tokens = 0.0
         self._at: float | None = None
@@ -39,6 +40,7 @@ class Pace:
         self._tokens = 0.0
         self._at = None
         self._uplink = None
+        self._best = float("inf")
         self._ages.clear()
 
     def grant(self, rate: int | None) -> None:
@@ -47,7 +49,9 @@ class Pace:
 
     @property
     def allowed(self) -> float:
-        return 0.0 if self._granted is None else min(self.rate, self._granted)
+        if self._granted is None:
+            return 0.0
+        return min(self.rate, self._granted, RATE_MIN if self.is_slow else RATE_MAX)
 
     @property
     def size(self) -> int:
@@ -88,14 +92,15 @@ class Pace:
         speed = size / max(seconds, 0.001)
         self._uplink = speed if self._uplink is None else self._uplink + (speed - self._uplink) / 4
 
-    def fresh(self, age: float, now: float) -> None:
-        """A fresh batch was acknowledged *age* seconds after it was sent."""
-        self._ages.append(age)
-        self._best = min(self._best, age)
+    def acked(self, age: float, now: float, *, is_fresh: bool) -> None:
+        """A batch was acknowledged *age* seconds after it was sent, for the first time."""
+        if is_fresh:
+            self._ages.append(age)
+            self._best = min(self._best, age)
         if now - self._judged_at < 1.0:
             return
         self._judged_at = now
-        late = sorted(self._ages)[int(len(self._ages) * 0.95)]
+        late = sorted(self._ages)[int(len(self._ages) * 0.95)] if self._ages else 0.0
         if late > self._best + SLACK:
             self.slower()
         else:

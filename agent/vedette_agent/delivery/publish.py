@@ -40,13 +40,16 @@ EPOCH_SECONDS = 60.0  # between two epochs of one process
 class Vitals:
     """What the rest of the agent reports in a heartbeat."""
 
-    __slots__ = ("lag", "overlapping", "running", "skipped")
+    __slots__ = ("lag", "overlapping", "running", "shed", "skipped")
 
-    def __init__(self, skipped: int, overlapping: int, running: int, lag: float) -> None:
+    def __init__(
+        self, skipped: int, overlapping: int, running: int, lag: float, shed: dict[str, int] | None = None
+    ) -> None:
         self.skipped = skipped
         self.overlapping = overlapping
         self.running = running
         self.lag = lag  # seconds; the worst since the last heartbeat
+        self.shed = shed or {}  # what was left out under load, by step
 
 
 class Publisher:
@@ -102,6 +105,11 @@ class Publisher:
         # Waking the pump for every result would undo what batching saves.
         if due < self._sleeps_until:
             self._wake.set()
+
+    @property
+    def queued_share(self) -> float:
+        """Of what may wait for the disk, what does."""
+        return 0.0 if self._keeping is None else self._keeping.queued_share
 
     def tick(self) -> None:
         """Look at the clocks. To be called every second or so, between results."""
@@ -165,8 +173,7 @@ class Publisher:
         except (TimeoutError, NotConnected, PublishRefused):
             pass  # the last will says it
         if self._keeping is not None:
-            self._keeping.move(self._now())
-            await self._keeping.close()
+            await self._keeping.close(self._now(), within)
         log.info(
             "drained",
             extra=fields(produced=self.outbox.next_seq, pending=self.outbox.pending, lost=self._lost()),
@@ -318,6 +325,7 @@ class Publisher:
             clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
             evidence_lost={reason: count for reason, count in self.stash.lost.items() if count},
             spool=SpoolState(state="off") if self._keeping is None else self._keeping.state,
+            shed=vitals.shed,
             clock_steps=self._clocks.steps,
             suspensions=self._clocks.suspensions,
             **self._beats.said(self.outbox, sent_us),

@@ -26,7 +26,17 @@ class Fetch(NamedTuple):
 
 
 class Replay:
-    def __init__(self, agent: str, ledger: Ledger, parcels: Parcels, pace: Pace) -> None:
+    """*lose* declares results of a book lost, those that are not settled."""
+
+    def __init__(
+        self,
+        agent: str,
+        ledger: Ledger,
+        parcels: Parcels,
+        pace: Pace,
+        lose: Callable[[Book, int, int, Lost], None],
+    ) -> None:
+        self._lose = lose
         self._agent = agent
         self._ledger = ledger
         self._parcels = parcels
@@ -73,7 +83,7 @@ class Replay:
         self._misses = 0
         first = max(fetch.first, rows[0].first)
         # The disk was asked for what it said it had, and it has what follows.
-        self._lose(book, fetch.first, first, Lost.CORRUPT)
+        self._give_up(book, fetch.first, first, Lost.CORRUPT)
         chosen = together(rows, first, fetch.most)
         first, end = chosen[0].first, chosen[-1].end
         if not book.backlog.within(first, end):
@@ -87,7 +97,7 @@ class Replay:
             born=now - limits.LIVE_EXPIRY_SECONDS,
         )
         if parcel is None:
-            self._lose(book, first, end, Lost.REFUSED)
+            self._give_up(book, first, end, Lost.REFUSED)
             return None
         book.backlog.discard(first, end)
         self._parcels.keep(parcel)
@@ -100,11 +110,11 @@ class Replay:
             self._pace.pause(now + MISS_SECONDS * 2**self._misses)
             return
         self._misses = 0
-        self._lose(book, fetch.first, min(fetch.end, fetch.first + fetch.most), Lost.CORRUPT)
+        self._give_up(book, fetch.first, min(fetch.end, fetch.first + fetch.most), Lost.CORRUPT)
 
-    def _lose(self, book: Book, first: int, end: int, why: Lost) -> None:
+    def _give_up(self, book: Book, first: int, end: int, why: Lost) -> None:
         for run in book.backlog.within(first, end):
-            self._ledger.lose(book, run.first, run.end, why)
+            self._lose(book, run.first, run.end, why)
 
     def _oldest(self) -> Book | None:
         """The oldest epoch with results that are on disk alone."""
