@@ -5,7 +5,8 @@ try every pair (CVE-2023-50387, "KeyTrap"). Here each set and each probe has a n
 greatest size and exponent, and the loop gets a turn after each attempt.
 """
 
-import importlib.metadata  # noqa: F401  # before dns.dnssec, which finds cryptography by it: see `vedette_agent.dns`
+# Before dns.dnssec, which finds cryptography by it: see `vedette_agent.dns`.
+import importlib.metadata  # noqa: F401
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
