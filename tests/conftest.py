@@ -1,4 +1,4 @@
-"""How tests share two workers: a file stays together, for its fixtures, and so do all system tests."""
+"""How tests share two workers: a file stays together, for its fixtures, and so do tests of whole systems."""
 
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from vedette_agent.engine import stamps
 
-SYSTEM = Path(__file__).parent / "system"
+TOGETHER = ("system", "crash")  # whole processes: two such files at a time are too much for two cores
 
 # A busy machine is slow, and no property of ours fails for that.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -19,7 +19,8 @@ settings.load_profile("busy")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        group = "system" if SYSTEM in item.path.parents else str(item.path)
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        group = folder if folder in TOGETHER else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 
