@@ -148,6 +148,7 @@ async def _start(
     say(f"starting {kind}, the collector and {len(plan.agent_options)} agents …")
     program, password_file = broker.prepare(kind, data / "broker", broker_port)
     common = ("--config", str(plan.config))
+    state = ("--state-dir", str(data / "state"))
     login = ("--username", broker.USER, "--password-file", str(password_file))
 
     async def broker_accepts() -> bool:
@@ -170,7 +171,9 @@ async def _start(
     collector = Program("collector", [*_VEDETTE, "collector", "run", *common, *way, *login, *own])
     await supervisor.start([collector], collector_is_ready)
     agents = [
-        Program(f"agent-{name}", [*_VEDETTE, "agent", "run", "--name", name, *common, *own_way, *login])
+        Program(
+            f"agent-{name}", [*_VEDETTE, "agent", "run", "--name", name, *common, *own_way, *login, *state]
+        )
         for name, own_way in plan.agent_options.items()
     ]
     await supervisor.start(agents, agents_are_seen)
