@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from vedette import usage
 from vedette.checks import formats, read
 from vedette.checks.model import Assignment, Check, Family, IcmpCheck
@@ -21,16 +23,20 @@ from vedette.errors import ConfigError
 from vedette.log import LEVELS, fields, setup
 from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
 from vedette.systemd import notify, watchdog_seconds
+from vedette.timefloor import installed
 from vedette_agent.delivery.publish import Publisher, Vitals
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.policy import Network, Policy
 from vedette_agent.engine.run import Engine
-from vedette_agent.runner import Runner
+from vedette_agent.runner import MAX_RUNNING, Runner
+from vedette_agent.shedding import Load, Shedding, Step
+from vedette_agent.wallclock import FIRST_SECONDS, SAVE_SECONDS, WallClock
 
 log = logging.getLogger("vedette.agent")
 
 STOP_SECONDS = 2.5  # from the signal until the last word
+LOOK_SECONDS = 1.0  # between two looks at the load
 DESCRIPTORS = 8192  # wanted; a probe in flight holds at most one or two
 
 
@@ -80,20 +86,39 @@ class Agent:
         self._reload = asyncio.Event()
         self._watchdog = watchdog_seconds()
         self._feed_at = 0.0
+        self._look_at = 0.0
+        self._floor = installed()
+        self._shedding = Shedding()
         self._runner: Runner
         self._publisher: Publisher
 
     async def run(self, assignment: Assignment, checks: Sequence[Check]) -> None:
         loop = asyncio.get_running_loop()
         engine = Engine(loop)
-        io = Io(engine, self._source, policy=Policy(self._allowed))
+        clock = WallClock(
+            self._floor, None if self._directory is None else self._directory / "clock", self._offset_us
+        )
+        io = Io(engine, self._source, policy=Policy(self._allowed), is_clock_wrong=clock.is_wrong)
         epoch = secrets.token_hex(16)
         tags = _tags(assignment, self._name)
         self._publisher = Publisher(
-            self._broker, self._name, epoch, tags, lambda: self._vitals(engine), self._directory
+            replace(self._broker, floor=self._floor),
+            self._name,
+            epoch,
+            tags,
+            lambda: self._vitals(engine),
+            self._directory,
         )
         publisher = self._publisher
-        self._runner = Runner(self._name, engine, io, publisher.add, self._ticked, publisher.explain)
+        self._runner = Runner(
+            self._name,
+            engine,
+            io,
+            publisher.add,
+            lambda now: self._ticked(engine, now),
+            publisher.explain,
+            self._shedding,
+        )
         self._apply(assignment, checks)
         # What is loaded by now stays: full collections would walk over it, and hold the loop for 6 ms each.
         gc.collect()
@@ -105,6 +130,7 @@ class Agent:
             async with asyncio.TaskGroup() as group:
                 publishing = group.create_task(self._publisher.run(), name="publisher")
                 reloading = group.create_task(self._reloads(), name="reloads")
+                keeping_time = group.create_task(_keep_time(clock), name="clock")
                 self._runner.start()
                 notify("READY=1")
                 self._log_start(len(checks))
@@ -112,8 +138,12 @@ class Agent:
                 notify("STOPPING=1")
                 log.info("stopping", extra=fields(running=len(engine)))
                 reloading.cancel()
+                keeping_time.cancel()
                 engine.stop()
+                saving = clock.save()
                 await self._publisher.drain(STOP_SECONDS)
+                if saving is not None:
+                    saving.join(0.1)
                 publishing.cancel()
         finally:
             engine.stop()
@@ -124,6 +154,7 @@ class Agent:
         log.info("probing", extra=fields(agent=self._name, checks=checks, broker=self._broker, allow=allow))
 
     def _apply(self, assignment: Assignment, checks: Sequence[Check]) -> None:
+        self._floor.raise_to_file(self._config)
         self._publisher.tags = _tags(assignment, self._name)
         self._publisher.config_hash = assignment.config_hash
         self._publisher.outbox.keep(check.name for check in checks)
@@ -151,17 +182,46 @@ class Agent:
             except (NotConnected, PublishRefused):
                 pass  # the next connect announces it
 
-    def _ticked(self, now: float) -> None:
+    def _ticked(self, engine: Engine, now: float) -> None:
         """Feeds the watchdog from the engine's own tick: one that stands still starves it."""
         self._publisher.tick()
+        if now >= self._look_at:
+            self._look_at = now + LOOK_SECONDS
+            self._weigh(engine, now)
         if self._watchdog is not None and now >= self._feed_at:
             self._feed_at = now + self._watchdog
             notify("WATCHDOG=1")
 
+    def _weigh(self, engine: Engine, now: float) -> None:
+        """Leave out what matters least while there is too much to do."""
+        outbox, before = self._publisher.outbox, self._shedding.level
+        load = Load(
+            memory=outbox.unsafe_share,
+            running=len(engine) / MAX_RUNNING,
+            queue=self._publisher.queued_share,
+            stalled=engine.stalled_at(now),
+        )
+        self._shedding.observe(now, load)
+        outbox.pace.is_slow = self._shedding.level >= Step.REPLAY
+        if self._shedding.level != before:
+            left_out = ",".join(step.name.lower() for step in Step if step <= self._shedding.level)
+            log.warning("load", extra=fields(leaves_out=left_out or "nothing", **load._asdict()))
+
+    def _offset_us(self) -> int | None:
+        return self._publisher.outbox.offset_us
+
     def _vitals(self, engine: Engine) -> Vitals:
         schedule = self._runner.schedule
         lag, engine.worst_lag = engine.worst_lag, 0.0
-        return Vitals(schedule.skipped, schedule.overlapping, len(engine), lag)
+        return Vitals(schedule.skipped, schedule.overlapping, len(engine), lag, self._shedding.counts)
+
+
+async def _keep_time(clock: WallClock) -> None:
+    wait = FIRST_SECONDS
+    while True:
+        await asyncio.sleep(wait)
+        clock.save()
+        wait = SAVE_SECONDS
 
 
 def state_directory(chosen: str | None) -> Path:

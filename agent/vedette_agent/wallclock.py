@@ -6,6 +6,7 @@ held against the right time for ever.
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,8 @@ log = logging.getLogger("vedette.clock")
 
 AGREED_US: Final = 2_000_000  # a clock that is farther off is a bad one
 DOUBTED_US: Final = 60_000_000  # certificates and signatures are renewed with less haste than that
-SAVE_SECONDS: Final = 3600.0
+FIRST_SECONDS: Final = 60.0  # until the time is kept for the first time,
+SAVE_SECONDS: Final = 3600.0  # and again
 
 
 class WallClock:
@@ -46,19 +48,27 @@ class WallClock:
         offset = self._offset_us()
         return offset is not None and abs(offset) > DOUBTED_US
 
-    def save(self) -> bool:
-        """Keep the time, if it is certain. May wait for the disk; False when nothing was kept."""
+    def save(self) -> threading.Thread | None:
+        """Keep the time, if it is certain, in a thread: a disk that hangs keeps nobody from ending."""
         offset = self._offset_us()
-        if self._path is None or offset is None or abs(offset) > AGREED_US or self._floor.is_ahead():
-            return False
-        new = self._path.with_name(f"{self._path.name}.new")
-        try:
-            new.write_bytes(_encoded(int(self._now())))
-            os.replace(new, self._path)
-        except OSError as exc:
-            log.warning("the time is not kept", extra=fields(path=self._path, problem=exc.strerror))
-            return False
-        return True
+        if offset is None or abs(offset) > AGREED_US or self._floor.is_ahead():
+            return None
+        at = int(self._now())
+        self._floor.raise_to(at, "the collector agreed that it was that time")
+        if self._path is None:
+            return None
+        thread = threading.Thread(target=_keep, args=(at, self._path), name="clock", daemon=True)
+        thread.start()
+        return thread
+
+
+def _keep(at: int, path: Path) -> None:
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_bytes(_encoded(at))
+        os.replace(new, path)
+    except OSError as exc:
+        log.warning("the time is not kept", extra=fields(path=path, problem=exc.strerror))
 
 
 def _kept(path: Path) -> float:

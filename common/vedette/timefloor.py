@@ -12,11 +12,16 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import vedette
 from vedette.log import fields
 
 log = logging.getLogger("vedette.clock")
+
+SLACK: Final = (
+    60.0  # seconds that a clock may be behind: files come from other hosts, and clocks are set back
+)
 
 
 class TimeFloor:
@@ -43,7 +48,7 @@ class TimeFloor:
     def is_ahead(self) -> bool:
         """Whether the clock is known to be wrong. Logged when that changes."""
         now = self._now()
-        is_ahead = now < self.at
+        is_ahead = now < self.at - SLACK
         if is_ahead != self._was_ahead:
             self._was_ahead = is_ahead
             if is_ahead:

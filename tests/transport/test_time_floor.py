@@ -13,7 +13,7 @@ from servers.certificates import Issued, issued
 from servers.mosquitto import MOSQUITTO, Mosquitto
 from transport.link_helpers import QUICK, run, until
 from vedette.mqtt import Broker, Link
-from vedette.timefloor import TimeFloor, installed
+from vedette.timefloor import SLACK, TimeFloor, installed
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -131,15 +131,16 @@ def test_once_the_clock_is_right_the_next_connection_is_verified_by_it(
 
 
 def test_the_floor_is_the_latest_of_what_is_known(tmp_path: Path) -> None:
-    floor = TimeFloor(lambda: 50.0)
+    floor = TimeFloor(lambda: 5000.0)
     assert not floor.is_ahead()
-    floor.raise_to(40.0, "a")
-    floor.raise_to(30.0, "b")
-    assert (floor.at, floor.source) == (40.0, "a")
-    assert not floor.is_ahead()
+    floor.raise_to(4000.0, "a")
+    floor.raise_to(3000.0, "b")
+    assert (floor.at, floor.source) == (4000.0, "a")
     floor.raise_to_file(tmp_path / "nothing")
-    assert floor.at == 40.0
-    floor.raise_to(50.5, "c")
+    assert floor.at == 4000.0
+    floor.raise_to(5000.0 + SLACK, "c")
+    assert not floor.is_ahead()
+    floor.raise_to(5000.0 + SLACK + 1, "d")
     assert floor.is_ahead()
 
 
