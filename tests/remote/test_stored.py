@@ -15,6 +15,7 @@ from vedette_collector.condition import StoreCondition
 from vedette_collector.remote import stored
 from vedette_collector.remote.counters import Outcome, Skipped
 from vedette_collector.remote.settings import Settings
+from vedette_collector.remote.source import PASSAGE_BYTES
 from vedette_collector.remote.stored import Stored
 from vedette_collector.store.database import Database
 from vedette_collector.store.entry import Entry
@@ -87,6 +88,19 @@ def test_so_much_at_a_time_and_no_more(tmp_path: Path) -> None:
     run(story())
 
 
+def test_large_payloads_are_not_read_all_at_once(tmp_path: Path) -> None:
+    """20 MB of single results would fit into the number of results."""
+
+    async def story() -> None:
+        entries = [replace(fresh(number), payload=bytes(100_000)) for number in range(1, 201)]
+        async with Store(tmp_path / "store.db", entries) as store:
+            found = await store.source.late(0, 1000)
+            assert 0 < sum(len(each.payload) for each in found.entries) <= PASSAGE_BYTES + 100_000
+            assert found.end == found.entries[-1].id
+
+    run(story())
+
+
 def test_a_long_stretch_without_anything_late_is_gone_through_in_steps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +155,11 @@ def test_a_row_that_cannot_be_read_is_counted_and_passed(tmp_path: Path) -> None
     run(story())
 
 
-def test_a_collector_goes_on_where_the_one_before_ended(tmp_path: Path) -> None:
-    """Each sample is sent once over a clean restart; the place is on the disk a second after the last one."""
+def test_a_collector_goes_on_where_the_one_before_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each sample is sent once over a restart: when nothing is left to do, the place is on the disk."""
+    monkeypatch.setattr(stored, "KEEP_SECONDS", 1e6)
 
     async def story() -> None:
         path = tmp_path / "store.db"
@@ -154,10 +171,12 @@ def test_a_collector_goes_on_where_the_one_before_ended(tmp_path: Path) -> None:
             ):
                 await work.settled(4)
                 assert work.samples == {Outcome.WRITTEN: 4}
-                await work.until(lambda: store.database.load().facts.get(stored.PLACE) == 3)
+                store.journal.add(fresh(4))
+                await work.settled(6)
+                await work.until(lambda: store.database.load().facts.get(stored.PLACE) == 4)
             before = len(there.came)
             async with (
-                Store(path, [late([ok(1)], 4, received_us=1), fresh(5)]) as store,
+                Store(path, [late([ok(1)], 5, received_us=1), fresh(6)]) as store,
                 writing(settings, store.source) as work,
             ):
                 await work.settled(2)

@@ -11,6 +11,7 @@ from vedette_collector.cell import Moment
 from vedette_collector.store.entry import Entry
 
 MAX_BYTES: Final = 16 * 1024 * 1024
+PASSAGE_BYTES: Final = 1024 * 1024  # of payloads that are read together: a result can be large
 
 
 class Passage(NamedTuple):
@@ -21,6 +22,21 @@ class Passage(NamedTuple):
     pruned: int = 0  # entries that are not there any more, or cannot be read
 
 
+class Room:
+    """How much more fits into a passage. True while anything does."""
+
+    def __init__(self, results: int) -> None:
+        self._results = results
+        self._bytes = PASSAGE_BYTES
+
+    def __bool__(self) -> bool:
+        return self._results > 0 and self._bytes > 0
+
+    def take(self, entry: Entry) -> None:
+        self._results -= entry.count
+        self._bytes -= len(entry.payload)
+
+
 class Source(Protocol):
     """The late entries by their id. A call may raise anything, and is then made again."""
 
@@ -29,7 +45,7 @@ class Source(Protocol):
         ...
 
     async def late(self, after: int, results: int) -> Passage:
-        """What follows *after*, of about *results* results. Waits until there is something."""
+        """What follows *after*, of about *results* results and PASSAGE_BYTES. Waits for the first."""
         ...
 
     async def settled(self, position: int) -> None:
@@ -74,10 +90,11 @@ class Recent:
             self._news.clear()
             await self._news.wait()
         found: list[Entry] = []
-        while self._entries and results > 0:
+        room = Room(results)
+        while self._entries and room:
             entry = self._entries.popleft()
             self._bytes -= len(entry.payload)
-            results -= entry.count
+            room.take(entry)
             found.append(entry)
         pruned, self._pruned = self._pruned, 0
         return Passage(found, found[-1].id if found else after, pruned)

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from vedette_collector.remote.source import Passage
+from vedette_collector.remote.source import Passage, Room
 from vedette_collector.store import entry as codec
 from vedette_collector.store.database import BUSY_SECONDS, Writing
 from vedette_collector.store.entry import Entry
@@ -80,14 +80,15 @@ def _passage(path: Path, after: int, upto: int, results: int) -> Passage:
             "SELECT * FROM journal WHERE id > ? AND id <= ? AND kind = 'late' ORDER BY id", (after, upto)
         )
         found: list[Entry] = []
+        room = Room(results)
         for row in rows:
             try:
                 found.append(codec.entry(row))
             except msgspec.DecodeError:
                 pruned += 1
                 continue
-            results -= found[-1].count
-            if results <= 0:
+            room.take(found[-1])
+            if not room:
                 upto = found[-1].id
                 break
         return Passage(found, upto, pruned)

@@ -84,6 +84,7 @@ class Writer:
             self._counters.failures[Failure.INTERNAL] += 1
             self._counters.skipped[Skipped.INTERNAL] += len(passage.entries)
             log.exception("late results are not written")
+            await self._pause()
 
     async def _keep(self, position: int) -> None:
         try:
@@ -126,6 +127,9 @@ class Writer:
     async def _wait(self, failure: Failure, detail: str, asked: float = 0.0) -> None:
         self._counters.failures[failure] += 1
         self._say(failure, detail)
+        await self._pause(asked)
+
+    async def _pause(self, asked: float = 0.0) -> None:
         await asyncio.sleep(self._pace.failed(asked, random.random()))  # noqa: S311  # no secret
 
     def _say(self, failure: Failure, detail: str) -> None:
