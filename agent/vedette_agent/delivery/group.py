@@ -13,6 +13,7 @@ FIRST_SECONDS: Final = 0.2  # age of the very first group: whoever starts an age
 URGENT_GAP: Final = 0.05  # seconds between two flushes for changes of state: an outage must not undo batching
 ROW_SECONDS: Final = 0.2  # a process that is killed has at most this much that is not on disk
 ROW_BYTES: Final = 64 * 1024
+ROW_RESULTS: Final = 200  # a row comes back as one batch
 
 
 class Group:
@@ -68,15 +69,15 @@ class Chunk:
         self.born_us = 0
         self.due = float("inf")
 
-    def add(self, text: bytes, seq: int, born_us: int, now: float) -> None:
+    def add(self, text: bytes, seq: int, born_us: int, now: float) -> bool:
+        """Whether that was the last that it takes."""
         if not self.texts:
             self.first = seq
             self.born_us = born_us
             self.due = now + ROW_SECONDS
         self.texts.append(text)
         self.size += len(text) + 1
-        if self.size >= ROW_BYTES:
-            self.due = now
+        return self.size >= ROW_BYTES or len(self.texts) >= ROW_RESULTS
 
     def closed(self, epoch: str, wmb_us: int) -> Row | None:
         """The row; the chunk is empty afterwards. *wmb_us*: wall clock minus time since boot."""

@@ -128,13 +128,18 @@ class Outbox:
         if not group.has_room(text) or (not self.is_connected and now - group.since > OFFLINE_SECONDS):
             self._pack(now)
         group.add(text, now, is_first=seq == 0, is_urgent=self._is_change(result))
-        if self.ledger.is_spooled:
-            self._chunk.add(text, seq, result.started_us, now)
         book.next_seq = seq + 1
+        due = float("inf")
+        if self.ledger.is_spooled:
+            if self._chunk.add(text, seq, result.started_us, now):
+                self._close_row()
+                due = now
+            else:
+                due = self._chunk.due
         if group.is_full:
             self._pack(now)
-            return now if self.is_connected else self._chunk.due
-        return min(self._chunk.due, group.flush_at) if self.is_connected else self._chunk.due
+            return now if self.is_connected else due
+        return min(due, group.flush_at) if self.is_connected else due
 
     def keep(self, checks: Iterable[str]) -> None:
         """Forget the last state of every check but these, and the facts of all: they may be others now."""
