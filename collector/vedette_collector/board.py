@@ -26,6 +26,8 @@ TALK_BURST: Final = 30.0
 EVIDENCE_RATE: Final = 70.0  # KiB/s: one record of full size a second. Its own, so that it silences nobody
 EVIDENCE_BURST: Final = 1500.0
 OPENINGS: Final = 64  # epochs that an agent may begin in an hour
+BAD_CLOCK_US: Final = 2_000_000  # an agent's clock that is farther from ours is a bad one,
+UNKNOWN_SECONDS: Final = 60.0  # and so is one of which nobody knows for so long how far it is
 AGES: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)  # seconds; bounds of the histogram
 
 Identities = Mapping[str, str]  # check to what is probed by it
@@ -46,6 +48,7 @@ class AgentState:
         self.contract(vantage, contracted)
         self.presence: Presence | None = None
         self.heartbeat: Heartbeat | None = None
+        self.unsynced: float | None = None  # monotonic time since which it does not know how far its clock is
         self.heard: float | None = None  # monotonic time of the last sign of life; None once gone
         self.seen_at: float | None = None  # wall time of the last message that was not retained
         self.ages = [0] * (len(AGES) + 1)  # of live batches on arrival, by AGES; not cumulative
@@ -77,6 +80,22 @@ class AgentState:
         if not late or self.heard is not None:
             self.heard = now.mono
         self.seen_at = now.wall
+
+    def beat(self, heartbeat: Heartbeat, now: Moment) -> None:
+        is_other = self.heartbeat is None or self.heartbeat.epoch != heartbeat.epoch
+        if heartbeat.clock_offset_us is not None:
+            self.unsynced = None
+        elif self.unsynced is None or is_other:
+            self.unsynced = now.mono
+        self.heartbeat = heartbeat
+
+    def is_clock_bad(self, mono: float) -> bool | None:
+        """None while it is not connected, or has not said anything about its clock."""
+        if self.heartbeat is None or not self.is_connected(mono):
+            return None
+        if self.heartbeat.clock_offset_us is not None:
+            return abs(self.heartbeat.clock_offset_us) > BAD_CLOCK_US
+        return self.unsynced is not None and mono - self.unsynced > UNKNOWN_SECONDS
 
     def is_connected(self, mono: float) -> bool:
         """An agent that said goodbye, or for which the broker said it, is gone at once; a silent one soon."""

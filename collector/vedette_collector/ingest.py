@@ -319,7 +319,7 @@ class Ingest:
         heartbeat = codec.parsed(_admitted(agent.talk, payload, content_type, retained, now), Heartbeat)
         _same(heartbeat.agent, agent)
         agent.hear(now)
-        agent.heartbeat = heartbeat
+        agent.beat(heartbeat, now)
         self._board.version += 1
         received_us = round(now.wall * 1e6)
         book = self._ledger.book(agent.name)

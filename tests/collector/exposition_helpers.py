@@ -137,6 +137,7 @@ def full() -> Core:
             held=[Held(epoch=EPOCH, next_seq=100, floor=0)],
             gaps=[Gap(epoch=EPOCH, first=97, end=100, reason="spool_full")],
             evidence_lost={"rate": 1},
+            shed={"detail": 7, "made_up": 1},
             clock_offset_us=-1500,
             clock_rtt_us=900,
         )

@@ -11,11 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from collector.collector_helpers import (
     ALL,
     DNS,
+    EPOCH,
     NOW,
     Core,
     assignment,
     batch,
     failed,
+    heartbeat,
     ok,
     presence,
 )
@@ -32,6 +34,7 @@ from vedette.wire.facts import (
     TlsFacts,
 )
 from vedette_collector.board import Board
+from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
 from vedette_collector.exposition.page import pieces
@@ -104,8 +107,34 @@ def test_what_an_agent_says_of_itself() -> None:
     assert value(page, "vedette_agent_clock_offset_seconds", agent="par-01") == -0.0015
     assert value(page, "vedette_agent_config_matches", agent="par-01") == 1
     assert value(page, "vedette_agent_clock_offset_seconds", agent="fra-01") is None
+    assert value(page, "vedette_agent_shed_total", agent="par-01", step="detail") == 7
+    assert "made_up" not in page
+    assert value(page, "vedette_agent_clock_bad", agent="par-01") == 0
+    assert value(page, "vedette_agent_clock_bad", agent="fra-01") is None
     info = {"agent": "par-01", "version": "1.2.3", "network": "isp-a", "region": "eu"}
     assert value(page, "vedette_agent_info", **info) == 1
+
+
+def test_a_clock_is_bad_when_it_is_off_or_unknown_for_a_minute() -> None:
+    core = Core(assignment(ALL))
+
+    def bad(seconds: float, offset_us: int | None, epoch: str = EPOCH) -> float | None:
+        now = Moment(NOW.wall + seconds, NOW.mono + seconds)
+        core.send(heartbeat(epoch=epoch, clock_offset_us=offset_us), now=now)
+        return value(text(core, now=now), "vedette_agent_clock_bad", agent="par-01")
+
+    assert bad(0.0, None) == 0
+    assert bad(30.0, None) == 0
+    assert bad(61.0, None) == 1
+    assert bad(62.0, 2_000_000) == 0
+    assert bad(63.0, 2_000_001) == 1
+    assert bad(64.0, -2_000_001) == 1
+    assert bad(65.0, 0) == 0
+    assert bad(66.0, None) == 0  # of an agent that has lost its collector, say
+    assert bad(127.0, None) == 1
+    assert bad(128.0, None, "f" * 32) == 0  # started anew
+    silent = Moment(NOW.wall + 300.0, NOW.mono + 300.0)
+    assert value(text(core, now=silent), "vedette_agent_clock_bad", agent="par-01") is None
 
 
 def test_what_the_links_to_the_broker_counted() -> None:

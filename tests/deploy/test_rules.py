@@ -87,6 +87,15 @@ def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
             "for the same reason.\n        for: 2m",
             "for the same reason.\n        for: 0s",
         ),
+        ("one clock is bad", "(vedette_agent_clock_bad) == 1", "(vedette_agent_clock_bad) >= 0"),
+        ("one clock is bad", "within that time.\n        for: 5m", "within that time.\n        for: 0s"),
+        ("one agent has too much", "_shed_total[2m])) > 0", "_shed_total[2m])) >= 0"),
+        ("one agent has too much", "_shed_total[2m])) > 0", "_shed_total[10m])) > 0"),
+        (
+            "one agent has too much",
+            "things out is for.\n        for: 5m",
+            "things out is for.\n        for: 0s",
+        ),
     ],
 )
 def test_the_rule_tests_notice_a_rule_that_went_wrong(

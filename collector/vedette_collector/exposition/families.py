@@ -239,6 +239,22 @@ FLEET_FAMILIES: Final = (
         "A reason appears with its first loss.",
     ),
     Family(
+        "vedette_agent_shed_total",
+        "counter",
+        "What an agent left out because it had too much to do, by step.",
+        ("agent", "step"),
+        "`detail`: facts and evidence that were cut or put off; `replay`: seconds at the lowest rate; "
+        "`phases`: results without the times of their phases; `checks`: probes of low priority that were not "
+        "run. In this order; a step appears with its first time.",
+    ),
+    Family(
+        "vedette_agent_clock_bad",
+        "gauge",
+        "Whether an agent's clock is more than 2 s from the collector's, or for 60 s nobody knows how far.",
+        ("agent",),
+        "Absent while the agent is not connected.",
+    ),
+    Family(
         "vedette_agent_clock_offset_seconds",
         "gauge",
         "Collector's clock minus agent's clock.",

@@ -7,6 +7,7 @@ from typing import Final
 import vedette
 from vedette.checks.model import Check
 from vedette.mqtt.counters import LinkCounters
+from vedette.wire.failure import SHED_STEPS
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
@@ -117,6 +118,9 @@ def _agent(agent: AgentState, config_hash: str, mono: float) -> Iterator[Sample]
         yield "vedette_agent_last_seen_timestamp_seconds", own, round(agent.seen_at, 3)
     if presence is not None and presence.config_hash is not None:
         yield "vedette_agent_config_matches", own, int(presence.config_hash == config_hash)
+    is_clock_bad = agent.is_clock_bad(mono)
+    if is_clock_bad is not None:
+        yield "vedette_agent_clock_bad", own, int(is_clock_bad)
     if agent.heartbeat is not None:
         yield from _heartbeat(agent.heartbeat, own)
 
@@ -152,6 +156,9 @@ def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sa
     yield "vedette_agent_publish_refused_total", own, beat.publish_refused
     for why, number in beat.evidence_lost.items():
         yield "vedette_agent_evidence_lost_total", (*own, ("reason", why)), number
+    for step in SHED_STEPS:
+        if step in beat.shed:
+            yield "vedette_agent_shed_total", (*own, ("step", step)), beat.shed[step]
     if beat.clock_offset_us is not None:
         yield "vedette_agent_clock_offset_seconds", own, beat.clock_offset_us / 1e6
     if beat.clock_rtt_us is not None:

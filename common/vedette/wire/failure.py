@@ -127,6 +127,9 @@ class Lost(StrEnum):
     REWIND = "rewind"  # this collector had applied it and forgot: its store is older than that
 
 
+# What an agent leaves out when it has too much to do, in this order: `Heartbeat.shed` counts it.
+SHED_STEPS = ("detail", "replay", "phases", "checks")
+
 FAILURE_CODES = frozenset(f.value for f in Failure)
 NOT_RUN_REASONS = frozenset(r.value for r in NotRun)
 LOST_REASONS = frozenset(r.value for r in Lost)
