@@ -162,4 +162,4 @@ def _reason(heartbeat: Heartbeat) -> str:
         most = max(counts, key=lambda reason: counts[reason], default=None)
         if most is not None and counts[most]:
             return most
-    return Lost.REWIND
+    return Lost.REWIND.value

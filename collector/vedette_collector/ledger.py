@@ -93,7 +93,7 @@ class Book:
         self.epochs.touch(epoch.name)
         rejected = len(entry.rejected)
         if rejected:
-            self._lose(Lost.REJECTED, rejected)
+            self._lose(Lost.REJECTED.value, rejected)
         self.applied += count - rejected
         if entry.kind == "late":
             self.late += count - rejected
@@ -111,7 +111,7 @@ class Book:
         for name in claim.closings:
             epoch = epochs.close(name, at_us)
             if epoch is not None:
-                self._lose(Lost.RESTART, epoch.pending)
+                self._lose(Lost.RESTART.value, epoch.pending)
                 self.closed_produced += epoch.produced
 
     def _lose(self, reason: str, count: int) -> None:

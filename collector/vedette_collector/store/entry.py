@@ -96,7 +96,8 @@ class Entry(msgspec.Struct, kw_only=True):
 def given_up(entry: Entry) -> Entry:
     """What stands in the journal for an entry that cannot be stored: its results are lost."""
     losses = [
-        Loss(entry.epoch, entry.first + first, entry.first + end, Lost.REJECTED) for first, end in entry.news
+        Loss(entry.epoch, entry.first + first, entry.first + end, Lost.REJECTED.value)
+        for first, end in entry.news
     ]
     openings = [] if entry.opening is None else [entry.opening]
     return Entry(
