@@ -53,7 +53,8 @@ def _samples(each: int) -> list[Sample]:
     for number in range(MAX_SAMPLES // each):
         url = f"https://host-{number // 3:04d}.example.com/"
         own = {"check": f"web-{number // 3:04d}", "agent": "agent-0001", "target": url, "instance": url}
-        series = encode.labels({**SHIPPED, **own, "__name__": FAMILIES[number % 3]})
+        names = {**SHIPPED, **own, "__name__": FAMILIES[number % 3]}
+        series = b"".join(encode.label(name, names[name]) for name in sorted(names))
         found += [
             Sample(series, 1_800_000_000_000 + at * 30_000 + number * 7, 0.001 * number) for at in range(each)
         ]

@@ -1,8 +1,15 @@
 """Reads remote write requests back, by the specifications and not by our encoder."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from vedette_collector.remote import encode
+
+
+def series(labels: Mapping[str, str]) -> bytes:
+    """The labels of a series as our encoder writes them, sorted."""
+    return b"".join(encode.label(name, value) for name, value in sorted(labels.items()))
 
 
 class Read(NamedTuple):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remote.reading_helpers import Read, request, unpacked
+from remote.reading_helpers import Read, request, series, unpacked
 from vedette_collector.remote import encode
 from vedette_collector.remote.encode import Sample
 
@@ -21,32 +21,30 @@ SAMPLES = st.lists(
 
 
 def test_the_bytes_are_those_of_protobuf() -> None:
-    series = encode.labels({"job": "vedette", "__name__": "up"})
-    assert unpacked(encode.request([Sample(series, 1_800_000_000_123, 1.5)])) == GOLDEN
+    up = series({"job": "vedette", "__name__": "up"})
+    assert unpacked(encode.request([Sample(up, 1_800_000_000_123, 1.5)])) == GOLDEN
 
 
 @given(names=st.lists(NAMES, min_size=3, max_size=3), samples=SAMPLES)
 def test_every_label_time_and_value_is_read_back(
     names: list[dict[str, str]], samples: list[tuple[int, int, float]]
 ) -> None:
-    encoded = [encode.labels(each) for each in names]
+    encoded = [series(each) for each in names]
     sent = [Sample(encoded[which], at, value) for which, at, value in samples]
     wanted = [Read(tuple(sorted(names[which].items())), at, value) for which, at, value in samples]
     assert request(encode.request(sent)) == wanted
 
 
 def test_samples_of_one_series_that_stand_together_share_its_labels() -> None:
-    a, b = (encode.labels({"__name__": name}) for name in "ab")
+    a, b = (series({"__name__": name}) for name in "ab")
     together = encode.request([Sample(a, 1, 1.0), Sample(a, 2, 1.0), Sample(b, 1, 1.0)])
     apart = encode.request([Sample(a, 1, 1.0), Sample(b, 1, 1.0), Sample(a, 2, 1.0)])
     assert len(together) < len(apart)
 
 
-def test_labels_are_sorted_by_name_and_empty_ones_left_out() -> None:
-    """As remote write demands; for Prometheus a label without a value is none."""
-    series = encode.labels({"target": "t", "__name__": "up", "instance": "", "Zone": "z"})
-    (read,) = request(encode.request([Sample(series, 0, 0.0)]))
-    assert read.labels == (("Zone", "z"), ("__name__", "up"), ("target", "t"))
+def test_a_label_without_a_value_is_left_out() -> None:
+    """For Prometheus it is none."""
+    assert encode.label("instance", "") == b""
 
 
 @pytest.mark.parametrize("size", [0, 1, 59, 60, 61, 255, 256, 257, 65_535, 65_536, 65_537, 2**24, 2**24 + 1])

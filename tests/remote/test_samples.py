@@ -17,9 +17,12 @@ SPOILED = Result(check="a", outcome="not_run", started_us=BEFORE, reason="loop_l
 
 
 def labels(added: dict[str, str]) -> list[dict[str, str]]:
+    """Of the series of one result."""
     books = Books(added)
     samples = books.history.samples(late([ok(BEFORE, resolve_us=500)]), NOW_US, 0)
-    return [dict(each.labels) for each in request(encode.request(samples))]
+    read = request(encode.request(samples))
+    assert all(each.labels == tuple(sorted(each.labels)) for each in read), "as remote write demands"
+    return [dict(each.labels) for each in read]
 
 
 def test_the_series_are_those_of_the_shipped_scrape() -> None:
@@ -37,11 +40,12 @@ def test_the_series_are_those_of_the_shipped_scrape() -> None:
 
 def test_other_scrapes_have_other_labels() -> None:
     """An empty value takes one away: `collector=`."""
-    for each in labels({"job": "dns", "collector": "", "instance": "c1:9960", "region": "eu"}):
+    for each in labels({"job": "dns", "collector": "", "instance": "c1:9960", "region": "eu", "Zone": "z"}):
         assert {k: v for k, v in each.items() if k != "__name__"} == {
             "job": "dns",
             "instance": "c1:9960",
             "region": "eu",
+            "Zone": "z",
             "check": "a",
             "agent": AGENT,
             "target": CHECK.target,

@@ -185,3 +185,18 @@ def test_a_collector_goes_on_where_the_one_before_ended(
             assert len(there.came) == before + 1
 
     run(story())
+
+
+def test_the_place_is_kept_now_and_then_while_there_is_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for every request, which would be a transaction each; and not only at the end."""
+
+    async def story() -> None:
+        async with Store(tmp_path / "store.db", [fresh(1)]) as store:
+            for apart, position, kept in ((1e6, 2, 2), (1e6, 3, 2), (0.0, 4, 4)):
+                monkeypatch.setattr(stored, "KEEP_SECONDS", apart)
+                await store.source.settled(position)
+                assert store.database.load().facts[stored.PLACE] == kept
+
+    run(story())

@@ -4,7 +4,7 @@ The labels of a series do not change, so they are encoded once and its samples f
 docs/dependencies.md has the figures, and says why snappy is used without compression.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -19,25 +19,25 @@ _SAMPLE_TAG: Final = 2 << 3 | _LENGTH_DELIMITED
 _sample: Final = Struct("<BBBdBBB").pack
 _SAMPLE_BYTES: Final = 12  # of a sample, without tag, length and all but two bytes of the varint of its time
 
+_BYTES: Final = [bytes([number]) for number in range(0x80)]  # most lengths are small
+
 _LITERAL_SHORT: Final = 60  # a literal of so many bytes and more has its length in bytes of their own
 
 
 class Sample(NamedTuple):
     """One value of one series. Sorted: a series together, in the order of time."""
 
-    series: bytes  # its labels, as `labels` encodes them
+    series: bytes  # its labels, one after another, as `label` encodes them
     at_ms: int  # since the Unix epoch; not negative
     value: float
 
 
-def labels(pairs: Mapping[str, str]) -> bytes:
-    """Labels as they stand in a TimeSeries: sorted by name, those without a value left out."""
-    return b"".join(
-        _LABEL + varint(len(label)) + label
-        for name, value in sorted(pairs.items())
-        if value
-        for label in (_text(_NAME, name) + _text(_VALUE, value),)
-    )
+def label(name: str, value: str) -> bytes:
+    """One label as it stands in a TimeSeries, where labels are sorted by name. Nothing without a value."""
+    if not value:
+        return b""
+    raw = _text(_NAME, name) + _text(_VALUE, value)
+    return _LABEL + varint(len(raw)) + raw
 
 
 def request(samples: Iterable[Sample]) -> bytes:
@@ -73,6 +73,8 @@ def _text(tag: bytes, text: str) -> bytes:
 
 def varint(number: int) -> bytes:
     """Seven bits a byte, the lowest first. *number* is not negative."""
+    if number < 0x80:
+        return _BYTES[number]
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

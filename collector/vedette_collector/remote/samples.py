@@ -13,12 +13,14 @@ from vedette.wire.messages import Result
 from vedette_collector import salvage
 from vedette_collector.board import Board
 from vedette_collector.remote.counters import Outcome, RemoteCounters, Skipped
-from vedette_collector.remote.encode import Sample, labels
+from vedette_collector.remote.encode import Sample, label
 from vedette_collector.store.entry import Entry
 
 # The labels that the shipped prometheus.yml adds; the target becomes `instance`, as there.
 SHIPPED: Final[Mapping[str, str]] = {"job": "vedette", "collector": "localhost:9960"}
 FAMILIES: Final = ("probe_success", "probe_duration_seconds", "probe_dns_lookup_time_seconds")
+_NAME: Final = "__name__"
+_FAMILIES: Final = tuple(label(_NAME, family) for family in FAMILIES)
 MAX_NAMED: Final = 8192  # checks of agents whose labels are kept encoded: about 6 MB
 
 TargetOf = Callable[[str, str, int], str | None]  # of an agent's check, as a generation has it
@@ -47,7 +49,9 @@ class History:
 
     def __init__(self, added: Mapping[str, str], target_of: TargetOf, counters: RemoteCounters) -> None:
         """*added* goes to every series, over what is in SHIPPED; an empty value takes a label away."""
-        self._added = {**SHIPPED, **added}
+        fixed = {**SHIPPED, **added}
+        self._fixed = {name: label(name, value) for name, value in fixed.items()}
+        self._order = sorted({*fixed, "instance", "check", "agent", "target", _NAME})
         self._target_of = target_of
         self._counters = counters
         self._names: dict[tuple[str, str], _Names] = {}
@@ -94,8 +98,13 @@ class History:
         known = self._names.get((agent, check))
         if known is not None and known.target == target:
             return known.encoded
-        own = {"instance": target, **self._added, "check": check, "agent": agent, "target": target}
-        names = _Names(target, tuple(labels({**own, "__name__": family}) for family in FAMILIES))
+        own = {"instance": target, "check": check, "agent": agent, "target": target}
+        encoded = {**{name: label(name, value) for name, value in own.items()}, **self._fixed}
+        # Once for all families: only their names differ.
+        middle = self._order.index(_NAME)
+        before = b"".join([encoded[name] for name in self._order[:middle]])
+        after = b"".join([encoded[name] for name in self._order[middle + 1 :]])
+        names = _Names(target, tuple(before + family + after for family in _FAMILIES))
         if len(self._names) >= MAX_NAMED:
             self._names.clear()
         self._names[agent, check] = names
