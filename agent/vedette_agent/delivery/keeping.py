@@ -78,6 +78,10 @@ class Keeping:
             self._took(event)
         self._wake()
 
+    def leave(self) -> None:
+        """Results are of another epoch from now on: `reopen` follows."""
+        self.note = _nowhere
+
     async def reopen(self) -> None:
         """The outbox began another epoch: rows of the one before are written, and it is one of the past."""
         if self._spool is None:

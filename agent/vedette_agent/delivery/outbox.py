@@ -30,6 +30,7 @@ from vedette_agent.spool.rows import Row
 
 MAX_BYTES: Final = 8 * 1024 * 1024  # packed, in memory
 CLOCK_STEP_US: Final = 250_000  # the results of one batch were produced under one setting of the clock
+STILL_US: Final = 10_000_000  # clocks that part by so much were not only set: one may have stood still
 OFFLINE_SECONDS: Final = 20.0  # a batch spans no more while it cannot leave
 _PACKET_TOO_LARGE: Final = 0x95  # MQTT 5 section 3.4.2.1
 
@@ -50,6 +51,7 @@ class Outbox:
         self.pace = Pace()
         self._max_bytes = max_bytes
         self._wmb_us = 0
+        self._theirs_us: int | None = None  # collector's clock minus our time since boot, as known last
         self._bases = Bases(lambda seq: seq in self.ledger.own.settled)
         self._group = Group()
         self._chunk = Chunk()
@@ -113,9 +115,23 @@ class Outbox:
         """Wall clock minus time since boot, in µs. What was gathered under another setting is closed."""
         if abs(wmb_us - self._wmb_us) > CLOCK_STEP_US:
             self.flush(now)
-        if self.offset_us is not None:
+        if abs(wmb_us - self._wmb_us) > STILL_US:
+            self.offset_us = None  # either of the two may have moved: the next exchange tells
+        elif self.offset_us is not None:
             self.offset_us -= wmb_us - self._wmb_us  # as our clock moved, and not the collector's
         self._wmb_us = wmb_us
+
+    def theirs_is(self, theirs_us: int) -> None:
+        """Collector's clock minus our time since boot, in µs, as known now.
+
+        It stays what it is, unless time since boot stood still because the whole machine did. Then the way in
+        which our wall clock moved against it does not tell when earlier results were produced.
+        """
+        if self._theirs_us is not None and abs(theirs_us - self._theirs_us) > STILL_US:
+            for book in self.ledger:
+                book.is_same_boot &= book is self.ledger.own
+        self._theirs_us = theirs_us
+        self.offset_us = theirs_us - self._wmb_us
 
     def add(self, result: Result, now: float) -> float:
         """Take *result* in, and say when something is due because of it.

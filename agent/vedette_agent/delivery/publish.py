@@ -18,7 +18,7 @@ from vedette.wire import codec, limits
 from vedette.wire.messages import Ack, Heartbeat, HeartbeatEcho, Presence, Result, SpoolState
 from vedette.wire.topics import Kind, topic
 from vedette_agent.delivery.beats import Beats
-from vedette_agent.delivery.clockwatch import ClockWatch
+from vedette_agent.delivery.clockwatch import LEAP_US, ClockWatch
 from vedette_agent.delivery.collectors import Collectors
 from vedette_agent.delivery.keeping import Keeping
 from vedette_agent.delivery.outbox import Outbox
@@ -69,7 +69,7 @@ class Publisher:
     ) -> None:
         self.outbox = Outbox(agent, epoch, is_spooled=directory is not None)
         self.stash = Stash()
-        self.clock = ClockEstimate()
+        self.clock = ClockEstimate()  # of the collector's clock over our time since boot
         self.acks_rejected: Counter[str] = Counter()  # by reason
         self.tags = tags
         self.config_hash: str | None = None
@@ -84,7 +84,7 @@ class Publisher:
             on_connect=self._greet,
             inbox_limit=INBOX,
         )
-        self._now = asyncio.get_running_loop().time
+        self._now = _boot_seconds  # a batch ages while the host sleeps
         self._wake = asyncio.Event()
         self._progress = asyncio.Event()
         self._has_evidence = asyncio.Event()
@@ -93,13 +93,19 @@ class Publisher:
         self._beats = Beats()
         self._clocks = ClockWatch(*_clocks_us())
         self.outbox.clock_is(self._clocks.wmb_us, self._now())
-        self._began = self._now()  # the present epoch
+        self._renewed = float("-inf")  # when the present epoch began, where it is not the first
+        self._has_begun = False  # the present epoch, and nobody was told
         self._keeping = None if directory is None else Keeping(directory, self.outbox, self._wake.set)
         self._collectors = Collectors()
         self._refusal: int | None = None
 
     def add(self, result: Result) -> None:
-        due = self.outbox.add(result, self._now())
+        now = self._now()
+        if abs(time.time() - now - self._clocks.wmb_us / 1e6) > LEAP_US / 1e6:
+            # Before it is numbered: in a machine that was resumed the number may be one that was given out.
+            self.tick()
+            self._renew(now)
+        due = self.outbox.add(result, now)
         if self._keeping is not None:
             self._keeping.note(self.outbox.next_seq)
         # Waking the pump for every result would undo what batching saves.
@@ -198,8 +204,9 @@ class Publisher:
         while True:
             self._wake.clear()
             now = self._now()
-            if (outbox.is_resumed or self._clocks.has_leapt) and now - self._began >= EPOCH_SECONDS:
-                self._begin(now)
+            self._renew(now)
+            if self._has_begun:
+                self._has_begun = False
                 group.create_task(self._begun(), name="epoch")
             outbox.is_connected = self.link.is_connected
             while self.link.is_connected and (work := outbox.take(now)) is not None:
@@ -209,14 +216,21 @@ class Publisher:
                 self._keeping.move(now)
             self._sleeps_until = outbox.next_due(now)
             try:
-                async with asyncio.timeout_at(min(self._sleeps_until, now + 3600.0)):
+                async with asyncio.timeout(min(self._sleeps_until - now, 3600.0)):
                     await self._wake.wait()
             except TimeoutError:
                 pass
 
-    def _begin(self, now: float) -> None:
-        self._began = now
+    def _renew(self, now: float) -> None:
+        """Begin another epoch, if there is reason to."""
+        is_wanted = self.outbox.is_resumed or self._clocks.has_leapt
+        if not is_wanted or now - self._renewed < EPOCH_SECONDS:
+            return
+        self._renewed = now
+        self._has_begun = True
         self._clocks.has_leapt = False
+        if self._keeping is not None:
+            self._keeping.leave()
         self.outbox.begin(secrets.token_hex(16), now)
         self.link.will = self._will()  # of the next connection
         log.warning("the clock leapt, or this is a copy of what ran before: results are numbered anew")
@@ -321,7 +335,7 @@ class Publisher:
             running=vitals.running,
             loop_lag_us=min(int(vitals.lag * 1e6), limits.MAX_DURATION_US),
             publish_refused=self.link.counters.publish_refused.total(),
-            clock_offset_us=None if best is None else best.offset,
+            clock_offset_us=self.outbox.offset_us,
             clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
             evidence_lost={reason: count for reason, count in self.stash.lost.items() if count},
             spool=SpoolState(state="off") if self._keeping is None else self._keeping.state,
@@ -379,11 +393,20 @@ class Publisher:
             self.outbox.ledger.confirmed(gaps)
             if self._keeping is not None:
                 self._keeping.confirmed(gaps)
+        self.tick()
+        # By time since boot, which nothing sets. An exchange in which the wall clock was set seems slow.
+        wmb_us = self._clocks.wmb_us
         self.clock.add(
-            Exchange(sent=echo.sent_us, received=echo.received_us, replied=ack.sent_us, returned=returned_us)
+            Exchange(
+                sent=echo.sent_us - wmb_us,
+                received=echo.received_us,
+                replied=ack.sent_us,
+                returned=returned_us - wmb_us,
+            )
         )
         best = self.clock.best
-        self.outbox.offset_us = None if best is None else best.offset
+        if best is not None:
+            self.outbox.theirs_is(best.offset)
 
     def _will(self) -> Will:
         payload, content_type = codec.encode(self._presence("gone", "connection lost"))
@@ -413,6 +436,10 @@ class Publisher:
 
 def _now_us() -> int:
     return time.time_ns() // 1000
+
+
+def _boot_seconds() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _clocks_us() -> tuple[int, int, int]:
