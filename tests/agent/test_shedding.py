@@ -5,9 +5,12 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from servers import virtual_time
-from vedette.checks.model import Check, TcpCheck
+from servers.dns import dns_server, records
+from servers.tcp import TcpServer, silent
+from vedette.checks.model import Check, DnsCheck, TcpCheck
 from vedette.wire.facts import (
     DnsFacts,
     DnssecFacts,
@@ -18,8 +21,12 @@ from vedette.wire.facts import (
     TlsFacts,
     TraceFacts,
 )
+from vedette.wire.failure import SHED_STEPS
 from vedette.wire.messages import Result
+from vedette_agent.delivery.outbox import Outbox
+from vedette_agent.delivery.pace import RATE, RATE_MIN, Pace
 from vedette_agent.engine.io import Io
+from vedette_agent.engine.policy import Anywhere
 from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import Engine
 from vedette_agent.runner import Runner
@@ -39,7 +46,7 @@ def test_the_steps_are_taken_in_their_order() -> None:
         shedding.observe(float(second), at(percent / 100))
         levels.append(shedding.level)
     assert levels == [*[0] * 12, 1, 1, 2, 2, 3, 3, 4, 4, 4]
-    assert [step.name for step in Step] == ["DETAIL", "REPLAY", "PHASES", "CHECKS"]
+    assert tuple(step.name.lower() for step in Step) == SHED_STEPS
 
 
 def test_whatever_is_short_counts() -> None:
@@ -218,3 +225,79 @@ def test_evidence_waits_until_there_is_time_for_it() -> None:
         return late
 
     assert virtual_time.run(relieved()) == ["dns.nodata"]
+
+
+async def _once(check: Check, level: int) -> tuple[Result, Shedding]:
+    engine = Engine(asyncio.get_running_loop())
+    io = Io(engine, policy=Anywhere())
+    came: asyncio.Queue[Result] = asyncio.Queue()
+    shedding = Shedding()
+    shedding.level = level
+    runner = Runner("par-01", engine, io, came.put_nowait, lambda _: None, shedding=shedding)
+    runner.assign([check])
+    runner.start()
+    async with asyncio.timeout(20):
+        result = await came.get()
+    engine.stop()
+    io.close()
+    return result, shedding
+
+
+def test_the_times_of_phases_go_and_the_time_of_the_whole_stays() -> None:
+    with TcpServer(silent) as server:
+        check = TcpCheck(
+            name="a", target="a", interval=1.0, timeout=1.0, host="127.0.0.1", port=server.port, family=4
+        )
+        whole, _ = asyncio.run(_once(check, Step.REPLAY))
+        short, shedding = asyncio.run(_once(check, Step.PHASES))
+    assert (whole.outcome, short.outcome) == ("ok", "ok")
+    assert set(whole.phases_us) == {"connect"}
+    assert short.phases_us == {}
+    assert short.duration_us
+    assert shedding.counts["phases"] == 1
+
+
+def test_the_answers_of_a_lookup_go_and_their_number_stays() -> None:
+    async def both() -> tuple[Result, Result, Shedding]:
+        async with dns_server(records("shop.example. 60 A 192.0.2.1")) as server:
+            check = DnsCheck(
+                name="a",
+                target="a",
+                interval=1.0,
+                timeout=1.0,
+                query_name="shop.example",
+                server=server.endpoint,
+            )
+            whole, _ = await _once(check, 0)
+            return whole, *await _once(check, Step.DETAIL)
+
+    whole, short, shedding = asyncio.run(both())
+    assert whole.facts is not None
+    assert short.facts is not None
+    assert whole.facts.dns is not None
+    assert whole.facts.dns.answers == ["192.0.2.1"]
+    assert short.facts.dns == structs.replace(whole.facts.dns, answers=[])
+    assert shedding.counts["detail"] == 1
+
+
+def test_a_slow_pace_is_the_lowest_rate() -> None:
+    pace = Pace()
+    pace.grant(1000)
+    assert pace.allowed == RATE
+    pace.is_slow = True
+    assert pace.allowed == RATE_MIN
+    pace.is_slow = False
+    assert pace.allowed == RATE
+
+
+def test_memory_is_full_of_what_is_nowhere_else() -> None:
+    """Without a disk all of it counts; with one, what it does not have yet."""
+    for is_spooled in (False, True):
+        outbox = Outbox("par-01", "0" * 32, is_spooled=is_spooled, max_bytes=10_000)
+        now = 0.0
+        while outbox.buffered_bytes < 9000:
+            outbox.add(Result(check="a", outcome="ok", started_us=1), now)
+            outbox.flush(now)
+        assert outbox.unsafe_share >= 0.9
+        outbox.written(outbox.epoch, 0, outbox.next_seq - 1)
+        assert (outbox.unsafe_share < 0.2) is is_spooled
