@@ -9,7 +9,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from vedette.log import fields
 from vedette_collector.cell import Moment
@@ -138,7 +138,7 @@ class Journal:
         done: asyncio.Future[int] = self._loop.create_future()
 
         def settled(gone: int) -> None:
-            self._loop.call_soon_threadsafe(done.set_result, gone)
+            self._loop.call_soon_threadsafe(_settle, done, gone)
 
         self._writer.add(Prune(upto, before_us, max_bytes, limit, settled))
         return await done
@@ -182,9 +182,11 @@ class Journal:
         self._condition.trouble = reason
 
 
-def _settle(done: asyncio.Future[None], exc: Exception | None) -> None:
-    if not done.done():
-        if exc is None:
-            done.set_result(None)
-        else:
-            done.set_exception(exc)
+def _settle(done: asyncio.Future[Any], found: object) -> None:
+    """*found*: the outcome, or the exception. Whoever waited may be gone."""
+    if done.done():
+        return
+    if isinstance(found, Exception):
+        done.set_exception(found)
+    else:
+        done.set_result(found)
