@@ -125,6 +125,7 @@ class Verdict(NamedTuple):
     applied: int
     late: int
     lost: dict[str, int]  # by reason
+    largest: int  # results that one process took with it
     faults: list[str]  # nothing, if all is well
 
     def __str__(self) -> str:
@@ -157,11 +158,13 @@ def compared(produced: Produced, recorded: Recorded) -> Verdict:
         if name not in recorded.applied and name not in recorded.lost and name not in produced.uncertain
     ]
     fault("neither applied nor declared lost", silent)
+    crashed = Counter(name[:2] for name, reason in recorded.lost.items() if reason == "crash")
     return Verdict(
         len(produced.results),
         sum(recorded.applied.values()),
         recorded.late,
         dict(Counter(recorded.lost.values())),
+        max(crashed.values(), default=0),
         faults,
     )
 

@@ -50,6 +50,7 @@ class Plant:
         self.names = [f"agent-{number:02d}" for number in range(agents)]
         self.checks = checks
         self.killed = 0
+        self._begun: dict[str, int] = {}  # where in its log the present process of an agent begins
         self._stack = stack
         self._targets = stack.enter_context(targets())
         self.broker = stack.enter_context(Mosquitto(""))
@@ -104,6 +105,8 @@ class Plant:
         self.collector.start(lambda: accepts(self.port), within=30)
 
     def start_agent(self, name: str) -> None:
+        log = self.agents[name].log
+        self._begun[name] = len(log.read_text()) if log.exists() else 0
         self.agents[name].start(lambda: True)
 
     def kill(self, victim: str) -> None:
@@ -157,15 +160,16 @@ class Plant:
         until(self._is_hushed, lambda: "every agent is without a check" + self.tails(), within=30.0, step=0.5)
 
     def _is_hushed(self) -> bool:
-        """Asks again: one that has just been started reads its configuration at once, and listens later."""
+        """One that was just started listens to SIGHUP from its first line on, and read its file before."""
         quiet = True
-        for daemon in self.agents.values():
-            said = re.findall(
-                r"msg=(?:probing|\"configuration applied\").* checks=(\d+)", daemon.log.read_text()
-            )
-            if not said or said[-1] != "0" or not daemon.is_running:
+        for name, daemon in self.agents.items():
+            log = daemon.log.read_text()[self._begun[name] :]
+            said = re.findall(r"msg=(?:probing|\"configuration applied\").* checks=(\d+)", log)
+            if not said or said[-1] != "0":
                 quiet = False
-                daemon.signal(signal.SIGHUP)
+                if said:
+                    daemon.signal(signal.SIGHUP)
+            assert daemon.is_running, daemon.tail()
         return quiet
 
     def settle(self, within: float = 60.0) -> Page:
@@ -181,7 +185,9 @@ class Plant:
             certain = count - len(self.produced.uncertain)
             return page.total(PENDING) == 0 and certain <= page.total(PRODUCED) <= count
 
-        return self.until(is_still, "every result is settled", within)
+        self.until(is_still, "every result is settled", within)
+        # The page of a moment ago may have been written while the last entry was applied.
+        return self.until(lambda page: True, "a page")
 
     def verdict(self, page: Page) -> Verdict:
         """What the oracle says, once nothing changes any more; *page* was scraped then."""

@@ -11,7 +11,6 @@ result of which nobody knows whether it came to be.
 """
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -67,8 +66,6 @@ def slow_commits(seconds: float) -> None:
 
 
 def run() -> int:
-    # Whoever is told to read its configuration again before it can must not die of it.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if heartbeat := os.environ.get("VEDETTE_CRASH_HEARTBEAT"):
         limits.HEARTBEAT_SECONDS = float(heartbeat)  # type: ignore[misc]
     if (directory := os.environ.get("VEDETTE_CRASH_TAP")) and sys.argv[1] == "agent":

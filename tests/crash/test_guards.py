@@ -10,7 +10,7 @@ from crash.oracle import Verdict
 from crash.plant import plant
 from crash.stories import DUPLICATES, SLOW_COMMITS, STORIES
 
-QUICK = ("spool_is_not_read", "copies_count")  # one of each side
+QUICK = ("puback_counts_as_ack", "dedupe_is_not_restored")  # one of each side
 SETTLED = 20.0  # seconds
 
 
