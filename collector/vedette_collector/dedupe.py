@@ -171,9 +171,12 @@ class Epochs:
         """Open *name*, or give it another number when it is open."""
         epoch = self.open.get(name)
         if epoch is None:
-            epoch = self.open[name] = Epoch(name, base, number)
+            closed = self.closed.pop(name, None)
+            epoch = self.open[name] = Epoch(name, base if closed is None else 0, number)
             epoch.heard_us = at_us
-            self.closed.pop(name, None)
+            if closed is not None:
+                # It is in our books already, so no gap that begins in there may count any of it again.
+                epoch.forgive(0, closed.end)
         epoch.number = number
         self.newest, self.oldest = max(self.newest, number), min(self.oldest, number)
         return epoch

@@ -94,6 +94,17 @@ def test_a_closed_epoch_is_known_by_its_end() -> None:
     assert (list(epochs.open), epochs.closed) == (["e"], {})
 
 
+def test_an_epoch_that_comes_back_counts_nothing_again() -> None:
+    """Of 42 closed results, a gap that begins at 40 and ends at 50 has 8 that are new."""
+    epochs = Epochs()
+    epochs.begin("e", 0, 1, 10).claim(42, 20)
+    epochs.close("e", 30)
+    epoch = epochs.begin("e", 42, 2, 40)
+    assert (epoch.produced, epoch.pending, epoch.window.low) == (0, 0, 42)
+    assert epoch.settle(40, 50) == 8
+    assert (epoch.produced, epoch.pending) == (8, 0)
+
+
 def test_closed_epochs_are_forgotten_by_number_and_by_age() -> None:
     epochs = Epochs()
     for number in range(MAX_CLOSED + 5):
