@@ -86,6 +86,16 @@ def test_our_containers_may_write_nothing_and_hold_no_capability() -> None:
         assert "privileged" not in service
 
 
+def test_collector_and_agent_keep_their_state_on_volumes_of_their_own() -> None:
+    kept = {
+        name: volume.partition(":")[0]
+        for name in ("agent", "collector")
+        for volume in compose()["services"][name]["volumes"]
+        if volume.endswith(":/var/lib/vedette")
+    }
+    assert kept == {"agent": "agent", "collector": "collector"}
+
+
 @pytest.mark.parametrize("name", ["agent", "collector"])
 def test_the_commands_in_compose_are_commands_of_vedette(
     name: str, capsys: pytest.CaptureFixture[str]
