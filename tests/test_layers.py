@@ -79,7 +79,9 @@ PURE = [
     "vedette_collector.acks",
     "vedette_collector.board",
     "vedette_collector.bucket",
+    "vedette_collector.budget",
     "vedette_collector.cell",
+    "vedette_collector.clones",
     "vedette_collector.condition",
     "vedette_collector.evidence",
     "vedette_collector.remote.counters",
@@ -90,6 +92,7 @@ PURE = [
     "vedette_collector.web.exhibits",
     "vedette_collector.salvage",
     "vedette_collector.exposition.*",
+    "vedette_collector.waiting",
     "vedette_collector.web.view",
 ]
 ACTING = {

@@ -4,9 +4,17 @@ Applying a batch only notes its agent; marks are read when the ack is built, so 
 two acks costs one ack, and the last word is always the newest.
 """
 
+from typing import Protocol
+
 from vedette.wire import limits
 from vedette.wire.messages import Ack, HeartbeatEcho
 from vedette_collector.ledger import Ledger
+
+
+class Rates(Protocol):
+    """Results per second that an agent may replay; None: nothing is said of it."""
+
+    def get(self, agent: str, /) -> int | None: ...
 
 
 class _Due:
@@ -29,9 +37,7 @@ class Acks:
 
     def __init__(self, collector: str, ledger: Ledger) -> None:
         self.collector = collector
-        self.replay_rates: dict[
-            str, int
-        ] = {}  # results per second that an agent may replay, where it is said
+        self.replay_rates: Rates = dict[str, int]()
         self._ledger = ledger
         self._due: dict[str, _Due] = {}
         self._echoes = 0

@@ -20,6 +20,7 @@ from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.condition import Condition
 from vedette_collector.ingest import Ingest
+from vedette_collector.oversight import Oversight
 from vedette_collector.remote.counters import RemoteCounters
 from vedette_collector.remote.samples import targets
 from vedette_collector.remote.settings import Settings
@@ -53,6 +54,8 @@ class Collector:
         self.board = Board(read.load(options.config))
         acks = Acks(secrets.token_hex(16), self.board.ledger)
         self._ingest = Ingest(self.board, acks)
+        self._acks = acks
+        acks.replay_rates = self._oversight = Oversight(self.board, self.condition)
         self._courier = Courier(options.broker, self._ingest, acks, self.board, self.condition)
         self._keeper: Keeper | None = None
         self._journal: Journal | None = None
@@ -105,6 +108,9 @@ class Collector:
                 tasks = [
                     group.create_task(self._courier.run(), name="courier"),
                     group.create_task(self._hub.run(), name="events"),
+                    group.create_task(
+                        self._oversight.run(self._acks, self._courier.applied), name="oversight"
+                    ),
                     group.create_task(self._reloads(), name="reloads"),
                     group.create_task(_watchdog(), name="watchdog"),
                 ]

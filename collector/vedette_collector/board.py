@@ -14,8 +14,10 @@ from vedette.wire import limits
 from vedette.wire.messages import Heartbeat, Presence
 from vedette_collector.bucket import Bucket, Quota
 from vedette_collector.cell import Cell, Moment, Tally
+from vedette_collector.clones import Clones
 from vedette_collector.evidence import Shelf
 from vedette_collector.ledger import Figures, Ledger
+from vedette_collector.waiting import Waiting
 
 SILENT_SECONDS: Final = 3.5 * limits.HEARTBEAT_SECONDS  # three heartbeats missed, and some slack
 RATE_SLACK: Final = 5.0  # an agent may send this many times what its checks produce
@@ -54,6 +56,8 @@ class AgentState:
         self.ages = [0] * (len(AGES) + 1)  # of live batches on arrival, by AGES; not cumulative
         self.age_sum = 0.0
         self.duplicates = 0  # results that came again
+        self.clones = Clones()
+        self.waiting = Waiting()
 
     def contract(self, vantage: Vantage, rate: float) -> None:
         """Take over tags and the rate of results that the configuration lets this agent produce."""

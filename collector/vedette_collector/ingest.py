@@ -320,6 +320,7 @@ class Ingest:
         _same(heartbeat.agent, agent)
         agent.hear(now)
         agent.beat(heartbeat, now)
+        agent.clones.heard(heartbeat, now.mono)
         self._board.version += 1
         received_us = round(now.wall * 1e6)
         book = self._ledger.book(agent.name)

@@ -32,7 +32,7 @@ from vedette.wire.facts import (
     TraceStep,
 )
 from vedette.wire.facts.dns import ExtendedErrorFact
-from vedette.wire.messages import Gap, Held
+from vedette.wire.messages import Gap, Held, SpoolState
 from vedette.wire.topics import Kind
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
@@ -138,6 +138,7 @@ def full() -> Core:
             gaps=[Gap(epoch=EPOCH, first=97, end=100, reason="spool_full")],
             evidence_lost={"rate": 1},
             shed={"detail": 7, "made_up": 1},
+            spool=SpoolState(state="ok", results=3, size_bytes=4096, oldest_us=1_799_999_000_000_000),
             clock_offset_us=-1500,
             clock_rtt_us=900,
         )

@@ -5,6 +5,7 @@ Names that start with `probe_` are those of blackbox_exporter and mean the same.
 
 from typing import Final
 
+from vedette_collector.exposition import delivery
 from vedette_collector.exposition.kinds import (
     authority,
     dns,
@@ -206,6 +207,7 @@ FLEET_FAMILIES: Final = (
         ("agent",),
         "Since the collector started; of agents that know how far their clock is off.",
     ),
+    *delivery.FAMILIES,
     Family(
         "vedette_agent_skipped_slots_total",
         "counter",

@@ -11,6 +11,7 @@ from vedette.wire.failure import SHED_STEPS
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
+from vedette_collector.exposition import delivery
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
 from vedette_collector.ledger import Figures
@@ -44,6 +45,7 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         yield from _agent(agent, board.assignment.config_hash, mono)
         yield from _books(agent, board.figures(agent))
         yield from _ages(agent)
+        yield from delivery.agent(agent, mono)
     for reason in Rejection:
         yield (
             "vedette_collector_results_rejected_total",
