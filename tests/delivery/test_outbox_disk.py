@@ -2,7 +2,8 @@
 
 from delivery.delivery_helpers import EPOCH, granted, mark, result, taken, unpack
 from vedette.wire import limits
-from vedette.wire.messages import Gap
+from vedette.wire.facts import DnsFacts, Facts
+from vedette.wire.messages import Gap, Result
 from vedette_agent.delivery import replay
 from vedette_agent.delivery.ledger import Backlog
 from vedette_agent.delivery.outbox import OFFLINE_SECONDS, Outbox
@@ -185,23 +186,27 @@ def test_what_was_settled_while_it_was_read_is_not_sent() -> None:
 
 
 def test_a_row_that_begins_like_a_batch_in_memory_is_another() -> None:
-    """Part of a row is on disk alone, and what is before it still flies."""
+    """Its end is on disk alone, and its beginning waits for an ack."""
     outbox = box()
-    produce(outbox, 100)
-    produce(outbox, 30, 0.1)
-    write(outbox, 0.3)
-    outbox.flush(0.3)
-    flying = taken(outbox, 0.3)
-    assert [(parcel.first, parcel.count) for parcel in flying] == [(0, 100), (100, 30)]
-    outbox.delivered(flying[0], 0.4)
-    outbox.rows(LATE + 1)
-    for parcel in outbox._parcels.due(LATE + 1):
-        outbox._requeue(parcel, LATE + 1)
+    for many in (100, 30, 30):
+        produce(outbox, many)
+        outbox.flush(0.0)
+    outbox.written(EPOCH, 130, 160)
+    outbox.rows(LATE)
+    for parcel in taken_late(outbox, 2):
+        outbox.delivered(parcel, LATE)
     asked = fetch(outbox, LATE + 1)
-    twin = outbox.fetched(asked, [row(EPOCH, 0, 130)], LATE + 1)
+    assert asked.first == 130
+    twin = outbox.fetched(asked, [row(EPOCH, 100, 60)], LATE + 1)
     assert twin is not None
-    outbox.acked(mark(130), LATE + 1)
+    assert twin.first == 100
+    outbox.acked(mark(160), LATE + 1)
     assert (outbox.buffered_bytes, outbox.pending) == (0, 0)
+
+
+def taken_late(outbox: Outbox, many: int) -> list[Parcel]:
+    found = [outbox.take(LATE) for _ in range(many)]
+    return [parcel for parcel in found if isinstance(parcel, Parcel) and parcel.is_replay]
 
 
 def test_what_the_disk_drops_is_lost_unless_memory_has_it() -> None:
@@ -325,3 +330,16 @@ def test_an_acknowledgement_of_what_was_never_sent_settles_nothing() -> None:
     produce(outbox, 5)
     outbox.acked(mark(3), 0.0)
     assert (outbox.pending, outbox.is_resumed) == (5, True)
+
+
+def test_facts_that_were_lost_are_no_base() -> None:
+    outbox = box()
+    said = Facts(dns=DnsFacts(rcode="NOERROR", answers=["192.0.2.1"]))
+    outbox.add(Result(check="web", outcome="ok", started_us=1, facts=said), 0.0)
+    outbox.flush(0.0)
+    (parcel,) = taken(outbox, 0.0)
+    outbox.refused(parcel, 0x95, 0.0)
+    outbox.add(Result(check="web", outcome="ok", started_us=1, facts=said), 0.0)
+    outbox.flush(0.0)
+    (parcel,) = taken(outbox, 0.0)
+    assert unpack(parcel).results[0].facts == said
