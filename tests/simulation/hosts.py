@@ -1,0 +1,556 @@
+"""An agent's host in virtual time: its clocks, its disk, and the processes that run on it one after another.
+
+The outbox, the spool's books and policy, and the clock estimate are the real ones; probing is made up.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from simulation.disk import SpoolDisk
+from simulation.network import Broker, Message, Wire
+from simulation.oracle import Oracle
+from simulation.spooling import Page, SpoolShell
+from simulation.world import Clock, Violation, World
+from vedette.checks.model import Check
+from vedette.clock import ClockEstimate, Exchange
+from vedette.wire import codec, limits
+from vedette.wire.facts import Facts
+from vedette.wire.facts.dns import DnsFacts
+from vedette.wire.messages import Ack, Heartbeat, HeartbeatEcho, Presence, Result
+from vedette.wire.topics import Kind, topic
+from vedette_agent.delivery.beats import Beats
+from vedette_agent.delivery.clockwatch import LEAP_US, ClockWatch
+from vedette_agent.delivery.collectors import Collectors
+from vedette_agent.delivery.ledger import Backlog
+from vedette_agent.delivery.outbox import Outbox
+from vedette_agent.delivery.parcel import Parcel, State
+from vedette_agent.delivery.parcels import LIVE_IN_FLIGHT
+from vedette_agent.delivery.replay import Fetch
+from vedette_agent.spool.events import Changed, Dropped, Event, Unwritten, Written
+from vedette_agent.spool.policy import Caps
+from vedette_agent.spool.tail import Left
+
+ACKS = frozenset(("ack",))
+HEARTBEAT_EXPIRY = 30.0
+EPOCH_SECONDS = 60.0
+SLACK_BYTES = 12 * (limits.BATCH_BYTES + 1000)  # on the network, beyond what memory may have
+
+
+class Host:
+    def __init__(self, name: str, world: World, broker: Broker, oracle: Oracle) -> None:
+        self.name = name
+        self.world = world
+        self.broker = broker
+        self.oracle = oracle
+        self.clock = Clock(world)
+        self.disk = SpoolDisk(world)
+        self.caps = Caps()
+        self.is_spooled = True
+        self.max_bytes = 8 * 1024 * 1024
+        self.commit_seconds = 0.01
+        self.tick = 5.0
+        self.failing = 0.1  # share of results
+        self.padding = 0  # characters in a result
+        self.checks: Sequence[Check] = ()
+        self.is_asleep = False
+        self.is_probing = True
+        self.was_slow = False  # the disk did not take everything at once, at some time
+        self.delay_us = 0  # largest of the exchanges that an estimate stood on
+        self.boot = self._name()
+        self.page: Page | None = None
+        self.left: Left | None = None
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        if self.process is None:
+            self.process = Process(self)
+
+    def kill(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
+        self.world.tell(f"agent_kill {self.name} {process.outbox.epoch[:4]} {process.outbox.next_seq}")
+        process.die()
+        self.left = self.page.left() if self.page is not None else None
+        self.oracle.killed(self, process.outbox)
+
+    def stop(self) -> None:
+        """In order."""
+        process, self.process = self.process, None
+        if process is not None:
+            self.world.tell(f"agent_stop {self.name}")
+            process.stop()
+            self.left = self.page.left() if self.page is not None else None
+            self.oracle.killed(self, process.outbox)
+
+    def lose_power(self, wall_error: float = 0.0) -> None:
+        """Of the page, the disk has what the kernel once wrote; of the files, what was committed."""
+        self.world.tell(f"power_loss {self.name}")
+        process, self.process = self.process, None
+        if process is not None:
+            process.die()
+            self.oracle.killed(self, process.outbox)
+        self.oracle.dark(self)
+        if self.page is not None:
+            self.left = self.world.rng.choice([*self.page.before, None]) if self.page.before else None
+        self.page = None
+        self.boot = self._name()
+        self.clock.boot(wall_error)
+
+    def sleep(self, seconds: float) -> None:
+        self.world.tell(f"suspend {self.name}")
+        self.is_asleep = True
+        if self.process is not None and self.process.wire is not None:
+            self.process.wire.die()
+        self.world.after(seconds, self._wake, seconds)
+
+    def _wake(self, seconds: float) -> None:
+        self.is_asleep = False
+        self.clock.slept += seconds
+
+    def snapshot(self) -> "Snapshot | None":
+        return None if self.process is None or self.is_asleep else Snapshot(self, self.process)
+
+    def _name(self) -> str:
+        return f"{self.world.rng.getrandbits(128):032x}"
+
+    epoch_name = _name
+
+
+class Process:
+    """One run of the agent."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.world = host.world
+        self.is_alive = True
+        epoch = host.epoch_name()
+
+        self.outbox = Outbox(host.name, epoch, is_spooled=host.is_spooled, max_bytes=host.max_bytes)
+        self.outbox.is_connected = False
+        self.outbox.clock_is(host.clock.wmb_us, self.now)
+        self.page = Page(epoch, host.boot)
+        self.spool: SpoolShell | None = None
+        self.spool_state = "ok" if host.is_spooled else "off"
+        self.estimate = ClockEstimate()
+        self.clocks = ClockWatch(*host.clock.all_us)
+        self.collectors = Collectors()
+        self.beats = Beats()
+        self.renewed = float("-inf")  # when the present epoch began, where it is not the first
+        self.in_flight: list[Parcel] = []
+        self.fetches: list[Fetch] = []
+        self.wire: Wire | None = None
+        self.is_busy = False
+        self.wakes_at = float("inf")
+        self.facts: dict[str, Facts] = {}
+        host.oracle.started(host, epoch)
+        self.begin()
+
+    def begin(self) -> None:
+        """Have everything happen that happens by itself."""
+        random = self.world.rng.random
+        if self.host.is_spooled and self.spool is None:
+            self._after(0.02 + random(), self._open)
+        self._after(random() * self.host.tick, self._tick)
+        self._after(random() * 0.5, self._connect)
+        self._after(limits.HEARTBEAT_SECONDS, self._beat)
+
+    # life and death
+
+    def die(self) -> None:
+        self.is_alive = False
+        if self.spool is not None:
+            self.spool.is_alive = False
+            if self.spool.is_busy and self.world.chance(0.3):
+                self.world.seen["spool_unheard"] += 1
+                self.spool.commit_unheard()
+        self._hang_up()
+
+    def stop(self) -> None:
+        self.outbox.flush(self.now)
+        if self.spool is not None:
+            self._hand_over()
+            self.spool.finish()
+        self.is_alive = False
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self.wire is not None:
+            self.wire.close()
+
+    # probing
+
+    def _tick(self) -> None:
+        if self.host.is_probing:
+            self._probe()
+            self._pump()
+        self._after(self.host.tick, self._tick)
+
+    def _probe(self) -> None:
+        host, rng = self.host, self.world.rng
+        self._mind_the_clock()
+        for check in host.checks:
+            seq = self.outbox.next_seq
+            draw = rng.random()
+            duration = rng.randrange(1, 1_000_000)
+            facts = self._facts(check.name)
+            detail = f"{self.outbox.epoch[:8]}.{seq}" + "x" * host.padding
+            started_us = host.clock.wall_us
+            if draw < host.failing:
+                reason = rng.choice(("dns.timeout", "dns.servfail"))
+                result = Result(
+                    check=check.name, outcome="fail", started_us=started_us, duration_us=duration,
+                    reason=reason, detail=detail, facts=facts,
+                )  # fmt: skip
+            elif draw < host.failing + 0.03:
+                result = Result(
+                    check=check.name,
+                    outcome="not_run",
+                    started_us=started_us,
+                    reason="loop_lag",
+                    detail=detail,
+                )
+            else:
+                result = Result(
+                    check=check.name, outcome="ok", started_us=started_us, duration_us=duration,
+                    detail=detail, facts=facts,
+                )  # fmt: skip
+            host.oracle.produced(host.name, self.outbox.epoch, seq, result)
+            self.outbox.add(result, self.now)
+            self.page.note(self.outbox.next_seq)
+
+    def _facts(self, check: str) -> Facts:
+        """Mostly the same as before, as of most targets."""
+        rng = self.world.rng
+        if check not in self.facts or rng.random() < 0.1:
+            self.facts[check] = Facts(
+                dns=DnsFacts(
+                    rcode="NOERROR", answers=["192.0.2.1"], answer_rrs=1, ttl_seconds=rng.randrange(300)
+                )
+            )
+        return self.facts[check]
+
+    def _mind_the_clock(self) -> None:
+        if self.clocks.see(*self.host.clock.all_us):
+            self.outbox.clock_is(self.clocks.wmb_us, self.now)
+        if (self.outbox.is_resumed or self.clocks.has_leapt) and self.now - self.renewed >= EPOCH_SECONDS:
+            self.renew()
+
+    def renew(self) -> None:
+        """Begin a new epoch: nobody knows which numbers of this one were given out."""
+        self.renewed = self.now
+        self.clocks.has_leapt = False
+        self.world.tell(f"new_epoch {self.host.name}")
+        epoch = self.host.epoch_name()
+        self.outbox.begin(epoch, self.now)
+        self.host.oracle.started(self.host, epoch)
+        if self.spool is not None:
+            self._hand_over()
+            self.spool.finish()
+            self.page = Page(epoch, self.host.boot)
+            self.host.left = self.host.page.left() if self.host.page is not None else None
+            self.spool = SpoolShell(self.host, epoch, self._told, self.page)
+        else:
+            self.page = Page(epoch, self.host.boot)
+
+    # the disk
+
+    def _open(self) -> None:
+        host = self.host
+        self.spool = SpoolShell(host, self.outbox.epoch, self._told, self.page)
+        held = self.spool.held
+        backlogs = [Backlog(each.epoch, each.next_seq, each.is_same_boot, each.runs) for each in held.epochs]
+        if held.results:
+            self.world.seen["spool_found"] += 1
+        host.oracle.found(host, held)
+        self.outbox.adopt(backlogs, held.settled, held.gaps)
+        self._pump()
+
+    def _told(self, event: Event) -> None:
+        match event:
+            case Written(epoch, first, end):
+                self.outbox.written(epoch, first, end)
+            case Unwritten(epoch, first, end):
+                self.world.seen["unwritten"] += 1
+                self.outbox.unwritten(epoch, first, end)
+            case Dropped(gap):
+                self.world.seen[f"dropped_{gap.reason}"] += 1
+                self.outbox.dropped(gap)
+            case Changed(state):
+                self.spool_state = state
+
+    def _hand_over(self) -> None:
+        outbox, spool = self.outbox, self.spool
+        if spool is None:
+            return
+        for gap in outbox.ledger.declared():
+            self.host.oracle.given_up(self.host.name, gap)
+            spool.declare(gap)
+        for epoch, run in outbox.ledger.settled():
+            spool.settle(epoch, *run)
+        if spool.has_room:
+            outbox.offer()
+        for row in outbox.rows(self.now):
+            if not spool.put(row):
+                outbox.untaken(row)
+
+    # the network
+
+    def _connect(self) -> None:
+        host = self.host
+        if self.wire is not None:
+            return
+        wire = host.broker.connect(host.name, ACKS, self._receive, self._lost)
+        if wire is None:
+            self._after(1.0 + 4.0 * self.world.rng.random(), self._connect)
+            return
+        self.wire = wire
+        wire.will = Message(*self._presence("gone"), retain=True)
+        self.outbox.is_connected = True
+        self.outbox.pace.connected()
+        self.outbox.resend(self.now)
+        wire.publish(Message(*self._presence("online"), retain=True), 1e9, _nothing)
+        self._heartbeat()
+        self._pump()
+
+    def _lost(self) -> None:
+        self.wire = None
+        if not self.is_alive:
+            return
+        self.outbox.is_connected = False
+        in_flight, self.in_flight = self.in_flight, []
+        for parcel in in_flight:
+            self.outbox.undelivered(parcel, self.now)
+        self._after(0.5 + self.world.rng.random(), self._connect)
+
+    def _presence(self, state: str) -> tuple[str, bytes, str]:
+        presence = Presence(
+            v=limits.VERSION,
+            agent=self.host.name,
+            epoch=self.outbox.epoch,
+            state="online" if state == "online" else "gone",
+            version="1",
+            started_us=0,
+        )
+        return topic(self.host.name, Kind.PRESENCE), *codec.encode(presence)
+
+    def _pump(self) -> None:
+        now = self.now
+        self._mind_the_clock()
+        outbox = self.outbox
+        self._hand_over()
+        while self.wire is not None:
+            taken = outbox.take(now)
+            if taken is None:
+                break
+            self._check_lanes(taken, now)
+            if isinstance(taken, Fetch):
+                self.fetches.append(taken)
+                self._after(0.002, self._read, taken)
+            else:
+                self._send(taken)
+        self._hand_over()
+        if outbox.buffered_bytes > self.host.max_bytes + SLACK_BYTES:
+            raise Violation(f"{outbox.buffered_bytes} bytes in memory")
+        if len(outbox.ledger.gaps) > 1000:
+            raise Violation(f"{len(outbox.ledger.gaps)} gaps")
+        self._wake_at(outbox.next_due(now))
+
+    def _wake_at(self, due: float) -> None:
+        if due < self.wakes_at or self.wakes_at <= self.now:
+            self.wakes_at = due
+            if due < float("inf"):
+                self._after(max(due - self.now, 0.001), self._wake, due)
+
+    def _wake(self, due: float) -> None:
+        if due == self.wakes_at:
+            self.wakes_at = float("inf")
+            self._pump()
+
+    def _check_lanes(self, taken: Parcel | Fetch, now: float) -> None:
+        if isinstance(taken, Parcel) and not taken.is_replay:
+            if now - taken.born >= limits.LIVE_EXPIRY_SECONDS + 1:
+                raise Violation(f"a batch of {now - taken.born:.0f} s in the live lane")
+            return
+        self.world.seen["replay"] += 1
+        live = [each for each in self.in_flight if not each.is_replay]
+        if len(live) < LIVE_IN_FLIGHT and any(
+            parcel.state is State.WAITING and now - parcel.born < limits.LIVE_EXPIRY_SECONDS
+            for parcel in self.outbox._parcels
+        ):
+            raise Violation("replay before live")
+
+    def _read(self, fetch: Fetch) -> None:
+        if fetch not in self.fetches:
+            return
+        self.fetches.remove(fetch)
+        rows = None
+        if self.spool is not None:
+            rows = self.spool.read(fetch.epoch, fetch.first, fetch.end, fetch.most, 64 * 1024)
+        parcel = self.outbox.fetched(fetch, rows, self.now)
+        if parcel is not None:
+            self._send(parcel)
+        self._pump()
+
+    def _send(self, parcel: Parcel) -> None:
+        self.in_flight.append(parcel)
+        if self.wire is None:
+            self.in_flight.remove(parcel)
+            self.outbox.undelivered(parcel, self.now)
+            return
+        self.host.oracle.sent(self.host, parcel)
+        kind = Kind.REPLAY if parcel.is_replay else Kind.LIVE
+        message = Message(topic(self.host.name, kind), parcel.payload, parcel.content_type)
+        expiry = self.outbox.expiry(parcel, self.now)
+        self.wire.publish(message, expiry, lambda: self._run(self._delivered, (parcel,)))
+
+    def _delivered(self, parcel: Parcel) -> None:
+        if parcel in self.in_flight:
+            self.in_flight.remove(parcel)
+            self.outbox.delivered(parcel, self.now)
+            self._pump()
+
+    def _beat(self) -> None:
+        self._heartbeat()
+        self._after(limits.HEARTBEAT_SECONDS, self._beat)
+
+    def _heartbeat(self) -> None:
+        wire, outbox = self.wire, self.outbox
+        if wire is None:
+            return
+        self._mind_the_clock()
+        sent_us = self.host.clock.wall_us
+        heartbeat = Heartbeat(
+            v=limits.VERSION,
+            agent=self.host.name,
+            sent_us=sent_us,
+            skipped_slots=0,
+            overlapping_slots=0,
+            running=0,
+            loop_lag_us=0,
+            publish_refused=0,
+            **self.beats.said(outbox, sent_us),
+        )
+        wire.publish(
+            Message(topic(self.host.name, Kind.HEARTBEAT), *codec.encode(heartbeat)),
+            HEARTBEAT_EXPIRY,
+            _nothing,
+        )
+
+    def _receive(self, message: Message) -> None:
+        if not self.is_alive or self.host.is_asleep:
+            return
+        ack = codec.decode(message.payload, message.content_type, Ack)
+        now, outbox = self.now, self.outbox
+        self._mind_the_clock()
+        outbox.acked(ack.marks, now)
+        outbox.pace.grant(ack.replay_rate)
+        if ack.refresh:
+            self.world.seen["refresh"] += 1
+            outbox.refresh()
+        if self.collectors.is_new(ack.collector, now):
+            outbox.forgotten(now)
+            self.beats.mention(outbox.ledger.done())
+            if self.wire is not None:
+                self.wire.publish(Message(*self._presence("online"), retain=True), 1e9, _nothing)
+        if ack.heartbeat is not None:
+            self._take_echo(ack, ack.heartbeat)
+        self._pump()
+
+    def _take_echo(self, ack: Ack, echo: HeartbeatEcho) -> None:
+        gaps = self.beats.echoed(echo.sent_us)
+        if gaps is None:
+            return
+        self.outbox.ledger.confirmed(gaps)
+        if self.spool is not None:
+            for gap in gaps:
+                self.spool.confirmed(gap)
+        wmb_us, returned = self.clocks.wmb_us, self.host.clock.boot_us
+        self.estimate.add(
+            Exchange(
+                sent=echo.sent_us - wmb_us, received=echo.received_us, replied=ack.sent_us, returned=returned
+            )
+        )
+        best = self.estimate.best
+        if best is not None:
+            self.outbox.theirs_is(best.offset)
+            self.host.delay_us = max(self.host.delay_us, best.delay)
+
+    # time
+
+    @property
+    def now(self) -> float:
+        """A batch ages while the host sleeps."""
+        return self.host.clock.boot_us / 1e6
+
+    def _after(self, seconds: float, call: Callable[..., None], *values: Any) -> None:
+        self.world.after(seconds, self._run, call, values)
+
+    def _run(self, call: Callable[..., None], values: tuple[Any, ...]) -> None:
+        if not self.is_alive:
+            return
+        if self.host.is_asleep:
+            self.world.after(1.0, self._run, call, values)
+            return
+        call(*values)
+
+
+class Snapshot:
+    """Memory, disk and clocks of a virtual machine. Resuming it forgets all that was since."""
+
+    def __init__(self, host: Host, process: Process) -> None:
+        self.at = host.world.now
+        self._host = host
+        self._state = self._copied(process, host.disk, host.page, host.clock)
+
+    def _copied(self, process: Process, *rest: Any) -> tuple[Any, ...]:
+        host = self._host
+        shared = [host, host.world, host.broker, host.oracle]
+        if process.spool is not None:
+            shared.append(process.spool.keeper._packer)
+        if process.wire is not None:
+            shared.append(process.wire)
+        memo = {id(each): each for each in shared}
+        made = copy.deepcopy((process, *rest), memo)
+        copied = made[0]
+        ledger = copied.outbox.ledger
+        copied.outbox._bases._is_acked = lambda seq: seq in ledger.own.settled
+        return made
+
+    def resume(self) -> None:
+        host = self._host
+        if host.process is not None:
+            host.process.is_alive = False
+            if host.process.spool is not None:
+                host.process.spool.is_alive = False
+            host.process._hang_up()
+            host.oracle.killed(host, host.process.outbox, is_rolled_back=True)
+        host.world.tell(f"vm_snapshot {host.name}")
+        process, host.disk, host.page, host.clock = self._copied(*self._state)
+        wmb_us = host.clock.wmb_us
+        host.clock.freeze(self.at)
+        host.clock.correct()
+        if abs(host.clock.wmb_us - wmb_us) <= LEAP_US:
+            host.oracle.cloned.add(host.name)  # nothing tells such a machine what was done to it
+        host.process = process
+        process.host = host
+        process.is_alive = True
+        process.wire = None
+        process.wakes_at = float("inf")
+        process.outbox.is_connected = False
+        for parcel in process.in_flight:
+            process.outbox.undelivered(parcel, process.now)
+        process.in_flight.clear()
+        for fetch in process.fetches:
+            process.outbox.fetched(fetch, None, process.now)
+        process.fetches.clear()
+        if process.spool is not None:
+            process.spool._host = host
+            process.spool._due = float("inf")
+            process.spool._arm(0.1)
+        process.begin()
+
+
+def _nothing() -> None:
+    pass
