@@ -46,6 +46,7 @@ def test_every_family_of_the_tables_appears_and_no_other() -> None:
     condition = Condition(NOW.wall)
     condition.link_counters["live"].connect_failures["refused"] += 1
     condition.remote_write = RemoteCounters()
+    condition.store.checkpointed_at = condition.store.restored_at = NOW.wall
     page = text(full(), condition=condition)
     ours = {name.split(" ")[2] for name in page.splitlines() if name.startswith("# TYPE ")}
     ours = {name for name in ours if name.startswith(("probe_", "vedette_"))}

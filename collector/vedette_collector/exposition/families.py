@@ -5,7 +5,7 @@ Names that start with `probe_` are those of blackbox_exporter and mean the same.
 
 from typing import Final
 
-from vedette_collector.exposition import delivery
+from vedette_collector.exposition import delivery, store
 from vedette_collector.exposition.kinds import (
     authority,
     dns,
@@ -275,6 +275,7 @@ FLEET_FAMILIES: Final = (
         "counter",
         "Results left to their agents because the store did not keep up. They come again.",
     ),
+    *store.FAMILIES,
     Family("vedette_collector_evidence_total", "counter", "Records of evidence that were stored."),
     Family("vedette_collector_evidence_bytes", "gauge", "Memory of the evidence that is kept."),
     Family(

@@ -11,7 +11,7 @@ from vedette.wire.failure import SHED_STEPS
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
-from vedette_collector.exposition import delivery
+from vedette_collector.exposition import delivery, store
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ingest import Rejection
 from vedette_collector.ledger import Figures
@@ -53,6 +53,7 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
             board.rejected[reason.value],
         )
     yield "vedette_collector_results_deferred_total", (), board.deferred
+    yield from store.samples(condition.store)
     yield "vedette_collector_evidence_total", (), board.evidence.total
     yield "vedette_collector_evidence_bytes", (), board.evidence.bytes
     for reason in Rejection:
