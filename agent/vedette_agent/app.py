@@ -205,7 +205,10 @@ class Agent:
         outbox.pace.is_slow = self._shedding.level >= Step.REPLAY
         if self._shedding.level != before:
             left_out = ",".join(step.name.lower() for step in Step if step <= self._shedding.level)
-            log.warning("load", extra=fields(leaves_out=left_out or "nothing", **load._asdict()))
+            log.warning(
+                "too much to do" if left_out else "no more than can be done",
+                extra=fields(leaves_out=left_out or "nothing", **load._asdict()),
+            )
 
     def _offset_us(self) -> int | None:
         return self._publisher.outbox.offset_us

@@ -21,7 +21,7 @@ import msgspec
 from vedette.wire.facts import Facts
 
 WINDOW: Final = 5.0  # seconds over which stalls are judged: one alone is no overload
-STALLED: Final = 0.5  # of that time: then the load is 1
+STALLED: Final = 0.7  # of that time: then the load is 1. A busy host is late now and then
 ENTER: Final = (0.6, 0.7, 0.8, 0.9)  # load from which a level is taken, in the order of the steps
 MARGIN: Final = 0.15  # below that it is quiet again
 QUIET_SECONDS: Final = 10.0

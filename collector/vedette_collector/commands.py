@@ -4,8 +4,11 @@ import argparse
 import asyncio
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from vedette import log
 from vedette.mqtt import add_broker_options, broker_from
+from vedette.timefloor import installed
 from vedette_collector import app
 from vedette_collector.remote.settings import add_options, settings_from
 from vedette_collector.store import directory
@@ -20,9 +23,11 @@ def collector(argv: list[str]) -> int:
     """0 after a clean stop, 2 for a configuration or an address that cannot be used."""
     args = _parser().parse_args(argv)
     log.setup(args.log_level)
+    floor = installed()
+    floor.raise_to_file(args.config)
     options = app.Options(
         config=args.config,
-        broker=broker_from(args),
+        broker=replace(broker_from(args), floor=floor),
         listen=listen(args.listen),
         state=None if args.no_store else args.state_dir or directory.default(),
         remote_write=settings_from(args),
