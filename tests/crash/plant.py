@@ -45,6 +45,7 @@ class Plant:
         agent_mutation: str | None,
         collector_mutation: str | None,
         commit_seconds: float,
+        environment: dict[str, str],
     ) -> None:
         self.directory = directory
         self.names = [f"agent-{number:02d}" for number in range(agents)]
@@ -70,6 +71,7 @@ class Plant:
             "PYTHONPATH": str(TESTS),
             "VEDETTE_CRASH_TAP": str(directory / "notes"),
             "VEDETTE_CRASH_HEARTBEAT": "" if heartbeat is None else str(heartbeat),
+            **environment,
         }
         self.collector = self._command(
             "collector",
@@ -268,8 +270,9 @@ def plant(
     agent_mutation: str | None = None,
     collector_mutation: str | None = None,
     commit_seconds: float = 0.0,
+    **environment: str,
 ) -> Iterator[Plant]:
-    """Not started yet. *checks*: as many results a second from every agent."""
+    """Not started yet. *checks*: as many results a second from every agent; *environment*: see `tapped`."""
     before = children()
     with ExitStack() as stack:
         made = Plant(
@@ -281,6 +284,7 @@ def plant(
             agent_mutation=agent_mutation,
             collector_mutation=collector_mutation,
             commit_seconds=commit_seconds,
+            environment=environment,
         )
         for daemon in (made.collector, *made.agents.values()):
             stack.callback(daemon.kill)

@@ -8,6 +8,8 @@ result of which nobody knows whether it came to be.
     VEDETTE_CRASH_MUTATION   name of a guard to take away; see `mutations`
     VEDETTE_CRASH_HEARTBEAT  seconds between two heartbeats
     VEDETTE_CRASH_COMMIT     seconds by which a commit of the collector takes longer
+    VEDETTE_CRASH_CHECKPOINT seconds between two checkpoints of the collector
+    VEDETTE_CRASH_SPOOL      bytes that a spool may take
 """
 
 import os
@@ -65,6 +67,18 @@ def slow_commits(seconds: float) -> None:
     Database.write = slowly  # type: ignore[method-assign]
 
 
+def small_spool(size: int) -> None:
+    from vedette_agent.spool.policy import Caps
+    from vedette_agent.spool.writer import Spool
+
+    open_spool: Any = Spool.open.__func__  # type: ignore[attr-defined]
+
+    async def opened(cls: Any, directory: Path, epoch: str, caps: Any = None, **named: Any) -> Any:
+        return await open_spool(cls, directory, epoch, Caps(size_bytes=size), **named)
+
+    Spool.open = classmethod(opened)  # type: ignore[assignment,method-assign]
+
+
 def run() -> int:
     if heartbeat := os.environ.get("VEDETTE_CRASH_HEARTBEAT"):
         limits.HEARTBEAT_SECONDS = float(heartbeat)  # type: ignore[misc]
@@ -72,6 +86,12 @@ def run() -> int:
         tap(Path(directory))
     if seconds := os.environ.get("VEDETTE_CRASH_COMMIT"):
         slow_commits(float(seconds))
+    if seconds := os.environ.get("VEDETTE_CRASH_CHECKPOINT"):
+        from vedette_collector.store import keeper
+
+        keeper.CHECKPOINT_SECONDS = float(seconds)  # type: ignore[misc]
+    if size := os.environ.get("VEDETTE_CRASH_SPOOL"):
+        small_spool(int(size))
     if name := os.environ.get("VEDETTE_CRASH_MUTATION"):
         from crash.mutations import MUTATIONS
 

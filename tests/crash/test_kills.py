@@ -67,8 +67,8 @@ def ordeal(
         made.finish()
     say(
         f"seed {SEED}: killed {dict(sorted(felled.items()))}; {verdict}, "
-        f"{crashed / max(agents, 1):.1f} a killed agent, at most {verdict.largest}; increase() {verdict.applied}; "
-        f"no counter fell in {made.watch.scrapes} scrapes; {time.monotonic() - began:.0f} s"
+        f"{crashed / max(agents, 1):.1f} a killed agent, at most {verdict.largest}; "
+        f"increase() {verdict.applied}; no counter fell in {made.watch.scrapes} scrapes; {time.monotonic() - began:.0f} s"
     )
 
 

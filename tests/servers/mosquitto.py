@@ -46,6 +46,10 @@ class Mosquitto:
         return f"mqtt://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        return self._daemon.pid
+
+    @property
     def log(self) -> str:
         return self._daemon.log.read_text(errors="replace")
 
