@@ -223,7 +223,7 @@ class Cell(Tally):
         return "not_run" if self._is_fresh(self.spoiled, mono) else "no_data"
 
     def whole(self, result: Result, order: Order) -> Result | None:
-        """*result* with its facts in full. None when what they differ from is not here, or came before.
+        """*result* with its facts in full. None when what they differ from is not here.
 
         What comes whole is the base of what follows.
         """
@@ -231,7 +231,9 @@ class Cell(Tally):
             if result.facts is not None and order > self.base_order:
                 self.base, self.base_order = result.facts, order
             return result
-        if self.base is None or self.base_order[0] != order[0] or order < self.order:
+        if order < self.order:
+            return result  # overtaken: nobody looks at its facts
+        if self.base is None or self.base_order[0] != order[0]:
             return None
         try:
             facts = patched(self.base, result.diff)

@@ -346,6 +346,27 @@ def test_a_disk_that_fails_is_tried_again_with_the_same_entries(
     on_bench(tmp_path, story)
 
 
+def test_a_commit_that_failed_and_was_one_all_the_same_is_no_fault_of_its_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error came after the log had it: trying again finds the entries there, and sets none aside."""
+    monkeypatch.setattr(writers, "FIRST_PAUSE", 0.01)
+
+    async def story(bench: Bench) -> None:
+        def once(writing: Writing) -> Exception | None:
+            bench.disk.trouble = lambda writing: None
+            bench.disk.write(writing)
+            return error(sqlite3.SQLITE_IOERR)
+
+        bench.disk.trouble = once
+        bench.journal.add(entry(1))
+        await bench.journal.idle()
+        bench.journal.observe()
+        assert ([each.kind for each in bench.applied], bench.condition.parked) == (["live"], 0)
+
+    on_bench(tmp_path, story)
+
+
 def test_an_entry_that_cannot_be_stored_is_set_aside_and_the_others_go_on(tmp_path: Path) -> None:
     """Its results are lost, and the books say so: also after a restart."""
 
