@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check bench fuzz lock clean
+.PHONY: run test soak check bench fuzz lock clean
 
 run: $(VENV)/run.stamp  ## the whole pipeline on this machine, with a small world to probe
 	$(BIN)/vedette up $(ARGS)
 
 test: $(VENV)/dev.stamp  ## every test; real servers included where they are installed
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+soak: $(VENV)/dev.stamp  ## crashes and outages for an hour and more; VEDETTE_CRASH_KILLS and VEDETTE_CRASH_SEED vary them
+	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 	$(BIN)/ruff format --check .

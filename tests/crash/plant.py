@@ -174,8 +174,11 @@ class Plant:
             assert daemon.is_running, daemon.tail()
         return quiet
 
-    def settle(self, within: float = 60.0) -> Page:
-        """Wait until the books say of every result what became of it."""
+    def settle(self, within: float = 60.0, *, restored: bool = False) -> Page:
+        """Wait until the books say of every result what became of it.
+
+        *restored*: they began anew on the way, so they do not say how many were produced in all.
+        """
         before = -1
 
         def is_still(page: Page) -> bool:
@@ -184,6 +187,8 @@ class Plant:
             was, before = before, count
             if count != was:
                 return False
+            if restored:
+                return page.total(PENDING) == 0
             certain = count - len(self.produced.uncertain)
             return page.total(PENDING) == 0 and certain <= page.total(PRODUCED) <= count
 
@@ -191,11 +196,25 @@ class Plant:
         # The page of a moment ago may have been written while the last entry was applied.
         return self.until(lambda page: True, "a page")
 
-    def verdict(self, page: Page) -> Verdict:
-        """What the oracle says, once nothing changes any more; *page* was scraped then."""
+    def verdict(self, page: Page, *, restored: bool = False) -> Verdict:
+        """What the oracle says, once nothing changes any more; *page* was scraped then.
+
+        *restored*: counters began at 0 again on the way, and say less than the journal.
+        """
         recorded = Recorded(self.store)
         found = compared(self.produced.read(), recorded)
-        faults = found.faults
+        if not restored:
+            found.faults.extend(self._counted(page, recorded, found))
+        for name in ("vedette_ledger_residual", "vedette_ledger_disagreement"):
+            if page.total(name):
+                found.faults.append(f"{name} is {page.by(name, 'agent')}")
+        if self.watch.residuals:
+            found.faults.append(f"residuals on the way: {self.watch.residuals[:5]}")
+        return found
+
+    def _counted(self, page: Page, recorded: Recorded, found: Verdict) -> list[str]:
+        """Where the counters differ from the journal."""
+        faults: list[str] = []
         counters = {
             "attempts": "vedette_probe_attempts_total",
             "not_run": "vedette_probe_not_run_total",
@@ -222,14 +241,9 @@ class Plant:
         for name, value in ((APPLIED, found.applied), (LATE, found.late)):
             if page.total(name) != value:
                 faults.append(f"{name} is {page.total(name):g}, the journal has {value}")
-        for name in ("vedette_ledger_residual", "vedette_ledger_disagreement"):
-            if page.total(name):
-                faults.append(f"{name} is {page.by(name, 'agent')}")
         if self.watch.falls:
             faults.append(f"counters fell: {self.watch.falls[:5]}")
-        if self.watch.residuals:
-            faults.append(f"residuals on the way: {self.watch.residuals[:5]}")
-        return found
+        return faults
 
     def finish(self) -> None:
         """End all in order. AssertionError for what does not end, and for what is left behind."""

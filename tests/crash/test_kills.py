@@ -68,7 +68,8 @@ def ordeal(
     say(
         f"seed {SEED}: killed {dict(sorted(felled.items()))}; {verdict}, "
         f"{crashed / max(agents, 1):.1f} a killed agent, at most {verdict.largest}; "
-        f"increase() {verdict.applied}; no counter fell in {made.watch.scrapes} scrapes; {time.monotonic() - began:.0f} s"
+        f"increase() {verdict.applied}; no counter fell in {made.watch.scrapes} scrapes; "
+        f"{time.monotonic() - began:.0f} s"
     )
 
 
