@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,7 +34,8 @@ HEARTBEAT_EXPIRY = 30  # seconds
 BREATH = 0.02  # seconds; results that are due leave before evidence does
 INBOX = 100  # acks; each repeats what the one before said
 OPEN_SECONDS = 1.0  # that a connection waits for the spool: what is on disk may be another agent's
-EPOCH_SECONDS = 60.0  # between two epochs of one process
+EPOCHS = 5  # that one process may begin
+EPOCH_SECONDS = 300.0  # in any such time
 
 
 class Vitals:
@@ -93,7 +94,7 @@ class Publisher:
         self._beats = Beats()
         self._clocks = ClockWatch(*_clocks_us())
         self.outbox.clock_is(self._clocks.wmb_us, self._now())
-        self._renewed = float("-inf")  # when the present epoch began, where it is not the first
+        self._renewed: deque[float] = deque(maxlen=EPOCHS)  # when it began epochs
         self._has_begun = False  # the present epoch, and nobody was told
         self._keeping = None if directory is None else Keeping(directory, self.outbox, self._wake.set)
         self._collectors = Collectors()
@@ -224,9 +225,10 @@ class Publisher:
     def _renew(self, now: float) -> None:
         """Begin another epoch, if there is reason to."""
         is_wanted = self.outbox.is_resumed or self._clocks.has_leapt
-        if not is_wanted or now - self._renewed < EPOCH_SECONDS:
+        recent = [at for at in self._renewed if now - at < EPOCH_SECONDS]
+        if not is_wanted or len(recent) >= EPOCHS:
             return
-        self._renewed = now
+        self._renewed.append(now)
         self._has_begun = True
         self._clocks.has_leapt = False
         if self._keeping is not None:
