@@ -4,6 +4,7 @@ The outbox, the spool's books and policy, and the clock estimate are the real on
 """
 
 import copy
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ from vedette_agent.spool.tail import Left
 
 ACKS = frozenset(("ack",))
 HEARTBEAT_EXPIRY = 30.0
-EPOCH_SECONDS = 60.0
+EPOCHS, EPOCH_SECONDS = 5, 300.0
 SLACK_BYTES = 12 * (limits.BATCH_BYTES + 1000)  # on the network, beyond what memory may have
 
 
@@ -137,7 +138,7 @@ class Process:
         self.clocks = ClockWatch(*host.clock.all_us)
         self.collectors = Collectors()
         self.beats = Beats()
-        self.renewed = float("-inf")  # when the present epoch began, where it is not the first
+        self.renewed: deque[float] = deque(maxlen=EPOCHS)
         self.in_flight: list[Parcel] = []
         self.fetches: list[Fetch] = []
         self.wire: Wire | None = None
@@ -234,12 +235,13 @@ class Process:
     def _mind_the_clock(self) -> None:
         if self.clocks.see(*self.host.clock.all_us):
             self.outbox.clock_is(self.clocks.wmb_us, self.now)
-        if (self.outbox.is_resumed or self.clocks.has_leapt) and self.now - self.renewed >= EPOCH_SECONDS:
+        is_wanted = self.outbox.is_resumed or self.clocks.has_leapt
+        if is_wanted and sum(self.now - at < EPOCH_SECONDS for at in self.renewed) < EPOCHS:
             self.renew()
 
     def renew(self) -> None:
         """Begin a new epoch: nobody knows which numbers of this one were given out."""
-        self.renewed = self.now
+        self.renewed.append(self.now)
         self.clocks.has_leapt = False
         self.world.tell(f"new_epoch {self.host.name}")
         epoch = self.host.epoch_name()
@@ -532,7 +534,7 @@ class Snapshot:
         host.clock.freeze(self.at)
         host.clock.correct()
         if abs(host.clock.wmb_us - wmb_us) <= LEAP_US:
-            host.oracle.cloned.add(host.name)  # nothing tells such a machine what was done to it
+            host.oracle.colliding.add(host.name)  # nothing tells such a machine what was done to it
         host.process = process
         process.host = host
         process.is_alive = True
