@@ -19,6 +19,7 @@ from vedette.wire.messages import Gap, Held
 from vedette.wire.topics import Kind
 from vedette_collector.cell import Moment
 from vedette_collector.condition import StoreCondition
+from vedette_collector.store import checkpoint
 from vedette_collector.store import journal as journals
 from vedette_collector.store import writer as writers
 from vedette_collector.store.database import Database, Writing, history
@@ -55,6 +56,25 @@ def test_a_restart_forgets_nothing() -> None:
     assert (cell.bars.all(), cell.changed_at) == (before.bars.all(), before.changed_at)
     assert (cell.last.mono, cell.is_fresh(5009.0), cell.is_fresh(5041.0)) == (4980.0, True, False)
     assert [seen.result.reason for seen in second.board.cells["par-01"]["web"].episodes] == ["http.status"]
+
+
+def test_a_checkpoint_that_was_cut_off_anywhere_counts_nothing_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows that are there are ahead of the journal's floor, the others are behind: each says where it is."""
+    monkeypatch.setattr(checkpoint, "SLICE", 1)
+    held = [Held(epoch=EPOCH, next_seq=30, floor=0)]
+    for written in range(8):
+        shelf = Shelf()
+        life = Life(shelf, assignment())
+        life.send(batch(ok(), ok("web"), ok("nobody-asked"), failed("ssh", "tcp.reset")))
+        life.send(batch(ok(), ok("nobody-asked"), first=4), Kind.REPLAY)
+        life.send(heartbeat(held=held, gaps=[Gap(epoch=EPOCH, first=9, end=12, reason="crash")]))
+        life.settle()
+        life.checkpoint(slices=written)
+        again = Life(shelf, assignment(), furthest=life.applied_id)
+        assert again.counters() == life.counters(), written
+        assert set(again.residuals().values()) == {0}
 
 
 def test_facts_are_no_base_after_newer_ones_were_lost_with_the_process() -> None:
