@@ -89,6 +89,8 @@ PURE = [
     "vedette_collector.remote.encode",
     "vedette_collector.remote.samples",
     "vedette_collector.remote.verdict",
+    "vedette_collector.status.screen",
+    "vedette_collector.web.accounts",
     "vedette_collector.web.exhibits",
     "vedette_collector.salvage",
     "vedette_collector.exposition.*",

@@ -40,6 +40,7 @@ _OURS: Final = {
         Word("drill", "vedette.up.commands:drill"),
         Word("probe", "vedette_agent.commands:probe"),
         Word("schema", "vedette.checks.commands:schema"),
+        Word("status", "vedette_collector.status.commands:status"),
         Word("up", "vedette.up.commands:up"),
     )
 }
@@ -51,6 +52,7 @@ _ABOUT: Final = {
     "collector": "turn the results of agents into metrics and a status page",
     "drill": "break the demo world of `vedette up` on purpose, and mend it",
     "probe": "probe one target once, from here",
+    "status": "say whether any result is missing, and why",
     "schema": "print the JSON Schema of the configuration file, for editors",
     "up": "run everything on this machine: broker, collector, agents, something to probe",
 }

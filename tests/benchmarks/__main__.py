@@ -10,7 +10,10 @@ from pathlib import Path
 from benchmarks.figure import Line
 from benchmarks.settings import Settings
 
-GROUPS = ("schedule", "ingest", "exposition", "remote_write", "footprint", "probes", "saturation", "accuracy")
+GROUPS = (
+    *("schedule", "ingest", "durable", "wire", "exposition", "remote_write", "memory", "replay", "load"),
+    *("footprint", "probes", "spool", "saturation", "accuracy"),
+)
 
 
 def main(argv: list[str]) -> int:
@@ -22,10 +25,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure; medians are printed (3)")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of one measured window (8)")
     parser.add_argument("--rate", type=int, default=200, help="probes per second (200)")
+    parser.add_argument("--agents", type=int, default=200, help="agents of the made-up fleet of `load` (200)")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as scratch:
         settings = Settings(
-            runs=args.runs, seconds=args.seconds, rate=args.rate, kinds=args.kinds, scratch=Path(scratch)
+            runs=args.runs,
+            seconds=args.seconds,
+            rate=args.rate,
+            kinds=args.kinds,
+            agents=args.agents,
+            scratch=Path(scratch),
         )
         for group in args.only:
             figures: Iterator[Line] = importlib.import_module(f"benchmarks.{group}").figures(settings)

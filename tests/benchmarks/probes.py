@@ -1,9 +1,9 @@
 """CPU per probe of the whole agent (schedule, engine, publishing, heartbeats) and of blackbox_exporter.
 
 Both probe the same servers at the same rate, one after the other in each run: NSD for DNS, nginx for TCP,
-HTTP and HTTPS (P-256), the kernel for ICMP. The agent publishes over Mosquitto to a real collector, whose
-counters say how many probes there were and that none failed. The exporter is driven by a process whose CPU
-is not counted, with Go's defaults and again with GOMAXPROCS=1 and GOGC=400.
+HTTP and HTTPS (P-256), the kernel for ICMP. The agent, with its spool, publishes over Mosquitto to a real
+collector with its store, whose counters say how many probes there were and that none failed. The exporter is
+driven by a process whose CPU is not counted, with Go's defaults and again with GOMAXPROCS=1 and GOGC=400.
 """
 
 import json
@@ -13,8 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ import trustme
 
 from benchmarks import blackbox
 from benchmarks.figure import Figure, median_figure
+from benchmarks.page import Page
 from benchmarks.proc import Child, cpu_seconds, pinned
 from benchmarks.settings import Settings
 from servers.daemon import free_port
@@ -33,6 +33,7 @@ from servers.nsd import Nsd, plain
 
 KINDS = ("dns", "http", "https", "tcp", "icmp")
 TUNING = {"GOMAXPROCS": "1", "GOGC": "400"}
+AGENT = "bench-01"
 WARM_UP = 3.0  # seconds: imports, first certificates, first batches
 
 _ZONE = """\
@@ -165,11 +166,13 @@ def figures(settings: Settings) -> Iterator[Figure]:
             ours: list[float] = []
             theirs: dict[str, list[float]] = {"default": [], "tuned": []}
             for _ in range(settings.runs):
-                ours.append(_agent(servers, kind, settings))
+                ours.append(agent_cpu(servers, kind, settings))
                 if peer is not None:
                     theirs["default"].append(_exporter(servers, kind, settings, None))
                     theirs["tuned"].append(_exporter(servers, kind, settings, TUNING))
-            note = f"{settings.rate}/s, {ssl.OPENSSL_VERSION}" if kind == "https" else f"{settings.rate}/s"
+            note = f"{settings.rate}/s, with the spool"
+            if kind == "https":
+                note += f", {ssl.OPENSSL_VERSION}"
             if peer is None:
                 note += f"; {blackbox.NAME} is not installed, so there is no peer"
             yield median_figure(
@@ -182,10 +185,10 @@ def figures(settings: Settings) -> Iterator[Figure]:
                 )
 
 
-def _agent(servers: World, kind: str, settings: Settings) -> float:
+def agent_cpu(servers: World, kind: str, settings: Settings, *, is_spooled: bool = True) -> float:
     """Microseconds of the agent's CPU per probe."""
     checks = [servers.check(kind, number) for number in range(settings.rate)]
-    with Pipeline(settings.scratch, checks) as pipeline:
+    with Pipeline(settings.scratch, checks, is_spooled=is_spooled) as pipeline:
         time.sleep(WARM_UP)
         before, cpu = pipeline.attempts(), cpu_seconds(pipeline.agent.pid)
         time.sleep(settings.seconds)
@@ -230,15 +233,26 @@ def drive(port: int, paths: Sequence[str], rate: int, seconds: float) -> tuple[i
 
 
 class Pipeline:
-    """Mosquitto, a collector and one agent that runs *checks*."""
+    """Mosquitto, a collector with its store and one agent that runs *checks*."""
 
-    def __init__(self, scratch: Path, checks: list[dict[str, object]], core: int | None = None) -> None:
-        """With a *core* the agent has that one alone."""
+    def __init__(
+        self,
+        scratch: Path,
+        checks: list[dict[str, object]],
+        core: int | None = None,
+        *,
+        is_spooled: bool = True,
+        prepare: Callable[[Path], None] = lambda state: None,
+    ) -> None:
+        """With a *core* the agent has that one alone. *prepare* gets its state directory before it starts."""
         self._core = core
+        self._is_spooled = is_spooled
+        self._prepare = prepare
         self._stack = ExitStack()
         self._directory = Path(tempfile.mkdtemp(dir=scratch))
         self._config = self._directory / "vedette.yaml"
-        self._config.write_text(json.dumps({"agents": [{"name": "bench-01"}], "checks": checks}))
+        self._config.write_text(json.dumps({"agents": [{"name": AGENT}], "checks": checks}))
+        self.state = self._directory / "state"  # of the agent
         self.agent: Child
 
     def __enter__(self) -> "Pipeline":
@@ -248,20 +262,15 @@ class Pipeline:
             broker = stack.enter_context(Mosquitto())
             self._port = free_port()
             common = ["--config", str(self._config), "--broker", broker.url]
-            listen = ["--listen", f"127.0.0.1:{self._port}"]
+            own = ["--listen", f"127.0.0.1:{self._port}", "--state-dir", str(self._directory)]
             collector = stack.enter_context(
-                Child([*vedette, "collector", "run", *common, *listen], cwd=self._directory)
+                Child([*vedette, "collector", "run", *common, *own], cwd=self._directory)
             )
             collector.until_port(self._port)
-            self.agent = stack.enter_context(
-                Child(
-                    pinned(
-                        [*vedette, "agent", "run", *common, "--name", "bench-01", "--allow", "127.0.0.0/8"],
-                        self._core,
-                    ),
-                    cwd=self._directory,
-                )
-            )
+            self._prepare(self.state)
+            spool = ["--state-dir", str(self.state)] if self._is_spooled else ["--no-spool"]
+            words = [*vedette, "agent", "run", *common, "--name", AGENT, "--allow", "127.0.0.0/8", *spool]
+            self.agent = stack.enter_context(Child(pinned(words, self._core), cwd=self._directory))
             deadline = time.monotonic() + 20
             while not self.attempts():
                 self.agent.check()
@@ -279,8 +288,7 @@ class Pipeline:
 
     def total(self, metric: str) -> float:
         """The sum of *metric* over all its series."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as response:
-            text = response.read().decode()
-        return sum(
-            float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(metric + "{")
-        )
+        return self.page().total(metric)
+
+    def page(self) -> Page:
+        return Page.read(self._port)

@@ -10,4 +10,5 @@ class Settings:
     seconds: float
     rate: int  # probes per second
     kinds: list[str] | None  # None: all
+    agents: int = 200  # of the fleet that `load` makes up
     scratch: Path  # a directory that is removed afterwards

@@ -9,11 +9,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 from aiohttp import web
 
+import vedette
 from vedette.checks.model import Check
 from vedette.wire.messages import Result
 from vedette_collector.board import Board
 from vedette_collector.cell import Cell, label
+from vedette_collector.ledger import Figures
 from vedette_collector.web import exhibits, view
+from vedette_collector.web.accounts import Account, Overview, Word
 from vedette_collector.web.caching import tagged
 
 DEFAULT_LIMIT: Final = 1000
@@ -62,18 +65,34 @@ def evidence(request: web.Request, board: Board) -> web.Response:
     )
 
 
+def ledger(request: web.Request, shown: Overview) -> web.Response:
+    """Whether anything is missing: the sums, and every agent, the worst first."""
+    wanted = request.query.get("agent")
+    found = [each for each in shown.accounts if wanted in (None, each.state.name)]
+    head = {
+        "complete": shown.is_complete,
+        "sentence": shown.sentence,
+        "totals": _books(shown.totals),
+        "problems": [_word(each) for each in shown.problems],
+        "notices": [_word(each) for each in shown.notices],
+        "version": vedette.__version__,
+    }
+    return _listing(request, "agents", found, _account, head=head)
+
+
 def _listing(
     request: web.Request,
     key: str,
     found: list[T],
     told: Callable[[T], dict[str, Any]],
     most: int = MAX_LIMIT,
+    head: dict[str, Any] | None = None,
 ) -> web.Response:
     text = request.query.get("limit", str(min(DEFAULT_LIMIT, most)))
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most):
         return problem(400, f"limit must be a number from 1 to {most}")
     listed = [told(each) for each in found[: int(text)]]
-    body = _encoder.encode({key: listed, "total": len(found)})
+    body = _encoder.encode((head or {}) | {key: listed, "total": len(found)})
     return tagged(request, body, "application/json")
 
 
@@ -98,20 +117,54 @@ def _agent(agent: view.AgentView) -> dict[str, Any]:
         "config_matches": agent.current,
         "checks": agent.checks,
         "failing": agent.failing,
-        "results": {
-            "produced": books.produced,
-            "applied": books.applied,
-            "late": books.late,
-            "pending": books.pending,
-            "declared_lost": books.lost,
-            "residual": books.residual,
-            "disagreement": books.disagreement,
-        },
+        "results": _books(books),
         "skipped_slots": None if beat is None else beat.skipped_slots,
         "running": None if beat is None else beat.running,
         "loop_lag_seconds": None if beat is None else beat.loop_lag_us / 1e6,
         "clock_offset_seconds": agent.offset_seconds,
     }
+
+
+def _books(books: Figures) -> dict[str, Any]:
+    return {
+        "produced": books.produced,
+        "applied": books.applied,
+        "late": books.late,
+        "pending": books.pending,
+        "declared_lost": books.lost,
+        "residual": books.residual,
+        "disagreement": books.disagreement,
+    }
+
+
+def _account(each: Account) -> dict[str, Any]:
+    spool = each.spool
+    return {
+        "name": each.state.name,
+        "connected": each.connected,
+        "last_seen": each.state.seen_at,
+        "results": _books(each.books),
+        "duplicates": each.state.duplicates,
+        "lost_lately": each.lost_lately,
+        "pending_seconds": round(each.pending_seconds, 1),
+        "spool": None
+        if spool is None
+        else {
+            "state": spool.state,
+            "results": spool.results,
+            "bytes": spool.size_bytes,
+            "oldest_seconds": None if each.spool_age is None else round(each.spool_age, 1),
+        },
+        "live_age_seconds": each.live_age,
+        "clock_offset_seconds": each.offset_seconds,
+        "clone_suspected": each.clone,
+        "problems": [_word(word) for word in each.problems],
+        "notices": [_word(word) for word in each.notices],
+    }
+
+
+def _word(word: Word) -> dict[str, str]:
+    return {"code": word.code, "text": word.text, "advice": word.advice}
 
 
 def _check(board: Board, check: Check, mono: float) -> dict[str, Any]:

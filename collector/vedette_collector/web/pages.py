@@ -10,12 +10,13 @@ import vedette
 from vedette_collector.board import Board
 from vedette_collector.cell import BARS, Bar, Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import exhibits, view
+from vedette_collector.web import accounts, exhibits, view
 from vedette_collector.web.api import kind
 
 KEEP_SECONDS: Final = 0.5  # a page serves all its readers this long
 KEEP_PAGES: Final = 64
 BAR_HEIGHT: Final = 28
+MAX_SAID: Final = 20  # lines under the books
 
 
 class Stroke(NamedTuple):
@@ -48,6 +49,7 @@ class Pages:
             "clock": clock,
             "iso": iso,
             "duration": view.duration,
+            "number": "{:,}".format,
             "seconds": lambda value: view.duration(round(value * 1e6)),
             "strokes": strokes,
             "kind": kind,
@@ -92,6 +94,8 @@ class Pages:
         rows = view.rows(self._board, now.mono)
         agents = view.agents(self._board, rows, now.mono)
         shown = max(view.MAX_CELLS // max(len(agents), 1), 1)
+        books = accounts.overview(self._board, self._condition, now)
+        said = accounts.said(books)
         return self._env.get_template("status.html.j2").render(
             now=now.wall,
             ago=_ago(now.wall),
@@ -101,6 +105,9 @@ class Pages:
             hidden=len(rows) - len(rows[:shown]),
             agents=agents,
             results=view.latest(rows),
+            books=books,
+            said=said[:MAX_SAID],
+            unsaid=len(said) - len(said[:MAX_SAID]),
         )
 
     def _check(self, name: str, now: Moment) -> str:

@@ -17,12 +17,12 @@ from vedette.errors import ConfigError, VedetteError
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import api
+from vedette_collector.web import accounts, api
 from vedette_collector.web.caching import tagged
 from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
 from vedette_collector.web.hosts import guards
-from vedette_collector.web.pages import Pages
+from vedette_collector.web.pages import KEEP_SECONDS, Pages
 from vedette_collector.web.scrape import metrics
 
 log = logging.getLogger("vedette.collector.web")
@@ -89,6 +89,7 @@ class Routes:
         self._reload = reload
         self._scrapes = 0  # in progress
         self._pages = Pages(board, condition)
+        self._accounts: tuple[float, accounts.Overview | None] = (0.0, None)
         self._static = {
             name: files("vedette_collector.web").joinpath("static", name).read_bytes() for name in _STATIC
         }
@@ -109,6 +110,7 @@ class Routes:
         app.router.add_get("/api/v1/checks", self._checks)
         app.router.add_get("/api/v1/results", self._results)
         app.router.add_get("/api/v1/evidence", self._evidence)
+        app.router.add_get("/api/v1/ledger", self._ledger)
         return app
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -170,6 +172,14 @@ class Routes:
 
     async def _evidence(self, request: web.Request) -> web.Response:
         return api.evidence(request, self._board)
+
+    async def _ledger(self, request: web.Request) -> web.Response:
+        now = _now()
+        at, shown = self._accounts
+        if shown is None or now.mono - at >= KEEP_SECONDS:
+            shown = accounts.overview(self._board, self._condition, now)
+            self._accounts = now.mono, shown
+        return api.ledger(request, shown)
 
 
 @asynccontextmanager

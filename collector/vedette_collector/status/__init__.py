@@ -1,0 +1,1 @@
+"""`vedette status`: one screen that tells whether anything is missing. The standard library is enough."""
