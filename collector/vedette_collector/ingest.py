@@ -241,8 +241,10 @@ class Ingest:
             raise WireError("claim", f"seq {end}, {limit} can have been produced")
         window = epoch.window
         new = window.missing(entry.first, end)
-        duplicates = entry.count - sum(stop - start for start, stop in new)
-        agent.duplicates += duplicates
+        duplicates = 0
+        if new != [(entry.first, end)]:
+            duplicates = entry.count - sum(stop - start for start, stop in new)
+            agent.duplicates += duplicates
         if not new:
             return False
         if not window.fits(entry.first, end):

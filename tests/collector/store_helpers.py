@@ -43,6 +43,8 @@ class Shelf:
         self.generations.update(dict(writing.generations))
         for key in writing.gone_cells:
             self.cells.pop(key, None)
+        first = writing.first_generation
+        self.generations = {number: each for number, each in self.generations.items() if number >= first}
         for agent in writing.gone_agents:
             self.agents.pop(agent, None)
         self.facts.update(writing.facts)

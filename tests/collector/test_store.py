@@ -112,6 +112,20 @@ def test_a_target_that_was_edited_while_nothing_ran_takes_over_no_counter() -> N
     assert third.board.cells["par-01"]["api-dns"].attempts == 3
 
 
+def test_configurations_are_remembered_as_long_as_the_journal_may_refer_to_them() -> None:
+    shelf = Shelf()
+    life = Life(shelf, assignment())
+    dns, *others = assignment().checks
+    for number in range(200):
+        moved = msgspec.structs.replace(dns, target=f"{number} A")
+        life.board.configure(assignment((moved, *others)), 1)
+        life.configured()
+        life.checkpoint()
+    assert len(shelf.generations) == len(life.board.generations) == 65
+    assert max(shelf.generations) == life.board.generation == 201
+    assert Life(shelf, assignment()).board.generation == 202
+
+
 def test_counters_that_are_hidden_for_a_week_go_and_their_sum_stays() -> None:
     shelf = Shelf()
     life = Life(shelf, assignment())
@@ -259,6 +273,36 @@ def test_only_old_entries_that_no_start_needs_are_dropped(tmp_path: Path) -> Non
     found = history(database.path, agent="par-01", from_us=50, until_us=90, after=60, limit=3)
     assert [each.id for each in found] == [61, 62, 63]
     assert not [*history(database.path, agent="fra-01", from_us=0, until_us=90)]
+    database.close()
+
+
+def test_the_store_in_memory_of_these_tests_does_what_the_file_does(tmp_path: Path) -> None:
+    database = Database(tmp_path / "store.db")
+
+    class Both(Shelf):
+        def write(self, writing: Writing) -> None:
+            super().write(writing)
+            database.write(writing)
+
+    shelf = Both()
+    life = Life(shelf, assignment())
+    life.send(batch(ok(facts=FACTS), failed("web", "http.status"), ok("nobody-asked")))
+    life.settle()
+    life.checkpoint()
+    life.board.configure(assignment(assignment().checks[1:]), round(NOW.wall * 1e6))
+    life.configured()
+    life.send(batch(ok("web"), first=3))
+    life.settle()
+    life.checkpoint(whole=False)
+    life.now = Moment(NOW.wall + 8 * 86400, NOW.mono + 8 * 86400)
+    life.checkpoint()
+    shelf.write(Writing(first_generation=2, gone_agents=["fra-01"], facts={"floor": 1}))
+    loaded, held = database.load(), shelf.load()
+    for each in (loaded, held):
+        each.cells.sort(key=lambda row: row.check)
+        each.agents.sort(key=lambda row: row.agent)
+    assert loaded == held
+    assert database.entries(0, 10) == shelf.entries(0, 10)
     database.close()
 
 

@@ -17,6 +17,7 @@ from vedette_collector.store.recovery import FLOOR, RESTORED
 
 SLICE: Final = 100  # rows; some 20 µs each
 STATE_SECONDS: Final = 60.0
+GENERATIONS: Final = 64  # configurations that are remembered
 HIDDEN_SECONDS: Final = 7 * 86400.0  # that counters are kept of what the configuration does not have
 
 
@@ -44,6 +45,10 @@ def slices(
             yield writing
             writing = Writing()
     _forget(board, writing, round(now * 1e6))
+    # The journal is applied again from the floor on: what was decided then had one of the last of these.
+    writing.first_generation = max(board.generation - GENERATIONS, 0)
+    for number in [number for number in board.generations if number < writing.first_generation]:
+        del board.generations[number]
     writing.facts = {FLOOR: floor}
     if restored_us is not None:
         writing.facts[RESTORED] = restored_us

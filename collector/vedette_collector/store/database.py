@@ -68,6 +68,7 @@ class Writing(msgspec.Struct):
     generations: list[tuple[int, bytes]] = []
     gone_cells: list[tuple[str, str, str]] = []  # agent, check, identity
     gone_agents: list[str] = []
+    first_generation: int = 0  # those before it go
     facts: dict[str, int] = {}
 
 
@@ -186,6 +187,8 @@ class Database:
         many("DELETE FROM cells WHERE agent=? AND check_name=? AND identity=?", writing.gone_cells)
         many("DELETE FROM details WHERE agent=? AND check_name=? AND identity=?", writing.gone_cells)
         many("DELETE FROM agents WHERE agent=?", [(agent,) for agent in writing.gone_agents])
+        if writing.first_generation:
+            many("DELETE FROM generations WHERE generation < ?", [(writing.first_generation,)])
         many("INSERT OR REPLACE INTO facts VALUES (?,?)", list(writing.facts.items()))
 
     def load(self) -> Loaded:
