@@ -110,7 +110,8 @@ class Keeper:
         own = self._books[self._own]
         self._books[self._own] = ended = own.copy()
         ended.is_ended = EXACT
-        self.commit(Work())
+        while not self.commit(Work()) and self.state == "ok":
+            pass  # there is more than goes into one transaction
         self._files.close()
 
     def _write(self) -> None:
