@@ -218,6 +218,33 @@ def test_a_clock_that_leapt_begins_an_epoch(tmp_path: Path, monkeypatch: pytest.
     run(test)
 
 
+def test_rows_of_another_epoch_wait_for_its_spool(tmp_path: Path) -> None:
+    """Results come while one is closed and the next is opened, and another leap in the middle of it."""
+
+    async def test() -> None:
+        broker = Mosquitto()
+        async with publishing(broker, tmp_path / "agent") as publisher:
+            produce(publisher, 30)
+            await until(lambda: kept(tmp_path / "agent") == 30)
+            epochs = []
+            for _ in range(2):
+                publisher._clocks.has_leapt = True
+                publisher._renew(publisher._now())
+                epochs.append(publisher.outbox.epoch)
+                produce(publisher, 200)
+                await asyncio.sleep(0)
+            await until(lambda: kept(tmp_path / "agent") >= 230)
+            produce(publisher, 50)
+            await until(lambda: kept(tmp_path / "agent") >= 280)
+        with broker:
+            tiny = TinyCollector(broker.url)
+            async with tiny.running(), publishing(broker, tmp_path / "agent", NEW):
+                await tiny.until(lambda: len(tiny.seen.get(epochs[-1], ())) == 250)
+                await tiny.until(lambda: len(tiny.seen.get(OLD, ())) == 30)
+
+    run(test)
+
+
 def test_a_directory_that_cannot_be_used_is_told_and_probing_goes_on(tmp_path: Path) -> None:
     async def test() -> None:
         target = Target()
@@ -231,6 +258,7 @@ def test_a_directory_that_cannot_be_used_is_told_and_probing_goes_on(tmp_path: P
                     await child.says("no spool")
                     assert tiny.heartbeats[0].spool is not None
                     assert tiny.heartbeats[0].spool.state == "failing"
+                    assert not tiny.heartbeats[0].held_complete, "nobody knows what is on that disk"
 
     run(test)
 

@@ -20,8 +20,11 @@ class Beats:
         """Say from the next heartbeat on which epochs are settled: a collector may have forgotten it."""
         self._done = deque(done)
 
-    def said(self, outbox: Outbox, sent_us: int) -> dict[str, Any]:
-        """The fields of the heartbeat of *sent_us* that are about results."""
+    def said(self, outbox: Outbox, sent_us: int, *, is_all_known: bool = True) -> dict[str, Any]:
+        """The fields of the heartbeat of *sent_us* that are about results.
+
+        *is_all_known*: False while there may be more on disk than was found yet.
+        """
         held, is_complete = outbox.ledger.held()
         gaps = list(outbox.ledger.gaps.shown())
         self._sent.append((sent_us, gaps))
@@ -36,7 +39,7 @@ class Beats:
             "pending": outbox.pending,
             "lost": {"queue_full": 0, "refused": 0, **outbox.ledger.gaps.counts},
             "held": held,
-            "held_complete": is_complete,
+            "held_complete": is_complete and is_all_known,
             "gaps": gaps,
         }
 

@@ -36,10 +36,12 @@ class Keeping:
         self._outbox = outbox
         self._wake = wake
         self._spool: Spool | None = None
+        self._epoch = ""  # that the spool takes rows of
+        self._reopening = asyncio.Lock()
         self._waiting: list[Row] = []
         self._waiting_bytes = 0
         self._early: list[Event] = []  # told before what was found was taken over
-        self._has_adopted = False
+        self.has_adopted = False  # what earlier processes left is known
         self._is_settled = asyncio.Event()  # open, or known not to be
 
     @property
@@ -58,21 +60,24 @@ class Keeping:
             await self._open()
         finally:
             self._is_settled.set()
+        await self.reopen()
 
     async def _open(self) -> None:
+        epoch = self._outbox.epoch
         try:
             # SQLite costs memory that an agent without a spool does not have to spare.
             from vedette_agent.spool.writer import Spool
 
-            spool, held = await Spool.open(self._directory, self._outbox.epoch, tell=self._tell)
+            spool, held = await Spool.open(self._directory, epoch, tell=self._tell)
         except (SpoolError, OSError, ImportError) as exc:
             self._give_up(exc)
             return
-        if not self._has_adopted:
+        if not self.has_adopted:
             self._adopt(held)
-        self._spool = spool
-        spool.note(self._outbox.next_seq)
-        self.note = spool.note
+        self._spool, self._epoch = spool, epoch
+        if epoch == self._outbox.epoch:
+            spool.note(self._outbox.next_seq)
+            self.note = spool.note
         early, self._early = self._early, []
         for event in early:
             self._took(event)
@@ -83,12 +88,15 @@ class Keeping:
         self.note = _nowhere
 
     async def reopen(self) -> None:
-        """The outbox began another epoch: rows of the one before are written, and it is one of the past."""
-        if self._spool is None:
-            return
-        self._is_settled.clear()
-        await self._close(self._spool)
-        await self.open()
+        """The outbox may have begun another epoch: then the one before is written, and one of the past."""
+        async with self._reopening:
+            while self._spool is not None and self._epoch != self._outbox.epoch:
+                self._is_settled.clear()
+                try:
+                    await self._close(self._spool)
+                    await self._open()
+                finally:
+                    self._is_settled.set()
 
     async def close(self, now: float, within: float) -> None:
         """Write what there is. *within*: seconds that a spool may still take to open."""
@@ -134,7 +142,10 @@ class Keeping:
     def _hand_over(self, spool: "Spool") -> None:
         rows, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for row in rows:
-            if not spool.put(row):
+            if row.epoch != self._epoch and row.epoch == self._outbox.epoch:
+                self._waiting.append(row)  # its spool is being opened
+                self._waiting_bytes += len(row.payload)
+            elif not spool.put(row):
                 self._outbox.untaken(row)
         for epoch, (first, end) in self._outbox.ledger.settled():
             spool.settle(epoch, first, end)
@@ -142,7 +153,7 @@ class Keeping:
             spool.declare(gap)
 
     def _adopt(self, held: Held) -> None:
-        self._has_adopted = True
+        self.has_adopted = True
         backlogs = [
             Backlog(old.epoch, old.next_seq, old.is_same_boot, tuple(old.runs)) for old in held.epochs
         ]
@@ -163,7 +174,7 @@ class Keeping:
         )
 
     def _tell(self, event: Event) -> None:
-        if self._has_adopted:
+        if self.has_adopted:
             self._took(event)
         else:
             self._early.append(event)

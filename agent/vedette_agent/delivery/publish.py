@@ -325,6 +325,7 @@ class Publisher:
                 pass  # counted and told by the link
 
     async def _heartbeat(self) -> None:
+        is_all_known = self._keeping is None or self._keeping.has_adopted
         vitals = self._vitals()
         best = self.clock.best
         sent_us = _now_us()
@@ -344,7 +345,7 @@ class Publisher:
             shed=vitals.shed,
             clock_steps=self._clocks.steps,
             suspensions=self._clocks.suspensions,
-            **self._beats.said(self.outbox, sent_us),
+            **self._beats.said(self.outbox, sent_us, is_all_known=is_all_known),
         )
         await self._say(Kind.HEARTBEAT, heartbeat, expiry=HEARTBEAT_EXPIRY)
 
