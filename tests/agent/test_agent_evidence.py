@@ -17,8 +17,8 @@ from vedette.mqtt import Broker, Link, Subscription
 from vedette.wire import codec
 from vedette.wire.messages import Evidence, Result
 from vedette.wire.topics import Kind, subscription, topic
-from vedette_agent.engine.record import Record
 from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.engine.record import Record
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 

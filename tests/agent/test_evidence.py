@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from vedette.checks.model import TcpCheck
 from vedette.wire import codec, limits
 from vedette.wire.messages import Evidence, Note, Result
+from vedette_agent.delivery.stash import BURST, MAX_BYTES, MAX_RECORDS, Packed, Stash
 from vedette_agent.dns.described import described
 from vedette_agent.engine.record import CERTIFICATE_BYTES, NOTES, Record
 from vedette_agent.evidence import evidence, notes, within
 from vedette_agent.http.secrets import Secrets, sent
-from vedette_agent.delivery.stash import BURST, MAX_BYTES, MAX_RECORDS, Packed, Stash
 
 CHECK = TcpCheck(name="db", target="db.example:5432", interval=10, timeout=5, host="db.example", port=5432)
 FAILED = Result(check="db", outcome="fail", started_us=7, duration_us=9, reason="tcp.expect", detail="no")

@@ -14,8 +14,8 @@ from vedette.wire import limits
 from vedette.wire.messages import Result
 from vedette_agent.delivery import group as grouping
 from vedette_agent.delivery import parcels
-from vedette_agent.engine.record import Record
 from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.engine.record import Record
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
