@@ -91,7 +91,8 @@ class Collector:
     async def _serve(self, stop: asyncio.Event, late: Source) -> None:
         remote = self._remote_writer(late)
         _set_aside()
-        routes = Routes(self.board, self.condition, self._hub, self.reload)
+        store = None if self._keeper is None else self._keeper.database.path
+        routes = Routes(self.board, self.condition, self._hub, self.reload, store)
         async with serving(routes.application(), self._options.listen) as address:
             self.listening.set_result(address)
             log.info(

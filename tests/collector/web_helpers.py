@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 
@@ -34,13 +35,13 @@ class Site:
 
 
 @asynccontextmanager
-async def site(core: Core, clients: int = 3) -> AsyncIterator[Site]:
+async def site(core: Core, clients: int = 3, store: Path | None = None) -> AsyncIterator[Site]:
     async def reload() -> None:
         raise ConfigError("c.yaml: never")
 
     condition = Condition(NOW.wall)
     hub = Hub(core.board, condition, clients)
-    app = Routes(core.board, condition, hub, reload).application()
+    app = Routes(core.board, condition, hub, reload, store).application()
     async with (
         serving(app, Listen("127.0.0.1", 0)) as where,
         aiohttp.ClientSession(auto_decompress=False) as http,

@@ -26,6 +26,7 @@ MAX_EXHIBITS: Final = 30  # records of evidence in one answer; each may have 64 
 T = TypeVar("T")
 
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
+encoded: Final = _encoder.encode
 
 
 def agents(request: web.Request, board: Board, mono: float) -> web.Response:

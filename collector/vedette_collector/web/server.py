@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
 from vedette_collector.web.hosts import guards
 from vedette_collector.web.pages import KEEP_SECONDS, Pages
+from vedette_collector.web.past import Past
 from vedette_collector.web.scrape import metrics
 
 log = logging.getLogger("vedette.collector.web")
@@ -81,12 +83,19 @@ class Routes:
     """What stands behind every path."""
 
     def __init__(
-        self, board: Board, condition: Condition, hub: Hub, reload: Callable[[], Awaitable[None]]
+        self,
+        board: Board,
+        condition: Condition,
+        hub: Hub,
+        reload: Callable[[], Awaitable[None]],
+        store: Path | None = None,
     ) -> None:
+        """*store*: the file of the history; None where nothing is kept."""
         self._board = board
         self._condition = condition
         self._hub = hub
         self._reload = reload
+        self._past = Past(store)
         self._scrapes = 0  # in progress
         self._pages = Pages(board, condition)
         self._accounts: tuple[float, accounts.Overview | None] = (0.0, None)
@@ -111,6 +120,7 @@ class Routes:
         app.router.add_get("/api/v1/results", self._results)
         app.router.add_get("/api/v1/evidence", self._evidence)
         app.router.add_get("/api/v1/ledger", self._ledger)
+        app.router.add_get("/api/v1/history", self._history, allow_head=False)
         return app
 
     async def _status(self, request: web.Request) -> web.Response:
@@ -172,6 +182,9 @@ class Routes:
 
     async def _evidence(self, request: web.Request) -> web.Response:
         return api.evidence(request, self._board)
+
+    async def _history(self, request: web.Request) -> web.Response:
+        return await self._past.serve(request, _now().wall)
 
     async def _ledger(self, request: web.Request) -> web.Response:
         now = _now()
