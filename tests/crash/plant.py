@@ -111,6 +111,11 @@ class Plant:
         self._begun[name] = len(log.read_text()) if log.exists() else 0
         self.agents[name].start(lambda: True)
 
+    def until_spooled(self, name: str) -> None:
+        """Until the present process of the agent has opened its spool."""
+        log = self.agents[name].log
+        until(lambda: "msg=spool" in log.read_text()[self._begun[name] :], self.agents[name].tail, 30.0)
+
     def kill(self, victim: str) -> None:
         """ "broker", "collector" or the name of an agent."""
         self.killed += 1
@@ -338,6 +343,12 @@ def increase(server: Prometheus, name: str) -> tuple[float, int]:
     return total, resets
 
 
+def until_scraped(server: Prometheus, page: Page) -> None:
+    """Until Prometheus has seen *page*, after which nothing changed."""
+    wanted = page.total(APPLIED)
+    until(lambda: increase(server, APPLIED)[0] >= wanted, f"{wanted:g} results are scraped", 30.0, step=0.5)
+
+
 def configuration(names: Sequence[str], checks: int, at: Targets, *, idle: bool = False) -> str:
     """One second between two runs of a check; *idle*: nobody of *names* has one."""
     lines = ["defaults: {interval: 1s, timeout: 900ms}", "agents:"]
@@ -357,10 +368,10 @@ def configuration(names: Sequence[str], checks: int, at: Targets, *, idle: bool 
 
 def books(page: Page) -> str:
     names = (PRODUCED, APPLIED, PENDING, LATE, "vedette_ledger_residual", "vedette_ledger_disagreement")
-    return (
-        "; ".join(f"{name} {page.by(name, 'agent')}" for name in names)
-        + f"; {LOST} {page.by(LOST, 'reason')}"
-    )
+    told = [f"{name} {page.by(name, 'agent')}" for name in names]
+    for name in (LOST, "vedette_collector_results_rejected_total"):
+        told.append(f"{name} { {reason: n for reason, n in page.by(name, 'reason').items() if n} }")
+    return "; ".join(told)
 
 
 def _of(page: Page, name: str, label: str) -> dict[str, float]:

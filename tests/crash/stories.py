@@ -17,6 +17,7 @@ def agent_dies_offline(plant: Plant) -> None:
     plant.kill("broker")
     pause(1.5)
     for name in plant.names:
+        plant.until_spooled(name)
         plant.kill(name)
     plant.bring_back("broker")
     for name in plant.names:

@@ -10,6 +10,7 @@ from crash.oracle import Verdict
 from crash.plant import plant
 from crash.stories import DUPLICATES, SLOW_COMMITS, STORIES
 
+pytestmark = pytest.mark.timeout(400)
 QUICK = ("puback_counts_as_ack", "dedupe_is_not_restored")  # one of each side
 SETTLED = 20.0  # seconds
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crash.measures import age, memory
-from crash.plant import APPLIED, LATE, Plant, increase, plant, scraped
+from crash.plant import APPLIED, LATE, Plant, increase, plant, scraped, until_scraped
 from crash.spooled import fill
 from crash.stories import pause
 from servers.daemon import until
@@ -16,6 +16,7 @@ BACKLOG = 90_000  # half an hour at 50 a second
 SPOOL = "vedette_agent_spool_results"
 
 
+@pytest.mark.timeout(400)
 def test_backlog_is_replayed(tmp_path: Path, say: Callable[[str], None]) -> None:
     outage(tmp_path, say, backlog=2_000, away=1.0, replay=60.0, heartbeat=2.0)
 
@@ -46,19 +47,20 @@ def outage(
         made.start_collector()
         made.kill("broker")
         made.start_agent(name)
-        until(lambda: "msg=spool" in made.agents[name].log.read_text(), "the spool is open", 30.0)
+        made.until_spooled(name)
         pause(2.0)
         with memory(made.agents[name].pid) as rss:
             pause(away)
             made.bring_back("broker")
-            before = made.until(lambda page: page.total(LATE) > 0, "the replay begins")
+            # After a long outage a fleet takes up to a minute to come back.
+            before = made.until(lambda page: page.total(LATE) > 0, "the replay begins", 120.0)
             began = time.monotonic()
             after = made.until(lambda page: page.total(LATE) >= backlog, "all is replayed", replay)
             seconds = time.monotonic() - began
             fresh = age(before, after, 0.99)
             made.hush()
             page = made.settle()
-        pause(2.5)
+        until_scraped(prometheus, page)
         verdict = made.verdict(page)
         assert not verdict.faults, "\n".join((str(verdict), *verdict.faults, made.tails()))
         assert not verdict.lost, str(verdict)
@@ -113,7 +115,7 @@ def test_disk_of_the_collector_is_slow(tmp_path: Path, say: Callable[[str], None
 @pytest.mark.timeout(600)
 def test_spool_is_full(tmp_path: Path, say: Callable[[str], None]) -> None:
     """The oldest go, each of them is declared, and the file stays within its bound."""
-    size = 1024 * 1024
+    size = 512 * 1024
     with plant(tmp_path, agents=1, VEDETTE_CRASH_SPOOL=str(size)) as made:
         (name,) = made.names
         fill(tmp_path / "state", tmp_path / "notes", name, 20_000, made.checks)

@@ -31,6 +31,7 @@ from vedette_agent.evidence import evidence
 log = logging.getLogger("vedette.publish")
 
 HEARTBEAT_EXPIRY = 30  # seconds
+SILENCE = 1.5  # heartbeats without an ack; the collector answers every one
 BREATH = 0.02  # seconds; results that are due leave before evidence does
 INBOX = 100  # acks; each repeats what the one before said
 OPEN_SECONDS = 1.0  # that a connection waits for the spool: what is on disk may be another agent's
@@ -99,6 +100,8 @@ class Publisher:
         self._keeping = None if directory is None else Keeping(directory, self.outbox, self._wake.set)
         self._collectors = Collectors()
         self._refusal: int | None = None
+        self._answered = 0.0  # when the last ack came, or the connection began
+        self._is_alone = False
 
     def add(self, result: Result) -> None:
         now = self._now()
@@ -195,6 +198,7 @@ class Publisher:
 
     async def _greet(self) -> None:
         self.outbox.pace.connected()
+        self._answered = self._now()
         self.outbox.resend(self._now())
         self._wake.set()
         await self.announce()
@@ -322,7 +326,15 @@ class Publisher:
             try:
                 await self._heartbeat()
             except (NotConnected, PublishRefused):
-                pass  # counted and told by the link
+                continue  # counted and told by the link
+            self._listen_for_silence()
+
+    def _listen_for_silence(self) -> None:
+        """The broker acknowledges whatever it takes, so that is no sign of a collector."""
+        is_alone = self._now() - self._answered >= SILENCE * limits.HEARTBEAT_SECONDS
+        if is_alone and not self._is_alone:
+            log.warning("no collector answers", extra=fields(pending=self.outbox.pending))
+        self._is_alone = is_alone
 
     async def _heartbeat(self) -> None:
         is_all_known = self._keeping is None or self._keeping.has_adopted
@@ -373,7 +385,10 @@ class Publisher:
         ack = codec.decode(message.payload, message.content_type, Ack)
         if ack.agent != self._agent:
             raise WireError("foreign", f"for {ack.agent}")
-        now = self._now()
+        now = self._answered = self._now()
+        if self._is_alone:
+            self._is_alone = False
+            log.info("a collector answers again", extra=fields(pending=self.outbox.pending))
         self.outbox.acked(ack.marks, now)
         self.outbox.pace.grant(ack.replay_rate)
         if ack.refresh:
