@@ -56,6 +56,14 @@ def test_a_group_leaves_at_64_kib() -> None:
         assert sum(len(module._encode(each)) + 1 for each in unpack(parcel).results) <= limits.BATCH_BYTES
 
 
+def test_a_group_without_room_for_the_next_result_is_due_at_once() -> None:
+    outbox = box()
+    large = Result(check="large", outcome="ok", started_us=1, detail="x" * (limits.BATCH_BYTES * 2 // 3))
+    assert outbox.add(large, 0.0) > 0.0
+    assert outbox.add(large, 0.1) == 0.1
+    assert [each.first for each in taken(outbox, 0.1)] == [0]
+
+
 def test_a_change_of_state_leaves_at_once() -> None:
     outbox = box()
     outbox.add(result(), 0.0)

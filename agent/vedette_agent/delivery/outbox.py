@@ -141,17 +141,18 @@ class Outbox:
         book, group = self.ledger.own, self._group
         seq = book.next_seq
         text = _encode(self._bases.shaped(result, seq))
+        due = float("inf")
         if not group.has_room(text) or (not self.is_connected and now - group.since > OFFLINE_SECONDS):
             self._pack(now)
+            due = now if self.is_connected else due
         group.add(text, now, is_first=seq == 0, is_urgent=self._is_change(result))
         book.next_seq = seq + 1
-        due = float("inf")
         if self.ledger.is_spooled:
             if self._chunk.add(text, seq, result.started_us, now):
                 self._close_row()
                 due = now
             else:
-                due = self._chunk.due
+                due = min(due, self._chunk.due)
         if group.is_full:
             self._pack(now)
             return now if self.is_connected else due
