@@ -5,11 +5,13 @@ import socket
 import time
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from servers.rude_broker import CONNACK, packet, publish, rude_broker
 from transport.link_helpers import link, run, until
 from vedette.mqtt import Link, Subscription
-from vedette.mqtt.packet import Publish, Unreadable, read_publish
+from vedette.mqtt.packet import Publish, PublishProperties, Unreadable, read_publish
 
 SUBSCRIPTIONS = (Subscription("t"),)
 JSON = b"\x03\x00\x10application/json"
@@ -208,3 +210,14 @@ def test_a_flood_leaves_the_loop_to_others(size: int, a_turn: int) -> None:
             assert most <= 2 * a_turn  # the sleep may fall between two turns
 
     run(test)
+
+
+@pytest.mark.parametrize("expiry", [None, 1, 60, 2**32 - 1])
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/json+zstd"])
+def test_properties_are_packed_as_by_the_library(expiry: int | None, content_type: str | None) -> None:
+    theirs = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry is not None:
+        theirs.MessageExpiryInterval = expiry
+    if content_type is not None:
+        theirs.ContentType = content_type
+    assert PublishProperties(expiry, content_type).pack() == theirs.pack()  # type: ignore[no-untyped-call]

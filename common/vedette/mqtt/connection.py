@@ -20,7 +20,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import aiomqtt
 from paho.mqtt.client import Client as Paho
@@ -33,7 +33,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from vedette.mqtt.dial import Wire, tls_failure
 from vedette.mqtt.errors import ConnectFailed, NotConnected, PublishRefused
 from vedette.mqtt.messages import Inbound, Subscription, Will
-from vedette.mqtt.packet import Unreadable, read_publish
+from vedette.mqtt.packet import PublishProperties, Unreadable, read_publish
 from vedette.wire import limits
 
 MAX_IN_FLIGHT = 100  # our own bound on publishes without PUBACK; the broker's may be smaller
@@ -162,11 +162,8 @@ class Connection(aiomqtt.Client):
             raise PublishRefused(
                 _PACKET_TOO_LARGE, f"Packet too large: the broker takes {self._max_send} bytes"
             )
-        properties = _properties(PacketTypes.PUBLISH)
-        if expiry is not None:
-            properties.MessageExpiryInterval = expiry
-        if content_type is not None:
-            properties.ContentType = content_type
+        # All that the library does with properties is to call `pack`.
+        properties = cast(Properties, PublishProperties(expiry, content_type))
         if qos == 0:
             self._raise_if_lost()
             self._client.publish(topic, payload, 0, retain, properties)

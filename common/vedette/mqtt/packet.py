@@ -1,4 +1,6 @@
-"""Reads a PUBLISH that a stranger wrote and the broker passed on. MQTT 5 section 3.3; no sockets here.
+"""Reads a PUBLISH that a stranger wrote and the broker passed on, and packs the properties of our own.
+
+MQTT 5 section 3.3; no sockets here.
 
 The library's reader takes time that grows with the square of the number of properties, half a minute for one
 packet of 256 KiB, and gives up the connection over characters that brokers let through: a retained message
@@ -9,6 +11,7 @@ import struct
 from typing import Final, NamedTuple
 
 MAX_PROPERTIES: Final = 1024  # bytes; what we send ourselves takes some 40
+_EXPIRY: Final = 2
 _CONTENT_TYPE: Final = 3
 # Section 2.2.2.2, those that a PUBLISH may carry: bytes of the value, or how its length is told.
 _SIZES: Final = {1: 1, 2: 4, 35: 2}
@@ -30,6 +33,25 @@ class Publish(NamedTuple):
     retain: bool
     content_type: str | None  # None also where the properties cannot be read
     payload: bytes
+
+
+class PublishProperties:
+    """Those of a PUBLISH of ours, packed: the library's own object takes longer than the rest of a packet."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, expiry: int | None, content_type: str | None) -> None:
+        """*expiry*: seconds. Section 3.3.2.3."""
+        packed = b"" if expiry is None else struct.pack(">BI", _EXPIRY, expiry)
+        if content_type is not None:
+            text = content_type.encode()
+            packed += struct.pack(">BH", _CONTENT_TYPE, len(text)) + text
+        assert len(packed) < 128, "one byte tells the length"
+        self._packed = bytes((len(packed),)) + packed
+
+    def pack(self) -> bytes:
+        """As the library wants them."""
+        return self._packed
 
 
 def read_publish(command: int, packet: bytes | bytearray) -> Publish:
