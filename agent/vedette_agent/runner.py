@@ -118,7 +118,7 @@ class Runner:
 
     def _probe(self, job: _Job) -> None:
         job.started_us = time.time_ns() // 1000
-        if self._shedding.level >= Step.CHECKS and job.check.priority == "low":
+        if self._shedding.level and self._shedding.level >= Step.CHECKS and job.check.priority == "low":
             self._leave_out(job)
             return
         if job.shot is not None:
