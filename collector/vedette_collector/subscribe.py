@@ -25,6 +25,7 @@ from vedette_collector.store.journal import Keeping
 
 log = logging.getLogger("vedette.collector.subscribe")
 
+QUIET_SECONDS: Final = 0.005  # until replay looks again whether it is its turn
 ACK_SECONDS: Final = 0.1  # acks of one agent within this time become one
 
 _SUBSCRIPTIONS: Final[dict[str, tuple[Subscription, ...]]] = {
@@ -81,6 +82,8 @@ class Courier:
 
     async def _read(self, link: Link) -> None:
         async for message in link.messages():
+            if link is self.links["replay"]:
+                await self._quiet()
             now = Moment(message.received_us / 1e6, message.received)
             self._ingest.is_deferring = self.journal.is_behind(now.mono)
             entry = self._ingest.message(
@@ -94,6 +97,16 @@ class Courier:
                 self.applied()
             # A full inbox would otherwise be worked off in one go, and scrapes would wait for it.
             await asyncio.sleep(0)
+
+    async def _quiet(self) -> None:
+        """Until nothing live waits, here or for the disk: what is replayed has waited already.
+
+        A disk that stands still is not waited for. What comes then is left to its agent, unread.
+        """
+        while self.links["live"].unread or self.journal.is_busy():
+            if self.journal.is_behind(asyncio.get_running_loop().time()):
+                return
+            await asyncio.sleep(QUIET_SECONDS)
 
     def applied(self) -> None:
         """Acks may be due."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from servers.mosquitto import Mosquitto
 from vedette.errors import StoreError
 from vedette.wire.messages import EpochMark, Held
 from vedette.wire.topics import Kind
+from vedette_collector.store import journal
 from vedette_collector.store.database import Database, Writing
 from vedette_collector.store.keeper import Keeper
 
@@ -78,6 +80,44 @@ def test_nothing_is_acknowledged_or_shown_before_it_is_on_the_disk(
                 is_full = False
                 assert (await agent.ack()).marks == [EpochMark(epoch=EPOCH, low=2)]
                 await ready(running)
+
+    asyncio.run(story())
+
+
+def test_what_is_replayed_waits_while_live_results_wait_for_the_disk(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit takes long: the backlog is not even decided on, and what comes live meanwhile is."""
+    monkeypatch.setattr(journal, "BUSY_BYTES", 0)
+    monkeypatch.setattr(journal, "MAX_SECONDS", 60.0)
+    free = threading.Event()
+    free.set()
+    write = Database.write
+
+    def writing(self: Database, writing: Writing) -> None:
+        assert free.wait(30)
+        write(self, writing)
+
+    monkeypatch.setattr(Database, "write", writing)
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, speaking(broker) as agent:
+                await ready(running)
+                free.clear()
+                try:
+                    book = running.collector.board.ledger.book("par-01")
+                    await agent.say(batch(ok(), first=50), Kind.LIVE)
+                    await until(lambda: EPOCH in book.reserved.open)
+                    received = running.collector.condition.link_counters["replay"]
+                    await agent.say(batch(*[ok()] * 20), Kind.REPLAY)
+                    await until(lambda: received.received == 1)
+                    await agent.say(batch(ok(), first=51), Kind.LIVE)
+                    await until(lambda: book.reserved.open[EPOCH].window.runs == [(50, 52)])
+                    assert book.reserved.open[EPOCH].window.low == 0
+                finally:
+                    free.set()
+                await until(lambda: book.applied == 22)
 
     asyncio.run(story())
 

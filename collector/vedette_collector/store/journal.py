@@ -21,6 +21,7 @@ from vedette_collector.store.writer import Prune, Rows, Writer
 log = logging.getLogger("vedette.collector.store")
 
 MAX_BYTES: Final = 64 * 1024 * 1024
+BUSY_BYTES: Final = MAX_BYTES // 8
 MAX_SECONDS: Final = 5.0  # that the oldest entry waits for the disk
 OVERHEAD: Final = 400  # bytes of an entry beside its payload and its results
 PER_RESULT: Final = 800  # bytes of a result that was read
@@ -35,6 +36,8 @@ class Keeping(Protocol):
     def add(self, entry: Entry) -> None: ...
 
     def is_behind(self, mono: float) -> bool: ...
+
+    def is_busy(self) -> bool: ...
 
 
 class Applying:
@@ -65,6 +68,9 @@ class Memory:
         self._applied()
 
     def is_behind(self, mono: float) -> bool:
+        return False
+
+    def is_busy(self) -> bool:
         return False
 
 
@@ -101,6 +107,10 @@ class Journal:
     def is_behind(self, mono: float) -> bool:
         """Whether so much waits for the disk that no more should be taken."""
         return bool(self._waiting) and (self._bytes > MAX_BYTES or mono - self._waiting[0][0] > MAX_SECONDS)
+
+    def is_busy(self) -> bool:
+        """Whether what can wait should: the room that is left is for what is live."""
+        return self._bytes > BUSY_BYTES
 
     async def run(self) -> None:
         """Apply what is durable, until cancelled; then it may be run again."""

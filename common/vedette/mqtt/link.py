@@ -118,6 +118,11 @@ class Link:
             raise
         self.counters.published += 1
 
+    @property
+    def unread(self) -> int:
+        """Messages that came and were not received."""
+        return len(self._inbox)
+
     async def receive(self) -> Inbound:
         """The next message, whichever connection it came by. One reader."""
         while not self._inbox:
