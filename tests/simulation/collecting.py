@@ -22,7 +22,10 @@ from vedette_collector.store.entry import Entry
 APART = 0.005
 ACK_SECONDS = 0.1
 BEHIND_SECONDS = 5.0
-CHECKPOINT_SECONDS = 60.0
+
+# A few rows at a time, with time to crash in between: the real ones have hundreds of thousands.
+checkpoint.SLICE = 2  # type: ignore[misc]
+SLICE_SECONDS = 3.0
 LINKS = {
     "live": frozenset(("live", "heartbeat", "presence")),
     "replay": frozenset(("replay",)),
@@ -40,6 +43,7 @@ class Collector:
         self.commit_seconds = 0.004
         self.replay_rate: int | None = 3000
         self.scrape_seconds = 15.0
+        self.checkpoint_seconds = world.rng.choice((5.0, 20.0, 60.0))
         self.process: Process | None = None
         self._broker = broker
         self._oracle = oracle
@@ -75,7 +79,7 @@ class Collector:
 
     def reload(self, assignment: Assignment) -> None:
         self.world.tell("reload")
-        self._oracle.reloaded_us = self.world.true_us
+        self._oracle.shown_anew()
         self.assignment = assignment
         if self.process is not None:
             self.process.reload()
@@ -102,7 +106,7 @@ class Process:
         self._recover()
         for name in LINKS:
             self._connect(name)
-        self._after(CHECKPOINT_SECONDS * (0.5 + self.world.rng.random()), self._checkpoint)
+        self._after(collector.checkpoint_seconds * (0.5 + self.world.rng.random()), self._checkpoint)
         self._after(collector.scrape_seconds * self.world.rng.random(), self._scrape)
 
     @property
@@ -141,6 +145,7 @@ class Process:
             store.write(writing)
         store.is_failing = was_failing
         store.furthest = self.ingest.last_id
+        self._oracle.shown_anew()
         self._oracle.look(self)
 
     # links
@@ -246,7 +251,7 @@ class Process:
             floor = self._applied
             self._slices = self._rows(floor)
             self._slice(floor)
-        self._after(CHECKPOINT_SECONDS, self._checkpoint)
+        self._after(self._collector.checkpoint_seconds, self._checkpoint)
 
     def _slice(self, floor: int) -> None:
         assert self._slices is not None
@@ -256,7 +261,9 @@ class Process:
             self._collector.store.furthest = floor
             self.world.seen["checkpoint"] += 1
             return
-        self._post(writing, lambda: self._after(0.05 * self.world.rng.random(), self._slice, floor))
+        self._post(
+            writing, lambda: self._after(SLICE_SECONDS * self.world.rng.random() ** 2, self._slice, floor)
+        )
 
     def _rows(self, floor: int) -> Iterator[Writing]:
         if self._generation != self.board.generation:

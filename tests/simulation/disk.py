@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simulation.world import World
+from simulation.world import Violation, World
 from vedette_agent.spool.database import Damaged, epoch_and_seq
 from vedette_agent.spool.files import Files, number
 from vedette_agent.spool.policy import Entry, Room, cost
@@ -100,7 +100,7 @@ class ModelDatabase:
         self.path = path
         self._disk = disk
         self._file = disk.files.get(number(path)) or File()
-        self._is_abandoned = False
+        self._has_failed = False  # an fsync: the next one may lie
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -118,8 +118,10 @@ class ModelDatabase:
             raise
 
     def _commit(self) -> None:
-        assert not self._is_abandoned, "a file is synced again after its fsync failed"
+        if self._has_failed:
+            raise Violation("a file is synced again after its fsync failed")
         if self._disk.trouble:
+            self._has_failed = self._disk.trouble == "io"
             raise _error(self._disk.trouble)
         self._disk.files[number(self.path)] = self._file
 
@@ -172,7 +174,7 @@ class ModelDatabase:
         pass
 
     def abandon(self) -> None:
-        self._is_abandoned = True
+        pass
 
     def close(self) -> None:
         pass

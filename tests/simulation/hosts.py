@@ -35,7 +35,7 @@ from vedette_agent.spool.tail import Left
 ACKS = frozenset(("ack",))
 HEARTBEAT_EXPIRY = 30.0
 EPOCHS, EPOCH_SECONDS = 5, 300.0
-SLACK_BYTES = 12 * (limits.BATCH_BYTES + 1000)  # on the network, beyond what memory may have
+FLYING = LIVE_IN_FLIGHT + 3  # batches that memory may have beyond its bound: they are on the network
 
 
 class Host:
@@ -140,6 +140,7 @@ class Process:
         self.beats = Beats()
         self.renewed: deque[float] = deque(maxlen=EPOCHS)
         self.in_flight: list[Parcel] = []
+        self.largest = 8000
         self.fetches: list[Fetch] = []
         self.wire: Wire | None = None
         self.is_busy = False
@@ -353,7 +354,8 @@ class Process:
             else:
                 self._send(taken)
         self._hand_over()
-        if outbox.buffered_bytes > self.host.max_bytes + SLACK_BYTES:
+        self.largest = max([self.largest, *(len(parcel.payload) + 1000 for parcel in self.in_flight)])
+        if outbox.buffered_bytes > self.host.max_bytes + FLYING * self.largest:
             raise Violation(f"{outbox.buffered_bytes} bytes in memory")
         if len(outbox.ledger.gaps) > 1000:
             raise Violation(f"{len(outbox.ledger.gaps)} gaps")

@@ -82,6 +82,7 @@ class Broker:
         self.latency = 0.005
         self.jitter = 0.02
         self.duplicates = 0.0  # share of deliveries that come twice
+        self.delays = 0.0  # share of deliveries that come up to 20 s later, behind others
         self.stalled_until = 0.0
         self.taken: list[tuple[Message, float]] = []  # by somebody who listens, for later
         self._retained: dict[str, Message] = {}
@@ -124,6 +125,8 @@ class Broker:
         if leaves - self.world.now > expiry:
             self.world.seen["expired"] += 1
             return
+        if self.delays and self.world.chance(self.delays):
+            leaves += self.world.rng.uniform(0, 20)
         self.world.at(leaves + self.lag(), self._deliver, wire, message)
 
     def _deliver(self, wire: Wire, message: Message) -> None:

@@ -14,6 +14,7 @@ from vedette_agent.delivery.parcel import Parcel
 from vedette_agent.delivery.runs import Runs
 from vedette_agent.spool.events import Held
 from vedette_collector.board import Board
+from vedette_collector.cell import Cell
 from vedette_collector.claims import MAX_OPEN
 from vedette_collector.dedupe import MAX_RUNS
 from vedette_collector.store.entry import FORGIVEN, Entry
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from simulation.network import Message
 
 LIVE_SECONDS = limits.LIVE_EXPIRY_SECONDS + 30.0  # a wire may be silent so long before it is given up
+CLOSED_SECONDS = 290.0
 SPOOLED_SECONDS = 2.0  # what is older is on a disk that works, if the process was killed
 
 
@@ -60,6 +62,7 @@ class Truth:
 class Oracle:
     def __init__(self, world: World) -> None:
         self.lives: dict[tuple[str, str], Life] = {}
+        self._lives_of: dict[tuple[str, str], Life] = {}
         self.hosts: dict[str, Host] = {}
         self.allowed: dict[
             str, set[str]
@@ -70,21 +73,24 @@ class Oracle:
         self.colliding: set[str] = set()  # gave numbers out twice, which they cannot know
         self.is_captured = False  # somebody sends old messages again
         self.restores = 0
-        self.reloaded_us = 0
+        self.since_us = 0  # what was shown before is not always shown now
         self._world = world
         self._truths: dict[tuple[str, str], Truth] = {}
         self._entries: list[Entry] = []
+        self._is_again = False
         self._undone: list[tuple[tuple[str, str], set[int]]] = []  # applied, and forgotten with a store
         self._ever: dict[tuple[str, str], set[int]] = {}
         self._shown: dict[tuple[str, ...], float] = {}
         self._increase: Counter[tuple[str, ...]] = Counter()
+        self._verdicts: dict[tuple[str, str], tuple[int, int]] = {}
+        self._came: dict[tuple[str, str], float] = {}  # the last batch of an epoch
         self._restarts = False
         self._restored_at = float("-inf")
 
     # the agents' side
 
     def started(self, host: "Host", epoch: str) -> None:
-        self.lives[host.name, epoch] = Life(len(self.lives), host)
+        self.lives[host.name, epoch] = self._lives_of[host.name, epoch[:8]] = Life(len(self.lives), host)
 
     def produced(self, agent: str, epoch: str, seq: int, result: Result) -> None:
         life = self.lives[agent, epoch]
@@ -152,6 +158,7 @@ class Oracle:
                 result = entry.results[offset]
                 if offset in rejected and result is not None and result.check in board.cells[entry.agent]:
                     raise Violation(f"rejected {result.check}: {rejected[offset]}")
+        self._came[entry.agent, entry.epoch] = self._world.now
         newest = made[entry.first + entry.news[-1][1] - 1].at
         if entry.kind == "live" and not self.is_captured and self._world.now - newest > LIVE_SECONDS:
             raise Violation(f"live after {self._world.now - newest:.0f} s")
@@ -224,6 +231,9 @@ class Oracle:
             truth.settled.add(first, end)
         for epoch in entry.claim.closings:
             self._world.seen["closed"] += 1
+            silent = self._world.now - self._came.get((agent, epoch), float("-inf"))
+            if silent < CLOSED_SECONDS and agent not in self.cloned and not self._is_again:
+                raise Violation(f"{agent} {epoch[:4]} closed {silent:.0f} s after its last batch")
             truth = self._truth(agent, epoch)
             top = self._top(agent, epoch)
             for run in truth.settled.missing(0, top):
@@ -272,6 +282,7 @@ class Oracle:
         self._remember()
         before = self._truths
         entries, self._entries, self._truths = self._entries, [], {}
+        self._is_again = True
         for entry in entries:
             if entry.id in ids:
                 self._entries.append(entry)
@@ -280,6 +291,7 @@ class Oracle:
         for (agent, epoch), truth in before.items():
             undone = truth.applied.keys() - self._truth(agent, epoch).applied.keys()
             self._undone.append(((agent, epoch), undone))
+        self._is_again = False
         self.restores += 1
         self._restored_at = self._world.now
         self._restarts |= not is_seen
@@ -313,6 +325,7 @@ class Oracle:
             for reason, lost in figures.lost.items():
                 shown["lost", agent, reason] = lost
             for check, cell in board.cells[agent].items():
+                self._verdict_now(cell)
                 key = (agent, check, cell.identity)
                 shown["attempts", *key] = cell.attempts
                 shown["late_attempts", *key] = cell.late_attempts
@@ -334,6 +347,25 @@ class Oracle:
             # What has no series yet counts from 0 as well.
             self._shown = {key: shown.get(key, 0) for key in self._shown}
         self._restarts = False
+
+    def _verdict_now(self, cell: Cell) -> None:
+        """What is shown never goes back to an older result, and its facts are those of that result."""
+        if cell.last is None or cell.agent in self.strangers | self.cloned | self.colliding:
+            return
+        epoch, _, seq = str(cell.last.result.detail).rstrip("x").partition(".")
+        life = self._lives_of[cell.agent, epoch]
+        order = (life.number, int(seq))
+        if order < self._verdicts.get((cell.agent, cell.check.name), order):
+            raise Violation(f"{cell.agent} {cell.check.name} shows an older result than before")
+        self._verdicts[cell.agent, cell.check.name] = order
+        facts = cell.last.result.facts
+        if facts is not None and facts != life.made[int(seq)].result.facts:
+            raise Violation(f"{cell.agent} {cell.check.name}: wrong facts {facts}")
+
+    def shown_anew(self) -> None:
+        """Another process or another configuration: verdicts may be as old as what was stored of them."""
+        self.since_us = self._world.true_us
+        self._verdicts.clear()
 
     # the end
 
@@ -456,7 +488,7 @@ class Oracle:
                 count[0] += 1
                 if made.result.outcome == "ok":
                     count[3] += (made.result.duration_us or 0) / 1e6
-                if entry.received_us > self.reloaded_us and (key not in newest or order > newest[key][0]):
+                if entry.received_us > self.since_us and (key not in newest or order > newest[key][0]):
                     newest[key] = (order, made)
 
     def _verdict(self, cell, made: Made) -> None:  # type: ignore[no-untyped-def]

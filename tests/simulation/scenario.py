@@ -234,6 +234,10 @@ def _duplicates(story: Story) -> None:
     story.broker.duplicates = 0.3
 
 
+def _reorder(story: Story) -> None:
+    story.broker.delays = 0.2
+
+
 def _captured(story: Story) -> None:
     """Somebody recorded what agents sent, and sends it again up to two hours later."""
     story.oracle.is_captured = True
@@ -500,6 +504,7 @@ FAULTS: dict[str, tuple[int, Callable[[Story], None]]] = {
     "partition": (6, _partition),
     "flapping": (3, _flapping),
     "duplicates": (6, _duplicates),
+    "reorder": (5, _reorder),
     "captured": (3, _captured),
     "agent_kill": (7, _agent_kill),
     "agent_kills": (4, _agent_kills),
