@@ -226,20 +226,27 @@ def test_rows_of_another_epoch_wait_for_its_spool(tmp_path: Path) -> None:
         async with publishing(broker, tmp_path / "agent") as publisher:
             produce(publisher, 30)
             await until(lambda: kept(tmp_path / "agent") == 30)
-            epochs = []
-            for _ in range(2):
+            epochs: list[str] = []
+
+            def leap() -> None:
                 publisher._clocks.has_leapt = True
                 publisher._renew(publisher._now())
                 epochs.append(publisher.outbox.epoch)
                 produce(publisher, 200)
-                await asyncio.sleep(0)
-            await until(lambda: kept(tmp_path / "agent") >= 230)
+
+            leap()
+            await until(lambda: kept(tmp_path / "agent") == 230)
+            leap()
+            await asyncio.sleep(0)
+            leap()
+            await until(lambda: kept(tmp_path / "agent") >= 430)
             produce(publisher, 50)
-            await until(lambda: kept(tmp_path / "agent") >= 280)
+            await until(lambda: kept(tmp_path / "agent") >= 480)
         with broker:
             tiny = TinyCollector(broker.url)
             async with tiny.running(), publishing(broker, tmp_path / "agent", NEW):
                 await tiny.until(lambda: len(tiny.seen.get(epochs[-1], ())) == 250)
+                await tiny.until(lambda: len(tiny.seen.get(epochs[0], ())) == 200)
                 await tiny.until(lambda: len(tiny.seen.get(OLD, ())) == 30)
 
     run(test)
