@@ -81,6 +81,38 @@ def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
         ("fifteen days left", "14 * 86400", "21 * 86400"),
         ("a certificate has expired", "- time() <", "- time() > 0 <"),
         ("the collector is down", 'absent(up{job="vedette"} == 1)', 'absent(up{job="vedette"})'),
+        ("books that do not add up", "abs(vedette_ledger_residual)", "(vedette_ledger_residual)"),
+        (
+            "an agent and the collector disagree",
+            "          or max by (job, agent) (vedette_ledger_disagreement) > 0\n",
+            "",
+        ),
+        (
+            "a first loss for a reason",
+            "          or sum by (job, agent, reason) (vedette_results_declared_lost_total)\n",
+            "",
+        ),
+        (
+            "a loss of long ago",
+            "          and on (job, agent) vedette_results_produced_total offset 15m\n",
+            "",
+        ),
+        ("results stay pending", "age_seconds) > 900", "age_seconds) > 90000"),
+        ("a backlog that grows", "          or max by (job, agent) (vedette_results_pending) > 1000\n", ""),
+        (
+            "a backlog that gets smaller",
+            "(delta(vedette_results_pending[15m])) > 0)",
+            "(vedette_results_pending))",
+        ),
+        ("an agent that is away", "          and on (job, agent) vedette_agent_connected == 1\n", ""),
+        ("fresh results come late", "histogram_quantile(0.99, sum", "histogram_quantile(0.5, sum"),
+        ("a spool is full", 'state=~"full|failing"', 'state=~"full"'),
+        (
+            "results are left to their agents",
+            "          or max by (job, instance) (rate(vedette_coll",
+            "          unless (rate(vedette_coll",
+        ),
+        ("a backup was put back", "timestamp_seconds) < 3600", "timestamp_seconds) < 36000"),
         ("the collector is down", "          job: vedette\n", ""),
         (
             "silent agents do not vote",

@@ -111,7 +111,8 @@ def account(board: Board, agent: AgentState, now: Moment) -> Account:
 
 def said(shown: Overview) -> list[tuple[str, Word, bool]]:
     """Who has what to say, and whether it is a problem: the worst first."""
-    words = [("collector", word, True) for word in shown.problems]
+    # Whether the collector is ready stands at the top of the page.
+    words = [("collector", word, True) for word in shown.problems if word.code != "collector"]
     words += [(each.state.name, word, True) for each in shown.accounts for word in each.problems]
     words.sort(key=lambda found: found[1].rank)
     notices = [("collector", word, False) for word in shown.notices]
@@ -209,6 +210,10 @@ def _sentence(totals: Figures, accounts: list[Account], *, has_problem: bool) ->
         return "The configuration has no agents"
     lost = sum(totals.lost.values())
     known = f", {lost:,} of them as lost" if lost else ""
+    away = sum(not each.connected for each in accounts)
+    if away:
+        who = "1 agent that is" if away == 1 else f"{away:,} agents that are"
+        return f"All {count(totals.produced)} that are known accounted for{known}; {who} away may have more"
     whole = f"All {count(totals.produced)} accounted for{known}"
     return f"{whole}, but something is wrong" if has_problem else whole
 
