@@ -253,6 +253,7 @@ class Plant:
     def finish(self) -> None:
         """End all in order. AssertionError for what does not end, and for what is left behind."""
         for name, daemon in self.agents.items():
+            self.until_spooled(name)  # from then on it listens to SIGTERM
             assert daemon.stop() in (0, None), f"{name}: {daemon.tail()}"
         assert self.collector.stop() in (0, None), self.collector.tail()
         state = self.directory / "state"
