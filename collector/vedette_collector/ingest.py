@@ -232,7 +232,7 @@ class Ingest:
             if closed is not None and end <= closed.end:
                 agent.duplicates += entry.count
                 return False
-            entry.opening = self._opening(agent, book, batch, now, late=entry.kind == "late")
+            entry.opening = self._opening(agent, book, batch, now)
             epoch = Epoch(entry.epoch, entry.opening.base, entry.opening.number)
             limit = reach(agent, None, epoch.base, now)
         else:
@@ -259,7 +259,7 @@ class Ingest:
         epochs.open[entry.epoch].touched = now.mono
         return True
 
-    def _opening(self, agent: AgentState, book: Book, batch: Read, now: Moment, *, late: bool) -> Opening:
+    def _opening(self, agent: AgentState, book: Book, batch: Read, now: Moment) -> Opening:
         """For a batch of a process that was not heard of. Raises WireError("too_old")."""
         said = [each.epoch for each in (agent.presence, agent.heartbeat) if each is not None]
         if batch.epoch not in said and batch.epoch not in book.held:
@@ -276,8 +276,8 @@ class Ingest:
             base = 0
         else:
             base = min(batch.acked, batch.first_seq)
-        # What is replayed may be of a process that was there before the one that speaks.
-        is_newest = not late or not said or batch.epoch in said
+        # What comes late may be of a process that was there before the one that speaks.
+        is_newest = not said or batch.epoch in said
         number = epochs.newest + 1 if is_newest else epochs.oldest - 1
         return Opening(batch.epoch, base, number, False)
 

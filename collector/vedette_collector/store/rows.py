@@ -11,7 +11,7 @@ import msgspec
 
 from vedette.wire.facts import Facts
 from vedette.wire.messages import Result
-from vedette_collector.cell import BUCKETS, EPISODES, Cell, Moment, Order, Seen, Tally
+from vedette_collector.cell import BUCKETS, EPISODES, NOTHING, Cell, Moment, Order, Seen, Tally
 from vedette_collector.dedupe import Closed, Epoch, Epochs, Run, Window
 from vedette_collector.ledger import Book
 
@@ -97,9 +97,10 @@ def count_on(tally: Tally, packed: bytes) -> None:
     tally.late_not_run = told.late_not_run
     if len(told.buckets) == len(BUCKETS) + 1:
         tally.buckets = told.buckets
-    if isinstance(tally, Cell) and told.base_order is not None and tally.base_order != told.base_order:
-        # Newer facts were the base by then, which are not stored: differences are from those.
-        tally.base, tally.base_order = None, told.base_order
+    base_order = NOTHING if told.base_order is None else told.base_order
+    if isinstance(tally, Cell) and tally.base_order != base_order:
+        # Newer facts were the base by then, which are not stored, or none: differences are not from these.
+        tally.base, tally.base_order = None, base_order
 
 
 def state(cell: Cell) -> bytes:
