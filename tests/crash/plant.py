@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -50,7 +51,7 @@ class Plant:
         self.directory = directory
         self.names = [f"agent-{number:02d}" for number in range(agents)]
         self.checks = checks
-        self.killed = 0
+        self.slowest = 0.0  # seconds from a start of the collector until it answers
         self._begun: dict[str, int] = {}  # where in its log the present process of an agent begins
         self._stack = stack
         self._targets = stack.enter_context(targets())
@@ -104,7 +105,9 @@ class Plant:
         )
 
     def start_collector(self) -> None:
+        began = time.monotonic()
         self.collector.start(lambda: accepts(self.port), within=30)
+        self.slowest = max(self.slowest, time.monotonic() - began)
 
     def start_agent(self, name: str) -> None:
         log = self.agents[name].log
@@ -118,7 +121,6 @@ class Plant:
 
     def kill(self, victim: str) -> None:
         """ "broker", "collector" or the name of an agent."""
-        self.killed += 1
         {"broker": self.broker, "collector": self.collector, **self.agents}[victim].kill()  # type: ignore[operator]
 
     def bring_back(self, victim: str) -> None:

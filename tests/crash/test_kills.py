@@ -70,6 +70,7 @@ def ordeal(
         f"seed {SEED}: killed {dict(sorted(felled.items()))}; {verdict}, "
         f"{crashed / max(agents, 1):.1f} a killed agent, at most {verdict.largest}; "
         f"increase() {verdict.applied}; no counter fell in {made.watch.scrapes} scrapes; "
+        f"collector up in {made.slowest:.1f} s at most; "
         f"{time.monotonic() - began:.0f} s"
     )
 
