@@ -11,6 +11,7 @@ Everything is bounded: how far a claim may go, how many epochs may be opened, ho
 from collections.abc import Container
 from typing import Final
 
+from vedette.wire import limits
 from vedette.wire.failure import LOST_REASONS, Lost
 from vedette.wire.messages import Gap, Heartbeat, Held
 from vedette_collector.board import AgentState
@@ -24,10 +25,15 @@ MAX_OPEN: Final = 256  # epochs of one agent
 
 
 def reach(agent: AgentState, epoch: Epoch | None, base: int, now: Moment) -> int:
-    """How far results may have been produced by now. None: an epoch of which nobody knows how old it is."""
+    """How far results may have been produced by now. None: an epoch of which nobody knows how old it is.
+
+    Never beyond what a mark can say: the agent could not read any ack with a larger one in it.
+    """
     if epoch is None:
-        return base + agent.producible(CLOSED_SECONDS)
-    return epoch.end + agent.producible(max(now.wall - epoch.heard_us / 1e6, 0.0))
+        end = base + agent.producible(CLOSED_SECONDS)
+    else:
+        end = epoch.end + agent.producible(max(now.wall - epoch.heard_us / 1e6, 0.0))
+    return min(end, limits.MAX_SEQ)
 
 
 def may_open(agent: AgentState, epochs: Epochs, now: Moment) -> bool:

@@ -3,7 +3,8 @@
 import pytest
 
 from collector.collector_helpers import EPOCH, LATER_EPOCH, NOW, Core, batch, heartbeat, ok, presence
-from vedette.wire.messages import Gap, Heartbeat, Held
+from vedette.wire import codec, limits
+from vedette.wire.messages import Ack, EpochMark, Gap, Heartbeat, Held
 from vedette.wire.topics import Kind
 from vedette_collector.bucket import Quota
 from vedette_collector.cell import Moment
@@ -265,3 +266,12 @@ def test_a_replayed_process_is_older_than_the_one_that_speaks() -> None:
     assert epochs[OLD].number < epochs[EPOCH].number
     core.send(beat(of(OLD, 9), of(LATER_EPOCH, 0), epoch=LATER_EPOCH))
     assert epochs[LATER_EPOCH].number > epochs[EPOCH].number
+
+
+def test_no_mark_goes_beyond_what_its_agent_can_read() -> None:
+    core = Core()
+    core.send(batch(*[ok()] * 5, first=limits.MAX_SEQ - 2, acked=limits.MAX_SEQ - 2))
+    assert core.board.rejected["claim"] == 1
+    core.send(batch(*[ok()] * 5, first=limits.MAX_SEQ - 5, acked=limits.MAX_SEQ - 5))
+    (said,) = core.acks.take(0)
+    assert codec.decode(*codec.encode(said), Ack).marks == [EpochMark(epoch=EPOCH, low=limits.MAX_SEQ)]
