@@ -43,7 +43,7 @@ class Collector:
         self.commit_seconds = 0.004
         self.replay_rate: int | None = 3000
         self.scrape_seconds = 15.0
-        self.checkpoint_seconds = world.rng.choice((5.0, 20.0, 60.0))
+        self.checkpoint_seconds = world.rng.choice((8.0, 30.0, 60.0))
         self.process: Process | None = None
         self._broker = broker
         self._oracle = oracle

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from simulation.disk import SpoolDisk
 from simulation.network import Broker, Message, Wire
 from simulation.oracle import Oracle
@@ -110,6 +112,10 @@ class Host:
         self.is_asleep = False
         self.clock.slept += seconds
 
+    def reload(self) -> None:
+        if self.process is not None:
+            self.process.outbox.keep(check.name for check in self.checks)
+
     def snapshot(self) -> "Snapshot | None":
         return None if self.process is None or self.is_asleep else Snapshot(self, self.process)
 
@@ -140,7 +146,7 @@ class Process:
         self.beats = Beats()
         self.renewed: deque[float] = deque(maxlen=EPOCHS)
         self.in_flight: list[Parcel] = []
-        self.largest = 8000
+        self.largest = 1500
         self.fetches: list[Fetch] = []
         self.wire: Wire | None = None
         self.is_busy = False
@@ -225,12 +231,14 @@ class Process:
     def _facts(self, check: str) -> Facts:
         """Mostly the same as before, as of most targets."""
         rng = self.world.rng
-        if check not in self.facts or rng.random() < 0.1:
-            self.facts[check] = Facts(
-                dns=DnsFacts(
-                    rcode="NOERROR", answers=["192.0.2.1"], answer_rrs=1, ttl_seconds=rng.randrange(300)
-                )
-            )
+        before = self.facts.get(check)
+        draw = rng.random()
+        if before is None or before.dns is None or draw < 0.1:
+            answers = sorted(f"192.0.2.{rng.randrange(256)}" for _ in range(rng.randrange(1, 9)))
+            facts = DnsFacts(rcode="NOERROR", answers=answers, answer_rrs=len(answers), ttl_seconds=300)
+            self.facts[check] = Facts(dns=facts)
+        elif draw < 0.3:
+            self.facts[check] = Facts(dns=replace(before.dns, ttl_seconds=rng.randrange(300)))
         return self.facts[check]
 
     def _mind_the_clock(self) -> None:

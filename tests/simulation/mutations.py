@@ -14,11 +14,10 @@ from simulation.hosts import Process as AgentProcess
 from vedette.wire.messages import EpochMark
 from vedette_agent.delivery import outbox
 from vedette_agent.delivery.bases import Bases
-from vedette_agent.delivery.gaps import Gaps
 from vedette_agent.delivery.outbox import Outbox
 from vedette_agent.delivery.parcels import Parcels
 from vedette_agent.spool import books as spool_books
-from vedette_agent.spool import commit, keeper, rows
+from vedette_agent.spool import keeper, rows
 from vedette_collector import board, cell, claims, dedupe, ingest, ledger
 from vedette_collector.store import recovery
 
@@ -100,18 +99,6 @@ def _gap_confirmed_unheard(patch: Patch) -> None:
             self.outbox.ledger.confirmed(said)
 
     patch.setattr(AgentProcess, "_heartbeat", heartbeat)
-
-
-def _undeclared_losses(patch: Patch) -> None:
-    """The spool gives rows up and says nothing."""
-
-    def give_up(self: commit.Commit, entry: Any, reason: Any) -> None:
-        book = self.book(entry.epoch)
-        if book is not None:
-            book.done.add(entry.first, entry.end)
-            self._delete(book, commit.Run(entry.first, entry.end))
-
-    patch.setattr(commit.Commit, "_give_up", give_up)
 
 
 # The collector
@@ -244,19 +231,11 @@ MUTATIONS: dict[str, Mutation] = {
     "agent: a resumed machine goes on numbering": Mutation(_same_epoch, ("vm_snapshot",), 300.0),
     "agent: all processes have one epoch": Mutation(_same_epoch_at_start, ("agent_kill",)),
     "agent: the page of the last process is not read": Mutation(_no_tail, ("agent_kills",)),
-    "agent: memory has no bound": Mutation(
-        _set(Outbox, "_relieve", lambda self: False), ("small_memory", "broker_away"), 2400.0
-    ),
     "agent: differences from facts nobody acknowledged": Mutation(
         _any_facts_are_a_base, ("collector_flaps", "flapping", "broker_crash")
     ),
     "agent: a gap counts as confirmed once it is said": Mutation(
         _gap_confirmed_unheard, ("power_loss", "collector_away", "flapping")
-    ),
-    "agent: the floor passes gaps that are not said": Mutation(
-        _set(Gaps, "hidden", lambda self, epoch: None),
-        ("collector_away", "slow_disk", *["agent_kills"] * 9),
-        300.0,
     ),
     "agent: a clock that was set is not noticed": Mutation(
         _set(Outbox, "clock_is", _nothing), ("clock_step", "clock_step")
@@ -267,30 +246,25 @@ MUTATIONS: dict[str, Mutation] = {
     "spool: a file goes on after its fsync failed": Mutation(
         _set(keeper.Keeper, "_fail", _nothing), ("disk_trouble", "disk_trouble")
     ),
-    "spool: rows that are given up are not declared": Mutation(
-        _undeclared_losses, ("short_age", "broker_away", "small_spool"), 300.0
-    ),
     "spool: the unwritten end is not declared": Mutation(
         _set(spool_books.Book, "conclude", _nothing), ("agent_kills", "slow_disk")
     ),
     "collector: acks say what is decided": Mutation(_acks_what_is_decided, ("slow_store",)),
     "collector: applies before it commits": Mutation(_applies_before_commit, ("slow_store",)),
     "collector: nothing is a duplicate": Mutation(_no_dedupe, ("duplicates",)),
-    "collector: the journal enters the books twice": Mutation(_books_twice, ("collector_flaps",)),
+    "collector: the journal enters the books twice": Mutation(
+        _books_twice, ("reload", "reload", "collector_flaps", "collector_flaps")
+    ),
     "collector: the journal counts in cells twice": Mutation(_counts_twice, ("collector_flaps",)),
     "collector: late results are live": Mutation(_late_is_live, ("broker_away",), 300.0),
     "collector: what a backup lacks is not declared": Mutation(_no_rewind, ("restore",), 300.0),
     "collector: every loss is another's": Mutation(_forgives_all, ("power_loss", "agent_kills")),
-    "collector: an older result may become the verdict": Mutation(
-        _any_order, ("collector_crash", "flapping")
-    ),
-    "collector: facts are patched onto anything": Mutation(_any_base, ("collector_flaps", "restore"), 300.0),
+    "collector: an older result may become the verdict": Mutation(_any_order, ("reorder",)),
+    "collector: facts are patched onto anything": Mutation(_any_base, ("reorder", "flapping", "agent_kill")),
     "collector: another target counts under the old name": Mutation(
         _names_alone, ("reload", "collector_flaps")
     ),
-    "collector: a silent epoch is closed at once": Mutation(
-        _closes_at_once, ("agent_kills", "collector_away")
-    ),
+    "collector: a silent epoch is closed at once": Mutation(_closes_at_once, ("agent_kills", "memory_only")),
     "collector: closed epochs are forgotten": Mutation(
         _forgets_the_closed, ("captured", "agent_kill"), 600.0
     ),

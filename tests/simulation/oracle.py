@@ -82,6 +82,7 @@ class Oracle:
         self._ever: dict[tuple[str, str], set[int]] = {}
         self._shown: dict[tuple[str, ...], float] = {}
         self._increase: Counter[tuple[str, ...]] = Counter()
+        self._claimed: dict[tuple[str, str], int] = {}
         self._verdicts: dict[tuple[str, str], tuple[int, int]] = {}
         self._came: dict[tuple[str, str], float] = {}  # the last batch of an epoch
         self._restarts = False
@@ -144,7 +145,10 @@ class Oracle:
     # the collector's side
 
     def decided(self, entry: Entry, message: "Message", board: Board) -> None:
-        if entry.kind not in ("live", "late") or entry.agent in self.strangers:
+        if entry.agent in self.strangers:
+            self._bounded(entry, board)
+            return
+        if entry.kind not in ("live", "late"):
             return
         self._world.seen[entry.kind] += 1
         if (entry.kind == "late") != message.topic.endswith("/replay"):
@@ -162,6 +166,18 @@ class Oracle:
         newest = made[entry.first + entry.news[-1][1] - 1].at
         if entry.kind == "live" and not self.is_captured and self._world.now - newest > LIVE_SECONDS:
             raise Violation(f"live after {self._world.now - newest:.0f} s")
+
+    def _bounded(self, entry: Entry, board: Board) -> None:
+        """No claim goes further than all that the checks can have produced."""
+        if entry.claim is None:
+            return
+        for opening in entry.claim.openings:
+            self._claimed.setdefault((entry.agent, opening.epoch), opening.base)
+        for name, end in entry.claim.ends:
+            before = self._claimed.get((entry.agent, name), end)
+            if end - before > board.agents[entry.agent].producible(7 * 86400.0):
+                raise Violation(f"{entry.agent} claims {end} after {before}")
+            self._claimed[entry.agent, name] = end
 
     def _compare(self, entry: Entry, offset: int, result: Result | None, made: list[Made]) -> None:
         seq = entry.first + offset
@@ -333,7 +349,7 @@ class Oracle:
                 shown["failures", *key] = sum(cell.failures.values())
                 shown["latency", *key] = sum(cell.buckets)
             book = board.ledger.book(agent)
-            if len(book.epochs.open) > MAX_OPEN or figures.produced >= 2**53:
+            if len(book.epochs.open) > MAX_OPEN or figures.produced >= 2**63:
                 raise Violation(f"{agent} made the books grow")
             if any(len(epoch.window.runs) > MAX_RUNS + 1 for epoch in book.epochs.open.values()):
                 raise Violation("too many runs")
@@ -482,17 +498,19 @@ class Oracle:
                     count[2] += 1
                     continue
                 order = (life.number, entry.first + offset)
+                if entry.received_us > self.since_us and (key not in newest or order > newest[key][0]):
+                    newest[key] = (order, made)
                 if made.result.outcome == "not_run":
                     count[1] += 1
                     continue
                 count[0] += 1
                 if made.result.outcome == "ok":
                     count[3] += (made.result.duration_us or 0) / 1e6
-                if entry.received_us > self.since_us and (key not in newest or order > newest[key][0]):
-                    newest[key] = (order, made)
 
     def _verdict(self, cell, made: Made) -> None:  # type: ignore[no-untyped-def]
         last = cell.last
+        if made.result.outcome == "not_run":
+            return  # what came behind it changes nothing any more
         if last is None or last.result.detail != made.result.detail:
             raise Violation(f"{cell.agent} {cell.check.name}: shows {last}, newest is {made.result.detail}")
         if last.result.facts is not None and last.result.facts != made.result.facts:

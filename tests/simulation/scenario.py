@@ -37,7 +37,7 @@ def plan(seed: int) -> Plan:
     if kind < 0.72:
         seconds = rng.uniform(40, 200)
     elif kind < 0.97:
-        seconds = rng.uniform(200, 500)
+        seconds = rng.uniform(200, 400)
     else:
         seconds = rng.uniform(2000, 2600)
     agents = rng.choices((1, 2, 3), (70, 25, 5))[0] if seconds < 500 else 1
@@ -56,7 +56,7 @@ class Story:
         self.broker = Broker(world)
         self.broker.jitter = rng.choice((0.002, 0.02, 0.1))
         names = [f"agent-{number}" for number in range(drawn.agents)]
-        self.tick = drawn.seconds / rng.uniform(25, 50)
+        self.tick = drawn.seconds / rng.uniform(18, 36)
         count = rng.randrange(1, 5)
         self.checks = [self._check(number, "example.com") for number in range(count)]
         self.assignment = self.configured(names, self.checks)
@@ -452,8 +452,14 @@ def _reload(story: Story) -> None:
     if story.rng.random() < 0.4:
         story.at(at - 1.0, story.collector.crash)
         story.at(at + 1.0, story.collector.start)
-    story.at(at, story.collector.reload, changed)
-    story.at(at + story.rng.choice((10.0, 60.0)), story.collector.reload, before)
+
+    def reload(assignment: Assignment) -> None:
+        story.collector.reload(assignment)
+        for host in story.hosts:
+            story.world.after(2.0, host.reload)
+
+    story.at(at, reload, changed)
+    story.at(at + story.rng.choice((10.0, 60.0)), reload, before)
 
 
 def _stranger(story: Story) -> None:
