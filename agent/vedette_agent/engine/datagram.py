@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
+from vedette_agent.engine.icmperror import path_error
 from vedette_agent.engine.quoted import blame, is_proof
 from vedette_agent.engine.record import ProbeFailed, Record
 from vedette_agent.engine.run import DeadlineExceeded, Disarm, Run, suspend
-from vedette_agent.engine.udp import Address, path_error, socket_address
+from vedette_agent.engine.sockaddr import Address, socket_address
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io

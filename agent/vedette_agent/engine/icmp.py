@@ -19,11 +19,12 @@ from vedette.wire.failure import Failure, NotRun
 from vedette_agent.dns.query import ENTROPY
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
+from vedette_agent.engine.icmperror import send_again
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled
 from vedette_agent.engine.run import Disarm, Run
-from vedette_agent.engine.udp import Address, send_again, socket_address
+from vedette_agent.engine.sockaddr import Address, socket_address
 
 if TYPE_CHECKING:
     from vedette_agent.engine.shot import Shot

@@ -18,9 +18,10 @@ from typing import Final
 from vedette.checks.model import Family
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS
+from vedette_agent.engine.icmperror import send_again
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.run import MARGIN, Disarm, Run
-from vedette_agent.engine.udp import send_again, socket_address
+from vedette_agent.engine.sockaddr import socket_address
 from vedette_agent.path.walk import Heard, Packet, Walk, What
 
 _TOKEN_BYTES: Final = 8  # random, at the start of a payload; one byte with the number of the packet follows

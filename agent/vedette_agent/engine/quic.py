@@ -35,9 +35,10 @@ from cryptography.x509 import InvalidVersion
 
 from vedette.wire.failure import Failure
 from vedette_agent.engine import poller, stamps
+from vedette_agent.engine.icmperror import FROM_THE_PATH
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
-from vedette_agent.engine.udp import FROM_THE_PATH, Address, socket_address
+from vedette_agent.engine.sockaddr import Address, socket_address
 
 if TYPE_CHECKING:
     from vedette_agent.engine.io import Io

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from vedette_agent.engine.icmp import Echo, Socket, payload
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import MARGIN, Disarm, Run
-from vedette_agent.engine.udp import Address
+from vedette_agent.engine.sockaddr import Address
 
 
 class Car(Echo):

@@ -11,24 +11,23 @@ such answers would give the attacker back what the case takes from him.
 """
 
 import asyncio
-import errno
 import socket
 from collections.abc import Mapping
-from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vedette.checks.model import Endpoint, Family
-from vedette.wire.failure import Failure
 from vedette_agent.dns.query import Query
 from vedette_agent.dns.reading import is_answer, is_bare, rcode_text
 from vedette_agent.engine import stamps
 from vedette_agent.engine.datagrams import READS, StampedSocket
 from vedette_agent.engine.hostfiles import OwnServer
+from vedette_agent.engine.icmperror import path_error, send_again
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.quoted import is_proof
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import Disarm, Run
+from vedette_agent.engine.sockaddr import Address, socket_address
 
 if TYPE_CHECKING:
     from vedette_agent.engine.shot import Shot
@@ -38,10 +37,6 @@ QUERIES = 64  # per socket; so this is also the most that can be pending on one
 AGE = 10.0  # seconds after which a socket takes no new query
 _PROOF = 2  # bytes of a query: its id. Who quotes them in an ICMP error saw it
 MAX_DATAGRAM = 4096  # more than three times what we offer to take; a longer one arrives cut and is malformed
-
-FROM_THE_PATH = frozenset({errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO})
-
-Address = tuple[Any, ...]  # as the socket module gives it
 
 
 class Unanswered(Exception):
@@ -311,39 +306,3 @@ class UdpPool:
                 sock.close()
         self._slots = {4: [None] * SOCKETS, 6: [None] * SOCKETS}
         self._old = []
-
-
-@lru_cache(maxsize=4096)
-def socket_address(address: str, port: int) -> Address:
-    """As the socket module gives it for what comes from there. Raises OSError if *address* is no literal."""
-    found = socket.getaddrinfo(
-        address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-    )
-    return found[0][4]
-
-
-def send_again(sock: socket.socket, wire: bytes, address: Address) -> None:
-    """Send what was refused once. Raises OSError when that was our own kernel's word.
-
-    An ICMP error about an earlier datagram fails the next call on the socket, whatever that is. The kernel
-    then forgets it (the error queue still has it), but under load another may follow at once.
-    """
-    for _ in range(READS):
-        try:
-            sock.sendto(wire, address)
-            return
-        except BlockingIOError as exc:
-            raise OSError(errno.ENOBUFS, "the socket's send buffer is full") from exc
-        except OSError as exc:
-            error = exc
-            if exc.errno not in FROM_THE_PATH:
-                break
-    raise error
-
-
-def path_error(notice: stamps.Notice) -> ProbeFailed:
-    """The failure that an ICMP error means for the datagram it quotes."""
-    if notice.errno == errno.ECONNREFUSED:
-        where = Endpoint(notice.address[0], notice.address[1])
-        return ProbeFailed(Failure.NET_REFUSED, f"nothing listens on {where} ({notice.text})")
-    return ProbeFailed(Failure.NET_UNREACHABLE, f"{notice.address[0]} is not reached: {notice.text}")

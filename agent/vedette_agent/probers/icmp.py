@@ -13,8 +13,8 @@ from vedette_agent.engine.io import Io
 from vedette_agent.engine.record import NotInTime, ProbeFailed, Record
 from vedette_agent.engine.run import suspend
 from vedette_agent.engine.shot import Shot
+from vedette_agent.engine.sockaddr import socket_address
 from vedette_agent.engine.train import Car, Train
-from vedette_agent.engine.udp import socket_address
 from vedette_agent.outcome import microseconds
 
 _ONE: Final = IcmpFacts(sent=1)
