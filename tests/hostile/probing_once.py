@@ -1,7 +1,8 @@
 """A process of its own that probes twice: a peer that says little, then the hostile one, which is measured.
 
 Reads two configurations (JSON list of texts) from its input; prints one JSON object. The first probe loads
-modules and fills caches, so that what the second takes is what the answer took.
+modules and fills caches, so that what the second takes is what the answer took. An argument is how many
+seconds the second may take.
 """
 
 import json
@@ -26,7 +27,7 @@ def memory(field: str) -> int:
     )
 
 
-def main() -> None:
+def main(seconds: float = SECONDS) -> None:
     gentle, hostile = (read.loads(text.encode(), "one.yaml").checks[0] for text in json.load(sys.stdin))
     held = Held()
     before = 0
@@ -38,7 +39,7 @@ def main() -> None:
             held.worst = 0.0
             Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew: proc(5)
             before = memory("VmRSS")
-            return await made.run(prober, hostile, SECONDS)
+            return await made.run(prober, hostile, seconds)
 
     probed = run_held(probes(), held)
     error = probed.error
@@ -55,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))

@@ -150,7 +150,7 @@ SAID = {
 def test_one_answer(name: str) -> None:
     probe, frames, failures = SAID[name]
     with rude("h3" if probe is HTTP3 else "doq", frames) as port:
-        judged(Case(probe, bytes, failures), cost(probe, (port, port)))  # type: ignore[arg-type]
+        judged(Case(probe, bytes, failures), cost(probe, (port, port), failures))  # type: ignore[arg-type]
 
 
 SMALL = issued(common_name="a", is_ca=True)
@@ -168,7 +168,7 @@ def test_one_chain(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "CRYPTO_BUFFER_SIZE", 1 << 18)  # of the server here
     probe, chain, failures = CHAINS[name]
     with rude("doq", list, chain) as port:
-        judged(Case(probe, bytes, failures), cost(probe, (port, port)))  # type: ignore[arg-type]
+        judged(Case(probe, bytes, failures), cost(probe, (port, port), failures))  # type: ignore[arg-type]
 
 
 def ids(asked: bytes) -> tuple[bytes, bytes]:
@@ -217,4 +217,4 @@ def test_one_first_answer(name: str) -> None:
     """Before there are keys that only the peer can have. A good server is probed first."""
     answer, failures = FIRST[name]
     with datagram_server(answer) as port, rude("doq", list) as good:
-        judged(Case(DOQ, bytes, failures), cost(DOQ, (good, port)))  # type: ignore[arg-type]
+        judged(Case(DOQ, bytes, failures), cost(DOQ, (good, port), failures))  # type: ignore[arg-type]
