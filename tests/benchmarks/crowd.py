@@ -8,6 +8,7 @@ input.
 """
 
 import asyncio
+import gc
 import json
 import resource
 import subprocess
@@ -18,11 +19,12 @@ from itertools import cycle
 from msgspec.structs import replace
 
 from benchmarks import mixed
-from benchmarks.proc import cpu_seconds
+from benchmarks.proc import cpu_seconds, own_environment
 from benchmarks.site import Site
 from vedette.mqtt import Broker
 from vedette.wire.messages import Result
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 
 TICK = 0.01  # seconds
 MOST = 2000  # results in one turn of the loop
@@ -52,6 +54,7 @@ class Crowd:
             stdout=subprocess.PIPE,
             text=True,
             bufsize=1,
+            env=own_environment(),
         )
 
     def __enter__(self) -> "Crowd":
@@ -59,12 +62,14 @@ class Crowd:
 
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
 
     def until_ready(self) -> None:
         """All are connected."""
@@ -118,6 +123,8 @@ async def _crowd(port: int, agents: range, checks: int, rate: float, seconds: fl
                 await asyncio.sleep(10 / CONNECTS)
         for publisher in publishers:
             await publisher.link.until(True)
+        gc.collect()
+        gc.freeze()  # a thousand agents: each full collection would hold all of them up
         _say("ready")
         await asyncio.to_thread(sys.stdin.readline)
         began = time.monotonic()

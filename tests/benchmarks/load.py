@@ -62,7 +62,7 @@ def measured(settings: Settings, agents: int, rate: float, seconds: float) -> di
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, SCRAPE_SECONDS))
-            Page.read(site.port)
+            Page.scrape(site.port)
         for crowd in crowds:
             crowd.until_produced()
         for place, pid in enumerate(pids):

@@ -16,7 +16,7 @@ from benchmarks import mixed
 from benchmarks.crowd import Crowd
 from benchmarks.figure import Figure, median_figure
 from benchmarks.page import Page
-from benchmarks.proc import rss_mib
+from benchmarks.proc import own_environment, rss_mib
 from benchmarks.settings import Settings
 from benchmarks.site import Site
 
@@ -45,7 +45,9 @@ def figures(settings: Settings) -> Iterator[Figure]:
 def _outage(settings: Settings, results: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=settings.scratch) as directory:
         words = [sys.executable, "-m", "benchmarks.outage", directory, str(results), str(OUTAGE_RATE)]
-        done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(
+            words, check=True, capture_output=True, text=True, timeout=300, env=own_environment()
+        )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 

@@ -1,7 +1,7 @@
 """A fleet whose results change as they do in reality, packed by the agent's own outbox.
 
 Of ten checks four are DNS, four HTTPS, one TCP and one ICMP. Durations scatter around each check's own; TTLs
-count down, as behind a cache; one DNS check in ten rotates its answers and one page in ten changes its size;
+count down, as behind a cache; one DNS check in eight rotates its answers, one page in eight changes its size;
 everything else, certificates above all, stays. One probe in a thousand fails.
 """
 
@@ -106,7 +106,7 @@ class Source:
     def _found(self, check: str, kind: str, number: int, at_us: int) -> Facts:
         """The facts; the same object while nothing changed, as the agent keeps it."""
         known = self._facts.get(check)
-        is_fickle = number % 100 < 10
+        is_fickle = number % 20 in (2, 3)  # a DNS check and a page
         if known is not None and kind != "dns" and not (is_fickle and kind == "web"):
             return known
         size = 20_000 + (self._random.randrange(500) if is_fickle else number)

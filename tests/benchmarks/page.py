@@ -19,6 +19,16 @@ class Page:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as response:
             return cls.parsed(response.read().decode())
 
+    @staticmethod
+    def scrape(port: int) -> None:
+        """Have it written, as by Prometheus, and do nothing with it."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/metrics", headers={"Accept-Encoding": "gzip"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as response:
+            while response.read(1 << 20):
+                pass
+
     @classmethod
     def parsed(cls, text: str) -> "Page":
         totals: Counter[str] = Counter()

@@ -22,6 +22,11 @@ def rss_mib(pid: int) -> float:
     raise RuntimeError(f"process {pid} has no VmRSS: it has ended")
 
 
+def own_environment() -> dict[str, str]:
+    """For a child that runs a module of `benchmarks`, wherever we were started."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 def pinned(argv: list[str], core: int | None) -> list[str]:
     """*argv* on that core alone; anywhere where it is None."""
     return argv if core is None else ["taskset", "--cpu-list", str(core), *argv]

@@ -19,7 +19,8 @@ from benchmarks.settings import Settings
 from benchmarks.site import Site
 from vedette.mqtt import Broker
 from vedette.wire import limits
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 
 CHECKS = limits.BATCH_RESULTS
 ROUNDS = 120
