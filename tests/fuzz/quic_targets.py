@@ -20,7 +20,7 @@ from aioquic.tls import CipherSuite, Epoch, KeySchedule
 
 from servers.certificates import issued
 from vedette.checks.model import TlsOptions
-from vedette_agent.engine import quic, quictls
+from vedette_agent.engine import quic, quicconnection, quictls
 from vedette_agent.engine.quictrust import refusal
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.http.http3 import STREAMS, Http3, error_name
@@ -75,7 +75,7 @@ class Met:
     def __init__(self, alpn: str) -> None:
         made = quictls.configuration(TlsOptions(verify=False), "a.test", alpn, 1 << 17)
         self.sock = Datagrams()
-        self.connection = quic._Connection(made, STREAMS)
+        self.connection = quicconnection.Connection(made, STREAMS)
         io: Any = SimpleNamespace(
             loop=SimpleNamespace(time=lambda: 1.0), poller=SimpleNamespace(forget=lambda fd: None)
         )

@@ -23,7 +23,7 @@ from servers.tls import trust
 from vedette.checks.model import DnsCheck, Endpoint, TlsOptions
 from vedette.wire.failure import Failure
 from vedette_agent.classify import classify
-from vedette_agent.engine import quic
+from vedette_agent.engine import quic, quicconnection
 from vedette_agent.engine.record import ProbeFailed
 from vedette_agent.engine.run import DeadlineExceeded
 from vedette_agent.probers.dns import probe_dns
@@ -106,7 +106,7 @@ def test_long_datagrams_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
         if len(lengths) == 2:
             raise ProbeFailed(Failure.QUIC_CLOSED, "enough")
 
-    monkeypatch.setattr(quic._Connection, "receive_datagram", receive)
+    monkeypatch.setattr(quicconnection.Connection, "receive_datagram", receive)
     meet(lambda data: [bytes(1500), bytes(1501), bytes(9000), bytes(100)])
     assert lengths == [1500, 100]
 
@@ -156,7 +156,7 @@ def test_a_flood_leaves_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> N
             raise ProbeFailed(Failure.QUIC_CLOSED, "enough")
 
     monkeypatch.setattr(quic, "TURN", 0.0)
-    monkeypatch.setattr(quic._Connection, "receive_datagram", receive)
+    monkeypatch.setattr(quicconnection.Connection, "receive_datagram", receive)
 
     async def main(port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -298,7 +298,7 @@ def test_a_goodbye_that_fails_leaves_no_socket_open(tmp_path: Path, monkeypatch:
     def fail(*given: Any, **named: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(quic._Connection, "close", fail)
+    monkeypatch.setattr(quicconnection.Connection, "close", fail)
     with quic_server(certified(LEAF, "doq"), doq(good)) as port:
         before = len(os.listdir("/proc/self/fd"))
         probed = ask(port, TlsOptions(ca_file=trust(CA, tmp_path)))

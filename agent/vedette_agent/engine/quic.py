@@ -4,7 +4,8 @@ aioquic is a state machine without sockets, tasks or timers: it is given datagra
 to send and when it wants to be called again. One wait therefore ends at a datagram or at that time.
 
 What aioquic guards: the rules of packets, frames and states, one Retry, one version negotiation, flow control
-and 512 KiB of handshake that arrive out of order. What it does not, and what is bounded here:
+and 512 KiB of handshake that arrive out of order. What it does not, and what is bounded here
+and in `quicconnection`:
 
 - *Windows that grow.* It doubles them whenever half is used, also by a gap that nobody will ever fill, and
   keeps memory for all of it. Here they stay as they were opened.
@@ -23,19 +24,17 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable
-from hmac import compare_digest
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from aioquic.quic import events
 from aioquic.quic.configuration import QuicConfiguration
-from aioquic.quic.connection import Limit, QuicConnection, QuicConnectionState
 from aioquic.quic.packet import QuicErrorCode, QuicProtocolVersion
 from cryptography.x509 import InvalidVersion
 
 from vedette.wire.failure import Failure
 from vedette_agent.engine import poller, stamps
 from vedette_agent.engine.icmperror import FROM_THE_PATH
+from vedette_agent.engine.quicconnection import MAX_PIECES, Connection, NameOf, ended
 from vedette_agent.engine.record import PathError, ProbeFailed, Record
 from vedette_agent.engine.run import Disarm, Run, suspend
 from vedette_agent.engine.sockaddr import Address, socket_address
@@ -47,63 +46,15 @@ TURN: Final = 0.004  # seconds of one probe before others get their turn
 MAX_DATAGRAM: Final = 1500  # longer ones are dropped: paths have no larger, and each byte may be a frame
 STOCK: Final = 1024  # datagrams that carry little or nothing
 FILLING_BYTES: Final = 256  # of a stream, for one datagram more
-MAX_PIECES: Final = 256  # of one stream, between gaps
 MAX_HANDSHAKE_BYTES: Final = 128 * 1024
 MAX_HELD_BYTES: Final = 16 * 1024  # of TLS behind a gap, once the handshake is over
 SLICE: Final = 4096  # bytes of a stream in one event
 IDLE: Final = 300.0  # seconds; longer than any probe
-_RESET_TOKEN_BYTES: Final = 16  # RFC 9000 10.3
-_SHORTEST_RESET: Final = 21
 _SOON: Final = 0.001  # seconds: no timer is nearer
-_ALERTS: Final = range(QuicErrorCode.CRYPTO_ERROR, QuicErrorCode.CRYPTO_ERROR + 0x100)  # RFC 9001 4.8
 
 # A target that fails is a series and no line in a log.
 for _name in ("quic", "http3"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-NameOf = Callable[[int], str]
-
-
-class _Connection(QuicConnection):
-    """Opens its windows once, and takes no more streams than are asked for."""
-
-    def __init__(self, configuration: QuicConfiguration, streams: int) -> None:
-        super().__init__(configuration=configuration)
-        self._local_max_streams_bidi = Limit(0, "max_streams_bidi", 0)
-        self._local_max_streams_uni = Limit(0, "max_streams_uni", streams)
-
-    def _write_connection_limits(self, *_: Any, **__: Any) -> None:
-        pass
-
-    def _write_stream_limits(self, *_: Any, **__: Any) -> None:
-        pass
-
-    @property
-    def ending(self) -> events.ConnectionTerminated | None:
-        """Why it ends, as soon as that is known; the event comes three timeouts later (RFC 9000 10.2)."""
-        return self._close_event
-
-    @property
-    def is_ended_by_peer(self) -> bool:
-        return self._state is QuicConnectionState.DRAINING
-
-    @property
-    def is_scattered(self) -> bool:
-        streams = [*self._streams.values(), *self._crypto_streams.values()]
-        return any(len(one.receiver._ranges) > MAX_PIECES for one in streams)
-
-    @property
-    def held_bytes(self) -> int:
-        """Of TLS, behind a gap."""
-        return max((len(one.receiver._buffer) for one in self._crypto_streams.values()), default=0)
-
-    def is_reset_by(self, datagram: bytes) -> bool:
-        """Whether the peer has lost all it knew of this connection (RFC 9000 10.3.1)."""
-        if datagram[0] & 0x80 or len(datagram) < _SHORTEST_RESET:
-            return False
-        said = datagram[-_RESET_TOKEN_BYTES:]
-        tokens = [one.stateless_reset_token for one in (self._peer_cid, *self._peer_cid_available)]
-        return any(token and compare_digest(said, token) for token in tokens)
 
 
 class Quic:
@@ -135,7 +86,7 @@ class Quic:
     )  # fmt: skip
 
     def __init__(
-        self, io: "Io", sock: socket.socket, peer: Address, connection: _Connection, name_of: NameOf
+        self, io: "Io", sock: socket.socket, peer: Address, connection: Connection, name_of: NameOf
     ) -> None:
         self._loop = io.loop
         self._poller = io.poller
@@ -195,7 +146,7 @@ class Quic:
                 return event
             if self.connection.ending is not None:
                 self._transmit()  # what we found wrong
-                raise self._ended(self.connection.ending)
+                raise ended(self.connection, self.connection.ending, self._broken, self._name_of)
             if self._receive():
                 continue
             self._transmit()
@@ -211,7 +162,7 @@ class Quic:
             return self._next_slice(self._whole)
         event = self.connection.next_event()
         if isinstance(event, events.ConnectionTerminated):
-            raise self._ended(event)
+            raise ended(self.connection, event, self._broken, self._name_of)
         if isinstance(event, events.StreamDataReceived):
             self._stock = min(self._stock + len(event.data) // FILLING_BYTES, STOCK)
             if len(event.data) > SLICE:
@@ -302,19 +253,6 @@ class Quic:
             return ProbeFailed(Failure.NET_REFUSED, f"nothing listens on UDP port {self._peer[1]}")
         return PathError(error.errno, error.strerror or os.strerror(error.errno or 0))
 
-    def _ended(self, event: events.ConnectionTerminated) -> ProbeFailed:
-        words = f": {event.reason_phrase[:100]!r}" if event.reason_phrase else ""
-        who = "the peer closed the connection" if self.connection.is_ended_by_peer else "we gave up"
-        code = event.error_code
-        if event.frame_type is None:
-            return ProbeFailed(self._broken, f"{who}, {self._name_of(code)}{words}")
-        if code in _ALERTS:
-            # Either side's: the alert that TLS would have sent.
-            return ProbeFailed(Failure.TLS_HANDSHAKE, f"{who}, {_alert(code - _ALERTS.start)}{words}")
-        if not self.connection.is_ended_by_peer and code == QuicErrorCode.INTERNAL_ERROR:
-            return ProbeFailed(self._broken, event.reason_phrase.lower())  # no version, or idle
-        return ProbeFailed(self._broken, f"{who}, {_error(code)}{words}")
-
     def close(self, code: int | None = None, frame_type: int | None = None, reason: str = "") -> None:
         """Say why, once, and close; without a *code* the application's goodbye. Twice is allowed."""
         if self._fd < 0:
@@ -390,23 +328,7 @@ def opened(
         if source is not None:
             sock.bind(socket_address(source, 0))
         sock.connect(peer)
-        return Quic(io, sock, peer, _Connection(configuration, streams), name_of)
+        return Quic(io, sock, peer, Connection(configuration, streams), name_of)
     except BaseException:
         sock.close()
         raise
-
-
-def _alert(number: int) -> str:
-    from aioquic.tls import AlertDescription
-
-    try:
-        return AlertDescription(number).name.replace("_", " ")
-    except ValueError:
-        return f"TLS alert {number}"
-
-
-def _error(code: int) -> str:
-    try:
-        return QuicErrorCode(code).name
-    except ValueError:
-        return f"error {code:#x}"

@@ -22,7 +22,8 @@ from vedette.wire.facts import TlsFacts
 from vedette.wire.failure import NotRun
 from vedette_agent.der import key_facts
 from vedette_agent.engine.certificates import MAX_READ
-from vedette_agent.engine.quic import NameOf, Quic, opened
+from vedette_agent.engine.quic import Quic, opened
+from vedette_agent.engine.quicconnection import NameOf
 from vedette_agent.engine.quictrust import refusal, store
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
 from vedette_agent.engine.tls import NOTED_CERTIFICATES, described
