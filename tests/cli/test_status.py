@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -202,8 +203,10 @@ def test_an_answer_that_trickles_is_not_waited_for(
     with ThreadingHTTPServer(("127.0.0.1", 0), Trickle) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
+        began = time.monotonic()
         try:
             assert cli.main(["status", "--url", f"http://127.0.0.1:{server.server_port}"]) == 2
+            assert time.monotonic() - began < 10
         finally:
             stop.set()
             server.shutdown()

@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from collector.chromium_helpers import CHROMIUM, chromium
-from collector.collector_helpers import NOW, batch, failed
+from collector.collector_helpers import EPOCH, NOW, batch, failed, heartbeat
 from collector.web_helpers import fresh, site
+from vedette.wire.messages import Gap, Held
 from vedette_collector.cell import Moment
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
@@ -147,5 +148,35 @@ def test_the_structure_can_be_read_aloud() -> None:
                 ids = "[...document.querySelectorAll('[id]')].map(n => n.id)"
                 assert await tab.value(f"new Set({ids}).size === {ids}.length")
                 assert await tab.value("document.documentElement.lang") == "en"
+
+    asyncio.run(story())
+
+
+LEDGER = "document.querySelector('#ledger').innerText"
+
+
+def test_the_page_tells_of_a_loss_as_it_happens() -> None:
+    """Why, from whom, and what to do; without a reload, and by day and night alike."""
+
+    async def story() -> None:
+        core = fresh()
+        core.board.agents["par-01"].waiting.look(core.ledger.book("par-01"), NOW.mono)
+        async with site(core) as it, chromium() as tab, asyncio.TaskGroup() as group:
+            ticking = group.create_task(it.hub.run())
+            await tab.open(it.base + "/", dark=True)
+            await tab.until("document.getElementById('link').textContent === 'Live'")
+            assert "Produced" in await tab.value(LEDGER)
+            now = Moment(NOW.wall, asyncio.get_running_loop().time())
+            held = [Held(epoch=EPOCH, next_seq=42, floor=3)]
+            gap = Gap(epoch=EPOCH, first=3, end=42, reason="spool_full")
+            core.send(heartbeat(held=held, gaps=[gap], pending=0), now=now)
+            await tab.until(f"{LEDGER}.includes('39 results lost in the last 15 minutes: spool_full')")
+            text = await tab.value(LEDGER)
+            assert "mend the link" in text
+            assert "✕ par-01" in text
+            names = await tab.value("document.querySelector('#ledger ul').getAttribute('aria-label')")
+            assert names == "What is missing, late or failing"
+            assert tab.errors == []
+            ticking.cancel()
 
     asyncio.run(story())

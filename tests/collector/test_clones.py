@@ -23,6 +23,7 @@ def test_a_restart_is_none() -> None:
         for beat in (1, 2, 3):
             clones.heard(heartbeat(epoch=f"{number:032x}", sent_us=beat, next_seq=beat), float(number))
     assert not clones.is_suspected(float(3 * REMEMBERED))
+    assert len(clones._heard) == REMEMBERED
 
 
 def test_a_heartbeat_of_before_the_restart_that_comes_late_is_none() -> None:
