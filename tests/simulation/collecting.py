@@ -13,6 +13,7 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
+from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
 from vedette_collector.store import checkpoint, recovery, rows
 from vedette_collector.store import entry as entries
@@ -92,6 +93,7 @@ class Process:
         self.board = Board(collector.assignment)
         self.acks = Acks(self._name(), self.board.ledger)
         self.ingest = Ingest(self.board, self.acks)
+        self.effects = Effects(self.board, self.acks)
         self._collector = collector
         self._oracle = collector.oracle
         self._broker = collector.broker
@@ -133,7 +135,7 @@ class Process:
         at = recovery.resume(self.board, self.ingest, loaded, self.now)
         left = store.entries(at)
         for entry in left:
-            self.ingest.apply(entry, self.now)
+            self.effects.apply(entry, self.now)
         if left:
             self.world.seen["journal_replayed"] += 1
         last_id = max(loaded.last_id, left[-1].id if left else at)
@@ -233,7 +235,7 @@ class Process:
             self._queue.popleft()
         for _, job, done in batch:
             if isinstance(job, Entry):
-                self.ingest.apply(job, self.now)
+                self.effects.apply(job, self.now)
                 self._applied = max(self._applied, job.id)
             if done is not None:
                 done()

@@ -539,6 +539,7 @@ class Snapshot:
             host.process._hang_up()
             host.oracle.killed(host, host.process.outbox, is_rolled_back=True)
         host.world.tell(f"vm_snapshot {host.name}")
+        host.oracle.gone(host)  # what was since then has no disk any more
         process, host.disk, host.page, host.clock = self._copied(*self._state)
         wmb_us = host.clock.wmb_us
         host.clock.freeze(self.at)

@@ -121,7 +121,7 @@ def _applies_before_commit(patch: Patch) -> None:
     def put(self: CollectorProcess, job: Any, done: Any) -> None:
         real(self, job, done)
         if isinstance(job, collecting.Entry):
-            self.ingest.apply(job, self.now)
+            self.effects.apply(job, self.now)
             self._arm_acks()
 
     real = CollectorProcess._put

@@ -17,9 +17,9 @@ HALVES = 2  # one for each worker
 SOMETIMES = (
     "ack", "agent_kill", "bit_flip", "broker_crash", "captured", "checkpoint", "clone", "closed",
     "collector_crash", "commit_failed", "corrected", "deferred", "duplicate", "journal_replayed", "late",
-    "lie", "lost_corrupt", "lost_crash", "lost_no_space", "lost_queue_full", "lost_rejected", "lost_rewind",
-    "lost_too_old", "new_epoch", "partition", "power_loss", "refresh", "reload", "replay", "spool_failing",
-    "spool_found", "spool_full", "spool_queue_full", "store_restored", "suspend", "vm_snapshot",
+    "lie", "lost_corrupt", "lost_crash", "lost_rejected", "lost_rewind",
+    "new_epoch", "partition", "power_loss", "refresh", "reload", "replay", "spool_failing",
+    "spool_found", "spool_full", "store_restored", "suspend", "vm_snapshot",
 )  # fmt: skip
 _met: dict[int, Counter[str]] = {half: Counter() for half in range(HALVES)}
 _parts: Counter[int] = Counter()
