@@ -12,6 +12,7 @@ test: $(VENV)/dev.stamp  ## every test; real servers included where they are ins
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 soak: $(VENV)/dev.stamp  ## crashes and outages for an hour and more; VEDETTE_CRASH_KILLS and VEDETTE_CRASH_SEED vary them
+	PYTHONPATH=tests $(BIN)/python -m simulation --seconds 300
 	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import layers
