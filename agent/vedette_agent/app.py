@@ -24,7 +24,8 @@ from vedette.log import LEVELS, fields, setup
 from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
 from vedette.systemd import notify, watchdog_seconds
 from vedette.timefloor import installed
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 from vedette_agent.engine.icmp import permission_problem
 from vedette_agent.engine.io import Io
 from vedette_agent.engine.policy import Network, Policy
@@ -116,7 +117,7 @@ class Agent:
             io,
             publisher.add,
             lambda now: self._ticked(engine, now),
-            publisher.explain,
+            publisher.showing.explain,
             self._shedding,
         )
         self._apply(assignment, checks)
@@ -155,8 +156,8 @@ class Agent:
 
     def _apply(self, assignment: Assignment, checks: Sequence[Check]) -> None:
         self._floor.raise_to_file(self._config)
-        self._publisher.tags = _tags(assignment, self._name)
-        self._publisher.config_hash = assignment.config_hash
+        self._publisher.talk.tags = _tags(assignment, self._name)
+        self._publisher.talk.config_hash = assignment.config_hash
         self._publisher.outbox.keep(check.name for check in checks)
         self._runner.assign(checks)
 
@@ -178,7 +179,7 @@ class Agent:
             self._apply(assignment, checks)
             log.info("configuration applied", extra=fields(checks=len(checks), hash=assignment.config_hash))
             try:
-                await self._publisher.announce()
+                await self._publisher.talk.announce()
             except (NotConnected, PublishRefused):
                 pass  # the next connect announces it
 

@@ -17,7 +17,8 @@ from vedette.mqtt import Broker, Link, Subscription
 from vedette.wire import codec
 from vedette.wire.messages import Evidence, Result
 from vedette.wire.topics import Kind, subscription, topic
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 from vedette_agent.engine.record import Record
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -86,7 +87,7 @@ def test_a_connection_that_breaks_under_evidence_costs_nothing() -> None:
                 running = group.create_task(publisher.run())
                 await publisher.link.until(True)
                 broker.freeze()
-                assert publisher.explain(check, failed, Record(), 0.0)
+                assert publisher.showing.explain(check, failed, Record(), 0.0)
                 await asyncio.sleep(0.1)  # it is written, and no answer comes
                 broker.kill()
                 await link.until(False)

@@ -14,7 +14,8 @@ from vedette.wire import limits
 from vedette.wire.messages import Result
 from vedette_agent.delivery import group as grouping
 from vedette_agent.delivery import parcels
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 from vedette_agent.engine.record import Record
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -88,16 +89,16 @@ def test_evidence_is_kept_for_a_broker_that_is_away() -> None:
         broker = Mosquitto()
         async with publishing(broker) as publisher:
             for _ in range(3):
-                assert publisher.explain(CHECK, BAD, Record(), 0.0)
+                assert publisher.showing.explain(CHECK, BAD, Record(), 0.0)
             with broker:
                 await came(broker, "evidence", 3)
                 broker.kill()
                 await publisher.link.until(False)
-                assert publisher.explain(CHECK, BAD, Record(), 0.0)
+                assert publisher.showing.explain(CHECK, BAD, Record(), 0.0)
                 broker.start()
                 await came(broker, "evidence", 4)
-                while publisher.stash:
+                while publisher.showing.stash:
                     await asyncio.sleep(0.02)
-                assert sum(publisher.stash.lost.values()) == 0
+                assert sum(publisher.showing.stash.lost.values()) == 0
 
     run(test)

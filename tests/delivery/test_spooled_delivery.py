@@ -20,8 +20,9 @@ from vedette.mqtt import Broker
 from vedette.wire import limits
 from vedette.wire.messages import Result
 from vedette.wire.topics import Kind
-from vedette_agent.delivery import publish
-from vedette_agent.delivery.publish import Publisher, Vitals
+from vedette_agent.delivery import clocks, publish
+from vedette_agent.delivery.publish import Publisher
+from vedette_agent.delivery.talk import Vitals
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
@@ -56,7 +57,7 @@ def kept(directory: Path) -> int:
         return 0
     with TemporaryDirectory() as elsewhere:
         copy = Path(elsewhere) / "copy"
-        shutil.copytree(directory, copy)
+        shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("tail-new"))  # it is renamed
         for file in copy.glob("spool-*.db"):
             try:
                 with closing(sqlite3.connect(file)) as connection:
@@ -192,15 +193,15 @@ def test_a_clock_that_leapt_begins_an_epoch(tmp_path: Path, monkeypatch: pytest.
     """What came before arrives under its old numbers, and the spool goes on with the new ones."""
     monkeypatch.setattr(publish, "EPOCH_SECONDS", 0.0)
     leap_us = 61_000_000
-    clocks = publish._clocks_us
+    readings_us = clocks.readings_us
 
     async def test() -> None:
         broker = Mosquitto()
         async with publishing(broker, tmp_path / "agent") as publisher:
             produce(publisher, 30)
             await until(lambda: kept(tmp_path / "agent") == 30)
-            wall_us, *rest = clocks()
-            monkeypatch.setattr(publish, "_clocks_us", lambda: (wall_us + leap_us, *rest))
+            wall_us, *rest = readings_us()
+            monkeypatch.setattr(clocks, "readings_us", lambda: (wall_us + leap_us, *rest))
             publisher.tick()
             await until(lambda: publisher.outbox.epoch != OLD)
             produce(publisher, 7)
