@@ -28,7 +28,7 @@ max_queued_bytes 67108864
 max_inflight_messages 200
 max_packet_size 266240
 """
-AGENT_FILES: Final = {"spool-.db", "spool-.db-wal", "spool-.db-shm", "tail", "lock", "clock"}
+AGENT_FILES: Final = {"spool-.db", "spool-.db-wal", "spool-.db-shm", "tail", "tail-new", "lock", "clock"}
 COLLECTOR_FILES: Final = {"store.db", "store.db-wal", "store.db-shm", "lock", "run"}
 
 

@@ -68,8 +68,9 @@ class Keeping:
             # SQLite costs memory that an agent without a spool does not have to spare.
             from vedette_agent.spool.writer import Spool
 
-            spool, held = await Spool.open(self._directory, epoch, tell=self._tell)
+            spool, held = await Spool.open(self._directory, epoch, tell=self._tell, begin=self._begin)
         except (SpoolError, OSError, ImportError) as exc:
+            self.note = _nowhere
             self._give_up(exc)
             return
         if not self.has_adopted:
@@ -82,6 +83,11 @@ class Keeping:
         for event in early:
             self._took(event)
         self._wake()
+
+    def _begin(self, note: Callable[[int], None]) -> None:
+        """What is produced while the spool is being opened counts too."""
+        note(self._outbox.next_seq)
+        self.note = note
 
     def leave(self) -> None:
         """Results are of another epoch from now on: `reopen` follows."""

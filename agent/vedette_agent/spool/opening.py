@@ -26,7 +26,8 @@ log = logging.getLogger("vedette.spool")
 class Opening:
     """Reads all files of *files* and opens the newest one, where that can be written."""
 
-    def __init__(self, files: Files, boot: str, left: Left | None) -> None:
+    def __init__(self, files: Files, boot: str, *lefts: Left | None) -> None:
+        """*lefts*: what ended processes left of themselves, the older first."""
         self.books: dict[str, Book] = {}  # oldest first
         self.unsaved: set[str] = set()  # epochs of which more is known than the current file has
         self.forgotten: list[int] = []  # numbers of epochs that need not be remembered
@@ -41,11 +42,11 @@ class Opening:
         on_record = {epoch: (book.mark(), book.declared()) for epoch, book in self.books.items()}
         for old in files.old:
             self._recall(old)
+        left_of = {left.epoch: left for left in lefts if left is not None}
         for epoch, book in self.books.items():
-            mine = left if left is not None and left.epoch == epoch else None
-            book.conclude(mine, boot, is_damaged=epoch in self._damaged)
-        if left is not None and left.epoch not in self.books:
-            self.add(left.epoch).conclude(left, boot, is_damaged=False)
+            book.conclude(left_of.pop(epoch, None), boot, is_damaged=epoch in self._damaged)
+        for epoch, left in left_of.items():
+            self.add(epoch).conclude(left, boot, is_damaged=False)
         self.unsaved = {
             epoch
             for epoch, book in self.books.items()

@@ -1,8 +1,8 @@
 """The spool as the event loop sees it: nothing here waits for a disk.
 
-One thread owns the files. It commits what is queued when the oldest of it waited `LINGER_SECONDS`, so that
-what is acknowledged at once is never written, and not more often than every `COMMIT_SECONDS`, unless a lot
-has come together.
+One thread owns the files. It commits rows when they come, which have waited for each other already, and not
+more often than every `COMMIT_SECONDS`, unless a lot has come together. What only makes room waits longer: it
+goes with the next rows.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from vedette_agent.spool.work import Work
 
 QUEUE_BYTES: Final = 4 * 1024 * 1024  # of rows that are not on disk yet
 COMMIT_BYTES: Final = 64 * 1024
-COMMIT_SECONDS: Final = 0.2
-LINGER_SECONDS: Final = 0.1
+COMMIT_SECONDS: Final = 0.1
+LINGER_SECONDS: Final = 0.3
 IDLE_SECONDS: Final = 10.0  # age and free space are looked at so often at least
 RETRY_SECONDS: Final = 0.25  # after an error; doubled,
 RETRY_SECONDS_MAX: Final = 5.0  # up to this
@@ -56,6 +56,9 @@ class Spool:
         self._disk = disk
         self._loop = asyncio.get_running_loop()
         self._tail = Tail(epoch, boot_id())
+        self._page = directory / "tail"
+        self._fresh = directory / "tail-new"  # the page, until the first commit
+        self._is_in_place = False
         self.note = self._tail.note  # results below this seq were produced
         self._changed = threading.Condition()  # guards what follows
         self._work = Work()
@@ -77,13 +80,15 @@ class Spool:
         *,
         tell: Callable[[Event], None],
         disk: Disk | None = None,
+        begin: Callable[[Callable[[int], None]], None] = lambda note: None,
     ) -> tuple["Spool", Held]:
         """The spool in *directory*, and what earlier epochs left in it.
 
-        *epoch* is new. *tell* is called in the loop. Raises ConfigError when another process has the
-        directory, and SpoolError when it cannot be used.
+        *epoch* is new. *tell* is called in the loop; *begin* at once, with `note`. Raises ConfigError when
+        another process has the directory, and SpoolError when it cannot be used.
         """
         spool = cls(directory, epoch, caps or Caps(), tell, disk or Disk())
+        begin(spool.note)
         threading.Thread(target=spool._run, name="spool", daemon=True).start()
         return spool, await spool._opened
 
@@ -99,7 +104,7 @@ class Spool:
                 return False
             self._queued_bytes += size
             self._work.rows.append(row)
-            self._arm()
+            self._arm(0.0)
         return True
 
     def settle(self, epoch: str, first: int, end: int) -> None:
@@ -144,12 +149,12 @@ class Spool:
         except TimeoutError:
             log.error("the disk hangs", extra=fields(path=self._directory))
 
-    def _arm(self) -> None:
+    def _arm(self, linger: float = LINGER_SECONDS) -> None:
         """Have the thread commit in time."""
         if self._retry:
             return
         now = time.monotonic()
-        due = max(now + LINGER_SECONDS, self._committed + COMMIT_SECONDS)
+        due = max(now + linger, self._committed + COMMIT_SECONDS)
         if self._queued_bytes >= COMMIT_BYTES:
             due = now
         if due < self._due:
@@ -177,8 +182,14 @@ class Spool:
 
     def _begin(self) -> tuple[Keeper, Held]:
         files = Files(self._directory, self._disk)
-        page = self._directory / "tail"
-        opening = Opening(files, boot_id(), left(page))
+        found = left(self._page), left(self._fresh)
+        if found[1] is None:
+            # The page of the process before stays until its end is on record, and ours counts from now on.
+            try:
+                self._tail.attach(self._fresh)
+            except OSError:
+                pass  # it is tried again with the first commit
+        opening = Opening(files, boot_id(), *found)
         held = opening.held(time.time_ns() // 1000)
         opening.add(self._epoch)
         keeper = Keeper(files, opening, self._caps, self._tail)
@@ -216,8 +227,8 @@ class Spool:
         is_done = False
         try:
             is_done = keeper.commit(work)
-            if not self._tail.is_attached and keeper.is_on_record:
-                self._tail.attach(self._directory / "tail")
+            if not self._is_in_place and keeper.is_on_record:
+                self._place()
         except Exception:
             log.exception("writing the spool failed")
         now = time.monotonic()
@@ -229,12 +240,21 @@ class Spool:
                 self._retry = 0.0
                 self._due = now + IDLE_SECONDS
                 if self._work:
-                    self._arm()
+                    self._arm(0.0 if self._work.rows else LINGER_SECONDS)
             elif keeper.state == "ok":
                 self._due = now  # there is more than goes into one commit
             else:
                 self._retry = min(max(self._retry * 2, RETRY_SECONDS), RETRY_SECONDS_MAX)
                 self._due = now + self._retry
+
+    def _place(self) -> None:
+        """Our page takes the place of those of processes whose ends are on record. Raises OSError."""
+        if self._tail.is_attached:
+            self._fresh.replace(self._page)
+        else:
+            self._tail.attach(self._page)
+            self._fresh.unlink(missing_ok=True)
+        self._is_in_place = True
 
     def _deliver(self, events: list[Event]) -> None:
         for event in events:
