@@ -14,7 +14,7 @@ from vedette_agent.engine.io import Io
 from vedette_agent.engine.policy import Policy
 from vedette_agent.engine.question import Asked, ask
 from vedette_agent.engine.record import ProbeFailed, ProbeSpoiled, Record
-from vedette_agent.engine.run import AgentStopped, DeadlineExceeded
+from vedette_agent.engine.run import TICK, AgentStopped, DeadlineExceeded
 from vedette_agent.engine.together import MAX_BRANCHES, together
 
 QUERY = Query("api.example.com", "A")
@@ -81,7 +81,11 @@ def test_silent_servers_cost_their_share_together_and_the_answers_are_kept() -> 
 def test_with_all_the_time_left_it_ends_before_the_deadline_of_the_run() -> None:
     async def main() -> None:
         async with dns_server(server.silent) as silent, bench() as on:
-            outcomes, probed = await asked_at_once(on, [silent.endpoint], seconds=0.3)
+            for _ in range(20):
+                outcomes, probed = await asked_at_once(on, [silent.endpoint], seconds=0.3)
+                if on.engine.worst_lag < TICK:
+                    break
+                on.engine.worst_lag = 0.0  # a tick that was late by another sweeps the run with its branches
         assert probed.error is None
         assert isinstance(outcomes[0], DeadlineExceeded)
 

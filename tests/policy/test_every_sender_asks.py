@@ -25,7 +25,7 @@ def test_every_sender_asks() -> None:
     senders = {}
     for path in AGENT.rglob("*.py"):
         called = calls(path)
-        if {call.rpartition(".")[2] for call in called} & SENDS:
+        if {call.rpartition(".")[2] for call in called - {"sqlite3.connect"}} & SENDS:
             senders[str(path.relative_to(AGENT))] = "policy.check" in called
     assert {"engine/datagram.py", "engine/icmp.py", "engine/stream.py", "engine/udp.py"} <= set(senders)
     assert [name for name, asks in senders.items() if not asks] == []
