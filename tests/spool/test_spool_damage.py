@@ -209,6 +209,18 @@ def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     assert three.held.results == ROW
 
 
+def test_a_file_whose_first_page_is_overwritten_is_not_taken_for_a_newer_one(tmp_path: Path) -> None:
+    one = spool(tmp_path / "s")
+    image = stopped(one)
+    with (image / "spool-1.db").open("r+b") as file:
+        file.write(b"\xa5" * 4096)
+    two = Session(image)
+    assert two.files.foreign == []
+    assert len(check(two, one.epoch, 30 * ROW, 2 * ROW)) < ROW  # all but what stood on that page comes back
+    two.settle(one.epoch, 0, 30 * ROW)
+    assert not (image / "spool-1.db").exists()
+
+
 def test_migrations_lead_from_nothing_to_the_version(tmp_path: Path) -> None:
     assert len(MIGRATIONS) == VERSION
     path = tmp_path / "spool-1.db"

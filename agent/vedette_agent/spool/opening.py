@@ -19,6 +19,7 @@ from vedette_agent.spool.tail import Left
 MAX_SETTLED: Final = 64  # epochs that are remembered after all of them is settled,
 SETTLED_SECONDS: Final = 7 * 86400.0  # and for how long
 _DIGESTS: Final = 1 << 61
+_MAGIC: Final = b"SQLite format 3\0"
 
 log = logging.getLogger("vedette.spool")
 
@@ -212,9 +213,13 @@ def _indexed(database: Database, digests: dict[int, int]) -> Iterator[tuple[int,
 
 
 def _version(path: Path) -> int:
-    """As the file's header has it, at offset 60 (sqlite.org/fileformat2.html, section 1.3)."""
+    """As the file's header has it, at offset 60 (sqlite.org/fileformat2.html, section 1.3).
+
+    0 where that is no header: of a damaged file everything is looked through.
+    """
     try:
         with path.open("rb") as file:
-            return int.from_bytes(file.read(64)[60:], "big")
+            header = file.read(64)
     except OSError:
         return 0
+    return int.from_bytes(header[60:], "big") if header.startswith(_MAGIC) else 0
