@@ -249,6 +249,51 @@ def _rejected() -> Json:
     )
 
 
+def _lost() -> Json:
+    return graph(
+        20,
+        "Lost results",
+        "Results that were produced and will never be applied, by agent and reason.",
+        [Query(q.LOST, "{{agent}} {{reason}}")],
+        "none",
+        "Nothing was lost",
+        bars=True,
+    )
+
+
+def _pending() -> Json:
+    return graph(
+        21,
+        "Pending results",
+        "Produced, and neither applied nor lost: on their way, or kept by the agent.",
+        [Query(q.PENDING, "{{agent}}")],
+        "none",
+        "No agent",
+    )
+
+
+def _unaccounted() -> Json:
+    return graph(
+        22,
+        "Unaccounted for",
+        "What the books lack, and what agents and collector disagree about. It is 0.",
+        [Query(q.UNACCOUNTED, "{{agent}}")],
+        "none",
+        "No agent",
+    )
+
+
+def _live_age() -> Json:
+    return graph(
+        23,
+        "Age of fresh results, 99th percentile",
+        "How old fresh batches are when the collector gets them.",
+        [Query(q.LIVE_AGE, "{{agent}}")],
+        "s",
+        "Nothing fresh",
+    )
+
+
 def overview() -> Json:
     median = _latency(13, "Latency, median", "Half of the successful probes took less.", 0.5)
     p95 = _latency(14, "Latency, 95th percentile", "One successful probe in twenty took longer.", 0.95)
@@ -269,5 +314,6 @@ def overview() -> Json:
             [Placed(8, _success()), Placed(8, median), Placed(8, p95)],
             [Placed(12, _phases()), Placed(12, _certificates())],
             [Placed(12, _agents()), Placed(6, _not_run()), Placed(6, _rejected())],
+            [Placed(6, _lost()), Placed(6, _pending()), Placed(6, _unaccounted()), Placed(6, _live_age())],
         ],
     )

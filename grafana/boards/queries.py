@@ -10,7 +10,8 @@ def increase(metric: str, by: str, labels: str = "") -> str:
 
 def quantile(share: float) -> str:
     rate = f"rate(vedette_probe_latency_seconds_bucket{{{PAIR}}}[$__rate_interval])"
-    return f"histogram_quantile({share}, sum by (check, le) ({rate}))"
+    # The comparison: nothing at all, rather than NaN, where nothing succeeded.
+    return f"histogram_quantile({share}, sum by (check, le) ({rate})) >= 0"
 
 
 def _ratio(above: str, below: str) -> str:
@@ -48,6 +49,16 @@ CERTIFICATES = f"sort(min by (check, target) ({_DAYS_LEFT}))"
 FAILURES = increase("vedette_probe_failures_total", "reason", PAIR)
 NOT_RUN = increase("vedette_probe_not_run_total", "agent, reason", PAIR)
 REJECTED = increase("vedette_collector_results_rejected_total", "reason")
+LOST = increase("vedette_results_declared_lost_total", "agent, reason", AGENT)
+PENDING = f"max by (agent) (vedette_results_pending{{{AGENT}}})"
+UNACCOUNTED = (
+    f"max by (agent) (abs(vedette_ledger_residual{{{AGENT}}})) "
+    f"+ max by (agent) (vedette_ledger_disagreement{{{AGENT}}})"
+)
+LIVE_AGE = (
+    "histogram_quantile(0.99, sum by (agent, le) "
+    f"(rate(vedette_live_age_seconds_bucket{{{AGENT}}}[$__rate_interval]))) >= 0"
+)
 PHASES = {
     "http": f"avg by (phase) (probe_http_duration_seconds{{{PAIR}}})",
     "dns": f"avg by (phase) (probe_dns_duration_seconds{{{PAIR}}})",

@@ -48,6 +48,7 @@ class Fleet:
                 cell = self.board.cells[name].get(result.check)
                 if cell is not None:
                     cell.apply(result, (0, next(self._seqs)), _now())
+                    self.board.agents[name].arrived(0.2)
 
     def lose(self, *agents: str) -> None:
         """These agents are gone from now on."""
