@@ -8,19 +8,19 @@ SENDS = frozenset(
     {"connect", "connect_ex", "sendto", "sendmsg", "create_connection", "create_datagram_endpoint",
      "open_connection", "sock_connect", "sock_sendto", "send_again"}
 )  # fmt: skip
-AGAIN = "engine/icmperror.py"  # has `send_again`, for those who asked: they are among the senders
+AGAIN = "engine/icmperror.py"  # for those who asked: they are among the senders
 
 
 def calls(path: Path) -> set[str]:
-    """What *path* calls: "x.y" for the last two names of `….x.y()`, "y" for `y()`."""
+    """The methods that *path* calls: "x.y" for the last two names of `….x.y()`; and `send_again`."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
             name = getattr(owner, "attr", getattr(owner, "id", "")).lstrip("_")
             found.add(f"{name}.{node.func.attr}")
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            found.add(node.func.id)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "send_again":
+            found.add("send_again")
     return found
 
 
