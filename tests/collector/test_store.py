@@ -454,6 +454,72 @@ def test_an_entry_that_cannot_be_stored_is_set_aside_and_the_others_go_on(tmp_pa
     on_bench(tmp_path, story)
 
 
+def test_a_damaged_file_is_no_fault_of_its_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wait for another file, and so does whoever wants an ack; the next start says what to do."""
+    monkeypatch.setattr(writers, "FIRST_PAUSE", 0.01)
+
+    async def story(bench: Bench) -> None:
+        good, bad = bench.disk.path.read_bytes(), bytearray(bench.disk.path.read_bytes())
+        page = bench.disk._number("SELECT rootpage FROM sqlite_master WHERE name='journal_by_agent'") - 1
+        bad[page * 4096 : page * 4096 + 4096] = b"\xa5" * 4096
+        bench.disk.close()
+        bench.disk.path.write_bytes(bad)
+        Database.reopen(bench.disk)
+        bench.journal.add(entry(1))
+        await until(lambda: bench.disk.reopened >= 3)
+        await until(lambda: bench.condition.trouble is not None)
+        assert bench.applied == []
+        with bench.disk.path.open("r+b") as file:
+            file.write(good)
+        await bench.journal.idle()
+        assert [(each.id, each.kind) for each in bench.applied] == [(1, "live")]
+
+    path = tmp_path / "store.db"
+    Database(path).close()
+    on_bench(tmp_path, story)
+
+
+@pytest.mark.parametrize("table", ["journal", "cells", "agents", "facts"])
+def test_a_damaged_page_is_told_with_what_to_do(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "store.db"
+    database = Database(path)
+    page = database._number(f"SELECT rootpage FROM sqlite_master WHERE name='{table}'") - 1
+    database.close()
+    with path.open("r+b") as file:
+        file.seek(page * 4096)
+        file.write(b"\xa5" * 4096)
+    database = Database(path)
+    with pytest.raises(StoreError, match="move it away"):
+        database.load()
+    if table == "journal":
+        with pytest.raises(StoreError, match="move it away"):
+            database.entries(0, 10)
+    database.close()
+
+
+def test_a_store_that_cannot_be_opened_again_at_once_is_opened_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "FIRST_PAUSE", 0.01)
+
+    async def story(bench: Bench) -> None:
+        away = tmp_path / "away"
+        bench.disk.trouble = lambda writing: error(sqlite3.SQLITE_IOERR)
+        (tmp_path / "in").rename(away)
+        bench.journal.add(entry(1))
+        await until(lambda: bench.disk.reopened >= 3)
+        bench.disk.trouble = lambda writing: None
+        seen = bench.disk.reopened
+        await until(lambda: bench.disk.reopened >= seen + 2)
+        assert bench.applied == []
+        away.rename(tmp_path / "in")
+        await bench.journal.idle()
+        assert [(each.id, each.kind) for each in bench.applied] == [(1, "live")]
+
+    (tmp_path / "in").mkdir()
+    on_bench(tmp_path / "in", story)
+
+
 def test_an_error_of_ours_does_not_stop_what_follows(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         for number, epoch in ((1, "bug"), (2, EPOCH), (3, "bug")):

@@ -39,6 +39,8 @@ _PASSING: Final = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOMEM,
 }
+# No entry is at fault for these, and none can be stored until somebody has put another file in the place.
+_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class CellRow(msgspec.Struct, frozen=True):
@@ -99,11 +101,18 @@ class Storage(Protocol):
 
 
 def is_passing(exc: Exception) -> bool:
-    """Whether to try again what failed with *exc*. What does not pass lies in what was to be written."""
-    if isinstance(exc, sqlite3.Error):
-        code: int | None = getattr(exc, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF in _PASSING
-    return isinstance(exc, OSError)
+    """Whether to try again what failed with *exc*."""
+    return _code(exc) in _PASSING if isinstance(exc, sqlite3.Error) else isinstance(exc, OSError)
+
+
+def is_damage(exc: Exception) -> bool:
+    """Whether the file is damaged. What neither passes nor is damage lies in what was to be written."""
+    return isinstance(exc, sqlite3.Error) and _code(exc) in _DAMAGE
+
+
+def _code(exc: sqlite3.Error) -> int | None:
+    code: int | None = getattr(exc, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 class Database:
@@ -119,10 +128,14 @@ class Database:
         except OSError as exc:
             raise StoreError(f"{path}: {exc.strerror}") from exc
         except sqlite3.Error as exc:
-            raise StoreError(
-                f"{path}: {exc}. If it is damaged, move it away together with {path.name}-wal and start "
-                "again: counters begin anew, and agents hand in what they still hold"
-            ) from exc
+            raise self._unusable(exc) from exc
+
+    def _unusable(self, exc: sqlite3.Error) -> StoreError:
+        name = self.path.name
+        return StoreError(
+            f"{self.path}: {exc}. If it is damaged, move it away together with {name}-wal and start "
+            "again: counters begin anew, and agents hand in what they still hold"
+        )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -192,6 +205,13 @@ class Database:
         many("INSERT OR REPLACE INTO facts VALUES (?,?)", list(writing.facts.items()))
 
     def load(self) -> Loaded:
+        """Raises StoreError when it cannot be read."""
+        try:
+            return self._loaded()
+        except sqlite3.Error as exc:
+            raise self._unusable(exc) from exc
+
+    def _loaded(self) -> Loaded:
         rows = self._connection.execute(
             "SELECT c.agent, c.check_name, c.identity, c.position, c.hidden_us, c.counters, d.state "
             "FROM cells c LEFT JOIN details d USING (agent, check_name, identity)"
@@ -204,9 +224,11 @@ class Database:
 
     def entries(self, after: int, limit: int) -> list[Entry]:
         """The next entries of the journal. Raises StoreError for one that cannot be read."""
-        rows = self._connection.execute(
-            "SELECT * FROM journal WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
-        )
+        query = "SELECT * FROM journal WHERE id > ? ORDER BY id LIMIT ?"
+        try:
+            rows = self._connection.execute(query, (after, limit)).fetchall()
+        except sqlite3.Error as exc:
+            raise self._unusable(exc) from exc
         found = []
         for row in rows:
             try:

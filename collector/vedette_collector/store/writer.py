@@ -1,8 +1,8 @@
 """The thread that writes. What waits when it gets to it goes to the disk as one transaction.
 
-Nothing is given up here. A disk that is full or gone is tried again, with the same entries, until it takes
-them. Only an entry that is at fault itself, alone and on a disk that works, is set aside, and the books say
-so.
+Nothing is given up here. A disk that is full or gone, or a file that is damaged, is tried again with the same
+entries until it takes them: agents keep what they have no ack of, and everybody is told. Only an entry that
+is at fault itself, alone and on a disk that works, is set aside, and the books say so.
 """
 
 import logging
@@ -18,7 +18,7 @@ import msgspec
 
 from vedette.log import fields
 from vedette_collector.store import entry as codec
-from vedette_collector.store.database import Storage, Writing, is_passing
+from vedette_collector.store.database import Storage, Writing, is_damage, is_passing
 from vedette_collector.store.entry import Entry
 
 log = logging.getLogger("vedette.collector.store")
@@ -164,22 +164,25 @@ class Writer:
 
     def _insist(self, writing: Writing) -> bool:
         """Write until it is written. False when we stop before. Raises what does not pass."""
-        pause = FIRST_PAUSE
+        pause, is_open = FIRST_PAUSE, True
         while True:
             began = time.monotonic()
             try:
-                self._storage.write(writing)
+                if is_open:
+                    self._storage.write(writing)
             except Exception as exc:
-                if not is_passing(exc):
+                # Rows of a checkpoint can do without a damaged page, and entries are not to wait for them.
+                if not is_passing(exc) and not (writing.entries and is_damage(exc)):
                     raise
                 self._failed(exc)
             else:
-                self._succeeded(time.monotonic() - began)
-                return True
+                if is_open:
+                    self._succeeded(time.monotonic() - began)
+                    return True
             if self._hurry.wait(pause) and pause > FIRST_PAUSE:
                 return False
             pause = min(2 * pause, LONGEST_PAUSE)
-            self._reopen()
+            is_open = self._reopen()
 
     def _failed(self, exc: Exception) -> None:
         self.failures += 1
@@ -196,11 +199,14 @@ class Writer:
             self._trouble(None)
             log.info("the store can be written again")
 
-    def _reopen(self) -> None:
+    def _reopen(self) -> bool:
+        """Whether there is a connection."""
         try:
             self._storage.reopen()
         except Failure as exc:
             self._failed(exc)
+            return False
+        return True
 
     def _rows(self, writing: Writing) -> Exception | None:
         try:
