@@ -76,6 +76,8 @@ PURE = [
     "vedette_collector.store.checkpoint",
     "vedette_collector.store.schema",
     "vedette_collector.ingest",
+    "vedette_collector.rejection",
+    "vedette_collector.effects",
     "vedette_collector.acks",
     "vedette_collector.board",
     "vedette_collector.bucket",

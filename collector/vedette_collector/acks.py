@@ -9,6 +9,7 @@ from typing import Protocol
 from vedette.wire import limits
 from vedette.wire.messages import Ack, HeartbeatEcho
 from vedette_collector.ledger import Ledger
+from vedette_collector.store.entry import Entry
 
 
 class Rates(Protocol):
@@ -49,6 +50,12 @@ class Acks:
     def is_urgent(self) -> bool:
         """Whether a heartbeat waits for its echo: its sender measures the time."""
         return self._echoes > 0
+
+    def answer(self, entry: Entry) -> None:
+        """What *entry* says is durable. Duplicates too: that they came means that an ack was lost."""
+        self.note(entry.agent, entry.epoch)
+        if entry.echo is not None:
+            self.echo(entry.agent, entry.echo)
 
     def note(self, agent: str, epoch: str | None = None) -> None:
         """Something of *agent* was settled, or came again though it was."""

@@ -19,6 +19,7 @@ from vedette.systemd import notify, watchdog_seconds
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.condition import Condition
+from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
 from vedette_collector.oversight import Oversight
 from vedette_collector.remote.counters import RemoteCounters
@@ -54,6 +55,7 @@ class Collector:
         self.board = Board(read.load(options.config))
         acks = Acks(secrets.token_hex(16), self.board.ledger)
         self._ingest = Ingest(self.board, acks)
+        self._effects = Effects(self.board, acks)
         self._acks = acks
         acks.replay_rates = self._oversight = Oversight(self.board, self.condition)
         self._courier = Courier(options.broker, self._ingest, acks, self.board, self.condition)
@@ -68,17 +70,16 @@ class Collector:
         """Until *stop* is set. Raises VedetteError when store or address cannot be used."""
         if self._options.state is None:
             recent = Recent()
-            apply = (
-                self._ingest.apply if self._options.remote_write is None else recent.after(self._ingest.apply)
-            )
-            applying = Applying(apply, self.condition.store)
+            apply = self._effects.apply
+            kept = apply if self._options.remote_write is None else recent.after(apply)
+            applying = Applying(kept, self.condition.store)
             self._courier.journal = Memory(applying, self._courier.applied)
             await self._serve(stop, recent)
             return
-        applying = Applying(self._ingest.apply, self.condition.store)
+        applying = Applying(self._effects.apply, self.condition.store)
         self._keeper = keeper = Keeper(self._options.state, self.board, self._ingest, self.condition)
         try:
-            keeper.recover()
+            keeper.recover(applying)
         except BaseException:
             keeper.release()
             raise

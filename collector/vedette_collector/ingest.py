@@ -1,32 +1,31 @@
-"""Turns messages into entries of the journal, and entries into knowledge. Never raises, whatever comes.
+"""Turns messages into entries of the journal. Never raises, whatever comes.
 
-`message` decides: every bound comes before the work it bounds, topic and agent before decoding, the size
-before decompression, the schema before dedupe, the assignment before a cell is touched. What it decides it
-reserves, so that the same result is not new a second time; nobody sees that yet. `apply` does what an entry
-says, after the entry is durable: counters, books, verdicts, acks. So whatever is exposed or acknowledged
-survives a crash, and applying the journal again gives the same.
+Every bound comes before the work it bounds: topic and agent before decoding, the size before decompression,
+the schema before dedupe, the assignment before a cell is touched. What is decided is reserved, so that the
+same result is not new a second time; nobody sees that yet. `effects` does what an entry says, once the entry
+is durable. So whatever is exposed or acknowledged survives a crash.
 
 A result that is settled here, applied or rejected for good, is acknowledged; one that may come again (over
 the rate, behind too many gaps, of an epoch that may not be opened) is not.
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Final
 
 from vedette.errors import WireError
 from vedette.wire import codec, limits, topics
-from vedette.wire.messages import Evidence, Heartbeat, HeartbeatEcho, Presence, Result
+from vedette.wire.messages import Evidence, Heartbeat, HeartbeatEcho, Presence
 from vedette.wire.topics import Kind
 from vedette_collector import salvage
 from vedette_collector.acks import Acks
 from vedette_collector.board import AgentState, Board
 from vedette_collector.bucket import Bucket
-from vedette_collector.cell import Cell, Moment
+from vedette_collector.cell import Moment
 from vedette_collector.claims import Decision, may_open, reach
 from vedette_collector.dedupe import CLOSED_SECONDS, Epoch
 from vedette_collector.evidence import Exhibit
 from vedette_collector.ledger import Book
+from vedette_collector.rejection import Rejection, fault, is_consistent
 from vedette_collector.salvage import Read
 from vedette_collector.store.entry import Entry, Opening
 
@@ -34,30 +33,8 @@ from vedette_collector.store.entry import Entry, Opening
 BYTES_PER_TOKEN: Final = 1024
 
 
-class Rejection(StrEnum):
-    """Why a message or a result was not applied. A closed set: it is a metric label."""
-
-    TOPIC = "topic"  # not a topic that an agent writes
-    RETAINED = "retained"  # a result or heartbeat from the broker's memory, of unknown age
-    TOO_LARGE = "too_large"
-    CONTENT_TYPE = "content_type"
-    COMPRESSION = "compression"
-    VERSION = "version"
-    SCHEMA = "schema"
-    IDENTITY = "identity"  # the payload names another agent than the topic
-    UNKNOWN_AGENT = "unknown_agent"
-    UNKNOWN_CHECK = "unknown_check"
-    NOT_ASSIGNED = "not_assigned"  # a check of the configuration, but not of this agent
-    INCONSISTENT = "inconsistent"  # outcome, reason and duration contradict each other
-    TOO_MANY_GAPS = "too_many_gaps"  # between the results before this one
-    RATE = "rate"  # more than the checks of this agent can produce
-    TOO_OLD = "too_old"  # of a process that was never heard of, and from long ago
-    TOO_MANY_EPOCHS = "too_many_epochs"  # processes of one agent
-    CLAIM = "claim"  # numbered beyond all that the checks of this agent can have produced
-
-
 class Ingest:
-    """Feeds *board* from messages and notes in *acks* what was settled."""
+    """Decides on the messages of the agents of *board*; *acks* is told what needs no decision."""
 
     def __init__(self, board: Board, acks: Acks) -> None:
         self.last_id = 0  # of the newest entry that was decided
@@ -93,73 +70,6 @@ class Ingest:
             rejected = self._board.evidence_rejected if kind is Kind.EVIDENCE else self._board.rejected
             rejected[Rejection(exc.reason)] += 1
             return None
-
-    def apply(self, entry: Entry, now: Moment) -> None:
-        """Do what *entry* says. One that is there already, as after a restart, changes nothing."""
-        book = self._ledger.book(entry.agent)
-        if entry.kind == "note":
-            self._answer(entry)
-            return
-        if entry.id > book.saved:
-            book.enter(entry)
-        if entry.claim is None:
-            self._results(entry, book, now)
-        self._board.version += 1
-        self._answer(entry)
-
-    def _answer(self, entry: Entry) -> None:
-        # Duplicates are acknowledged again: that they came means that an ack was lost.
-        self._acks.note(entry.agent, entry.epoch)
-        if entry.echo is not None:
-            self._acks.echo(entry.agent, entry.echo)
-
-    def _results(self, entry: Entry, book: Book, now: Moment) -> None:
-        results = entry.results
-        if results is None:
-            raw = codec.decompressed(entry.payload, entry.content_type)
-            results = salvage.read(raw).results
-        rejected = dict(entry.rejected)
-        wall = entry.received_us / 1e6
-        mono = max(now.mono - max(now.wall - wall, 0.0), 0.0) if entry.mono is None else entry.mono
-        came = Moment(wall, mono)
-        epoch = book.epochs.open.get(entry.epoch)
-        is_whole = epoch is not None and entry.acked <= epoch.window.low
-        number = entry.number if epoch is None else epoch.number
-        tally_of = self._board.tally
-        counted = 0
-        for first, end in entry.news:
-            for offset in range(first, end):
-                result = results[offset]
-                if offset in rejected:
-                    continue
-                tally = None if result is None else tally_of(entry.agent, result.check, entry.generation)
-                if result is None or tally is None:
-                    if entry.id > book.saved:
-                        book.retired += 1
-                    continue
-                if entry.id <= tally.saved:
-                    continue
-                tally.position = entry.id
-                counted += 1
-                if not isinstance(tally, Cell):
-                    tally.count_late(result) if entry.kind == "late" else tally.count(result)
-                elif entry.kind == "late":
-                    tally.apply_late(result, (number, entry.first + offset))
-                else:
-                    self._live_result(tally, result, (number, entry.first + offset), came, is_whole)
-        book.counted += counted
-
-    def _live_result(
-        self, cell: Cell, result: Result, order: tuple[int, int], came: Moment, is_whole: bool
-    ) -> None:
-        if result.diff is not None or result.facts is not None:
-            # An agent that holds an ack which is not in our books may refer to what we have forgotten.
-            found = cell.whole(result, order) if is_whole or result.diff is None else None
-            if found is None:
-                self._acks.refresh(cell.agent)
-            else:
-                result = found
-        cell.apply(result, order, came)
 
     def _reject(self, reason: Rejection, count: int = 1) -> None:
         if count:
@@ -293,19 +203,12 @@ class Ingest:
         for first, end in entry.news:
             for offset in range(first, end):
                 result = batch.results[offset]
-                if result is not None and result.check in row and _is_consistent(result):
+                if result is not None and result.check in row and is_consistent(result):
                     continue
-                reason = self._fault(result, row)
+                reason = fault(result, row, self._board.checks)
                 self._reject(reason)
                 found.append((offset, reason.value))
         return found
-
-    def _fault(self, result: Result | None, row: dict[str, Cell]) -> Rejection:
-        if result is None:
-            return Rejection.SCHEMA
-        if result.check not in row:
-            return Rejection.NOT_ASSIGNED if result.check in self._board.checks else Rejection.UNKNOWN_CHECK
-        return Rejection.INCONSISTENT
 
     def _presence(
         self, agent: AgentState, payload: bytes, content_type: str | None, retained: bool, now: Moment
@@ -339,7 +242,7 @@ class Ingest:
         )
         if self.is_deferring:
             if not heartbeat.gaps:
-                self._answer(entry)  # the agent's clock and its idea of us need not wait for our disk
+                self._acks.answer(entry)  # the agent's clock and its idea of us need not wait for our disk
             return None
         decision = Decision(agent, book.reserved, now, restored=self._is_restored(now))
         decision.heard(heartbeat, self.reading_since)
@@ -401,11 +304,3 @@ def _tokens(text: bytes) -> float:
 def _same(named: str, agent: AgentState) -> None:
     if named != agent.name:
         raise WireError("identity", f"{agent.name} sent a message of {named}")
-
-
-def _is_consistent(result: Result) -> bool:
-    if result.outcome == "ok":
-        return result.reason is None and result.duration_us is not None
-    if result.outcome == "fail":
-        return result.reason is not None and result.duration_us is not None
-    return result.reason is not None

@@ -23,6 +23,7 @@ from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
+from vedette_collector.effects import Effects
 from vedette_collector.exposition.page import pieces
 from vedette_collector.ingest import Ingest
 from vedette_collector.store.journal import Applying
@@ -63,9 +64,10 @@ async def _round(scratch: Path, size: int, results: int) -> _Run:
         acks = Acks("f" * 32, board.ledger)
         ingest, condition = Ingest(board, acks), Condition(time.time())
         keeper = Keeper(Path(directory), board, ingest, condition)
-        keeper.recover()
+        applying = Applying(Effects(board, acks).apply, condition.store)
+        keeper.recover(applying)
         due = asyncio.Event()
-        journal = keeper.journal(Applying(ingest.apply, condition.store), due.set)
+        journal = keeper.journal(applying, due.set)
         messages = _messages(results, size)
         wall, cpu = time.monotonic(), time.process_time()
         async with asyncio.TaskGroup() as group:

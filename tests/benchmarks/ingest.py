@@ -13,6 +13,7 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
+from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
 
 AGENTS, CHECKS = 20, 100
@@ -30,7 +31,8 @@ def figures(settings: Settings) -> Iterator[Figure]:
 def _round(size: int) -> tuple[float, float]:
     config = fleet.assignment(AGENTS, CHECKS)
     board = Board(config)
-    ingest = Ingest(board, Acks("f" * 32, board.ledger))
+    acks = Acks("f" * 32, board.ledger)
+    ingest, effects = Ingest(board, acks), Effects(board, acks)
     names = [check.name for check in config.checks]
     messages: list[tuple[str, bytes, str]] = []
     per_agent = RESULTS // AGENTS
@@ -45,7 +47,7 @@ def _round(size: int) -> tuple[float, float]:
         now = Moment(1.8e9, 3600.0 * number)
         entry = ingest.message(name, payload, content_type, False, now)
         if entry is not None:
-            ingest.apply(entry, now)
+            effects.apply(entry, now)
     spent = time.process_time() - began
     applied = sum(book.applied for _, book in board.ledger)
     if applied != RESULTS or board.rejected:

@@ -18,6 +18,7 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
+from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
 from vedette_collector.store.entry import Entry
 
@@ -154,6 +155,7 @@ class Core:
         self.ledger = self.board.ledger
         self.acks = Acks("f" * 32, self.ledger)
         self.ingest = Ingest(self.board, self.acks)
+        self.effects = Effects(self.board, self.acks)
 
     def send(
         self,
@@ -180,7 +182,7 @@ class Core:
         """Decide and apply: a store that is never away."""
         entry = self.ingest.message(name, payload, content_type, retained, now)
         if entry is not None:
-            self.ingest.apply(entry, now)
+            self.effects.apply(entry, now)
         return entry
 
     @property

@@ -11,6 +11,7 @@ from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
+from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
 from vedette_collector.store import checkpoint, recovery, rows
 from vedette_collector.store import entry as entries
@@ -84,12 +85,13 @@ class Life:
         self.board = Board(config)
         self.acks = Acks("f" * 32, self.board.ledger)
         self.ingest = Ingest(self.board, self.acks)
+        self.effects = Effects(self.board, self.acks)
         self.waiting: list[Entry] = []  # decided, not stored
         self.stored: list[Entry] = []  # not applied
         loaded = shelf.load()
         at = recovery.resume(self.board, self.ingest, loaded, now)
         for entry in shelf.entries(at, 10**9):
-            self.ingest.apply(entry, now)
+            self.effects.apply(entry, now)
         last_id = max(loaded.last_id, loaded.facts.get(recovery.FLOOR, 0))
         self.was_backup = recovery.finish(self.board, self.ingest, last_id, furthest, now)
         self.acks.take(0)
@@ -122,7 +124,7 @@ class Life:
         taken = self.stored[:count]
         self.stored = self.stored[len(taken) :]
         for entry in taken:
-            self.ingest.apply(entry, self.now)
+            self.effects.apply(entry, self.now)
             self.applied_id = max(self.applied_id, entry.id)
 
     def settle(self) -> list[Ack]:

@@ -22,7 +22,7 @@ from vedette.wire import codec, limits
 from vedette.wire.topics import Kind, topic
 from vedette_collector.board import MIN_BURST
 from vedette_collector.cell import Moment
-from vedette_collector.ingest import Rejection
+from vedette_collector.rejection import Rejection
 
 LIVE = topic("par-01", Kind.LIVE)
 

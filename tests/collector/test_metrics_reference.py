@@ -10,7 +10,7 @@ import pytest
 from vedette.checks.schema import KINDS
 from vedette_collector.exposition.families import CELL_FAMILIES, FLEET_FAMILIES
 from vedette_collector.exposition.text import Family
-from vedette_collector.ingest import Rejection
+from vedette_collector.rejection import Rejection
 from vedette_collector.remote.counters import Failure, Outcome, Skipped
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -13,8 +13,8 @@ from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
 from vedette_collector.exposition import delivery, store
 from vedette_collector.exposition.text import labels, safe_version
-from vedette_collector.ingest import Rejection
 from vedette_collector.ledger import Figures
+from vedette_collector.rejection import Rejection
 from vedette_collector.remote.counters import RemoteCounters
 
 SAMPLES: Final = 250  # at about 2 µs each

@@ -45,13 +45,12 @@ class Keeper:
         self._condition = condition
         self._generation = 0  # the newest that is stored
 
-    def recover(self) -> None:
+    def recover(self, apply: Applying) -> None:
         """Make the board what it was. Raises StoreError for rows that cannot be read."""
         began = time.monotonic()
         now = Moment(time.time(), asyncio.get_running_loop().time())
         loaded = self.database.load()
         at = recovery.resume(self._board, self._ingest, loaded, now)
-        apply = Applying(self._ingest.apply, self._condition.store)
         count = 0
         while entries := self.database.entries(at, READ):
             for entry in entries:
