@@ -87,7 +87,7 @@ async def chromium() -> AsyncIterator[Tab]:
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(home)},
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
     )
     try:
         note = home / "DevToolsActivePort"
