@@ -18,6 +18,7 @@ from collector.collector_helpers import (
     evidence,
     failed,
     heartbeat,
+    presence,
 )
 from collector.web_helpers import fresh, site
 from vedette.wire import codec, limits
@@ -189,6 +190,7 @@ async def _the_page_shows_it_as_text_and_failing_rows_lead_to_it() -> None:
     now = Moment(NOW.wall, core.board.agents["par-01"].heard or 0.0)
     hostile = "</pre><script>alert(1)</script> \u202e \x1b[2J"
     core.send(evidence(detail=hostile, notes=[Note(at_us=1, event="e", text=hostile, data=b"<b>" * 999)]))
+    core.send(presence(epoch=LATER_EPOCH), now=now)
     core.send(failed_batch(), now=now)
     async with site(core) as here:
         status, check, page = [
@@ -211,7 +213,6 @@ async def _the_page_shows_it_as_text_and_failing_rows_lead_to_it() -> None:
 
 
 def failed_batch() -> codec.Batch:
-
     return batch(failed("api-dns"), epoch=LATER_EPOCH)
 
 
