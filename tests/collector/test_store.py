@@ -237,6 +237,23 @@ def test_what_is_no_database_is_refused_with_what_to_do(tmp_path: Path) -> None:
         Database(tmp_path)
 
 
+def test_nobody_is_told_to_move_a_store_away_whose_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    monkeypatch.setattr(Database, "_migrate", _no_room)
+    with pytest.raises(StoreError, match=r"full.*start again when the disk can be written"):
+        Database(path)
+
+
+def _no_room(database: Database) -> None:
+    """A file that may not grow is what SQLite makes of a full disk."""
+    connection = database._connection
+    connection.execute("CREATE TABLE t (x)")
+    connection.execute("PRAGMA max_page_count=2")
+    connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+
+
 def test_nobody_else_may_read_it_and_one_collector_has_it(tmp_path: Path) -> None:
     directory = Directory(tmp_path / "state")
     Database(directory.database).close()

@@ -131,11 +131,14 @@ class Database:
             raise self._unusable(exc) from exc
 
     def _unusable(self, exc: sqlite3.Error) -> StoreError:
-        name = self.path.name
-        return StoreError(
-            f"{self.path}: {exc}. If it is damaged, move it away together with {name}-wal and start "
-            "again: counters begin anew, and agents hand in what they still hold"
-        )
+        if is_passing(exc):
+            advice = "Nothing is wrong with the file itself: start again when the disk can be written"
+        else:
+            advice = (
+                f"If it is damaged, move it away together with {self.path.name}-wal and start again: "
+                "counters begin anew, and agents hand in what they still hold"
+            )
+        return StoreError(f"{self.path}: {exc}. {advice}")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
