@@ -4,6 +4,7 @@ import getpass
 import shutil
 import signal
 import tempfile
+import weakref
 from pathlib import Path
 
 from servers.daemon import Daemon, accepts, free_port, installed
@@ -18,6 +19,8 @@ class Mosquitto:
         assert MOSQUITTO is not None
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="mosquitto-"))
+        # Some brokers never come: their tests want a port where nobody is.
+        self._remove = weakref.finalize(self, shutil.rmtree, self.directory, ignore_errors=True)
         file = self.directory / "mosquitto.conf"
         lines = [
             f"listener {self.port} 127.0.0.1",
@@ -39,7 +42,7 @@ class Mosquitto:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        shutil.rmtree(self.directory)
+        self._remove()
 
     @property
     def url(self) -> str:
