@@ -33,6 +33,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from vedette.mqtt.dial import Wire, tls_failure
 from vedette.mqtt.errors import ConnectFailed, NotConnected, PublishRefused
 from vedette.mqtt.messages import Inbound, Subscription, Will
+from vedette.mqtt.outgoing import join
 from vedette.mqtt.packet import PublishProperties, Unreadable, read_publish
 from vedette.wire import limits
 
@@ -366,6 +367,8 @@ class Connection(aiomqtt.Client):
 
     def _writable(self) -> None:
         try:
+            if len(self._client._out_packet) > 1:
+                join(self._client._out_packet)
             self._client.loop_write()
         except Exception as exc:
             self._end(f"cannot write: {type(exc).__name__}: {exc}")
