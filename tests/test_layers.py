@@ -36,6 +36,7 @@ PURE = [
     "vedette_agent.delivery.beats",
     "vedette_agent.delivery.clockwatch",
     "vedette_agent.delivery.collectors",
+    "vedette_agent.delivery.disk",
     "vedette_agent.delivery.gaps",
     "vedette_agent.delivery.group",
     "vedette_agent.delivery.ledger",

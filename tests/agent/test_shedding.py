@@ -306,5 +306,5 @@ def test_memory_is_full_of_what_is_nowhere_else() -> None:
             outbox.add(Result(check="a", outcome="ok", started_us=1), now)
             outbox.flush(now)
         assert outbox.unsafe_share >= 0.9
-        outbox.written(outbox.epoch, 0, outbox.next_seq - 1)
+        outbox.disk.written(outbox.epoch, 0, outbox.next_seq - 1)
         assert (outbox.unsafe_share < 0.2) is is_spooled

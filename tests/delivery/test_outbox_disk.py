@@ -29,7 +29,7 @@ def produce(outbox: Outbox, many: int, now: float = 0.0) -> None:
 def write(outbox: Outbox, now: float) -> list[Row]:
     rows = outbox.rows(now)
     for row in rows:
-        outbox.written(row.epoch, row.first, row.end)
+        outbox.disk.written(row.epoch, row.first, row.end)
     return rows
 
 
@@ -40,7 +40,7 @@ def row(epoch: str, first: int, count: int, wmb_us: int = 0) -> Row:
 
 def with_backlog(*runs: tuple[int, int], next_seq: int = 1000, is_same_boot: bool = True) -> Outbox:
     outbox = box()
-    outbox.adopt([Backlog(OLD, next_seq, is_same_boot, tuple(Run(*run) for run in runs))], [], [])
+    outbox.ledger.adopt([Backlog(OLD, next_seq, is_same_boot, tuple(Run(*run) for run in runs))], [], [])
     return outbox
 
 
@@ -101,7 +101,7 @@ def test_what_is_not_written_stays_in_memory() -> None:
 def test_a_full_memory_gives_up_what_the_disk_has_first() -> None:
     outbox = box(max_bytes=3_000)
     produce(outbox, 200)
-    outbox.written(EPOCH, 100, 200)
+    outbox.disk.written(EPOCH, 100, 200)
     produce(outbox, 300)
     held = {parcel.first for parcel in outbox._parcels}
     assert 100 not in held
@@ -191,7 +191,7 @@ def test_a_row_that_begins_like_a_batch_in_memory_is_another() -> None:
     for many in (100, 30, 30):
         produce(outbox, many)
         outbox.flush(0.0)
-    outbox.written(EPOCH, 130, 160)
+    outbox.disk.written(EPOCH, 130, 160)
     outbox.rows(LATE)
     for parcel in taken_late(outbox, 2):
         outbox.delivered(parcel, LATE)
@@ -216,7 +216,7 @@ def test_what_the_disk_drops_is_lost_unless_memory_has_it() -> None:
     outbox.rows(LATE)
     produce(outbox, 100, LATE)
     write(outbox, LATE + 0.2)
-    outbox.dropped(Gap(epoch=EPOCH, first=0, end=200, reason="no_space"))
+    outbox.disk.dropped(Gap(epoch=EPOCH, first=0, end=200, reason="no_space"))
     assert outbox.ledger.gaps.counts == {"no_space": 100}
     assert outbox.pending == 100
     outbox.rows(2 * LATE)
@@ -227,7 +227,7 @@ def test_a_batch_from_disk_that_flies_is_kept_when_the_disk_drops_it() -> None:
     outbox = with_backlog((0, 30))
     parcel = outbox.fetched(fetch(outbox), [row(OLD, 0, 30)], 0.0)
     assert parcel is not None
-    outbox.dropped(Gap(epoch=OLD, first=0, end=30, reason="too_old"))
+    outbox.disk.dropped(Gap(epoch=OLD, first=0, end=30, reason="too_old"))
     outbox.undelivered(parcel, 1.0)
     assert outbox.pending == 30
     assert taken(outbox, 10.0) == [parcel]
@@ -239,16 +239,16 @@ def test_what_the_disk_did_not_take_or_lost_is_offered_again_without_what_it_has
     before = outbox.rows(0.2)
     assert [(each.first, each.count) for each in before] == [(0, 200), (200, 100)]
     for each in before:
-        outbox.untaken(each)
-    assert outbox.offer()
+        outbox.disk.untaken(each)
+    assert outbox.disk.offer()
     again = outbox.rows(0.2)
     assert [(each.first, each.count) for each in again] == [(0, 100), (100, 100), (200, 100)]
     assert b",".join(each.payload for each in again) == b",".join(each.payload for each in before)
-    assert not outbox.offer()
+    assert not outbox.disk.offer()
     for each in again:
-        outbox.written(EPOCH, each.first, each.end)
-    outbox.unwritten(EPOCH, 50, 60)
-    outbox.offer()
+        outbox.disk.written(EPOCH, each.first, each.end)
+    outbox.disk.unwritten(EPOCH, 50, 60)
+    outbox.disk.offer()
     (part,) = outbox.rows(0.2)
     assert (part.first, part.count) == (50, 10)
     assert outbox.pending == 300
@@ -259,7 +259,7 @@ def test_what_the_disk_lost_and_memory_has_not_is_corrupt() -> None:
     produce(outbox, 100)
     write(outbox, 0.2)
     outbox.rows(LATE)
-    outbox.unwritten(EPOCH, 0, 40)
+    outbox.disk.unwritten(EPOCH, 0, 40)
     assert outbox.ledger.gaps.counts == {"corrupt": 40}
     assert outbox.pending == 60
 
@@ -281,7 +281,7 @@ def test_an_agent_without_a_connection_has_no_reason_to_wake_up_but_rows() -> No
     assert due == outbox.next_due(0.0) == 0.2
     outbox.rows(0.2)
     assert outbox.next_due(0.2) == float("inf")
-    outbox.unspooled()
+    outbox.disk.unspooled()
     assert outbox.add(result(), 0.5) == float("inf")
 
 

@@ -133,7 +133,7 @@ class Delivery(RuleBasedStateMachine):
     def hand_over(self, is_busy: bool) -> None:
         for row in self.outbox.rows(self.now):
             if is_busy:
-                self.outbox.untaken(row)
+                self.outbox.disk.untaken(row)
             else:
                 self.disk.queued.append(row)
         for epoch, run in self.outbox.ledger.settled():
@@ -147,7 +147,7 @@ class Delivery(RuleBasedStateMachine):
                 assert self.truth[row.epoch, seq].check
             if not self.disk.settled[row.epoch].covers(row.first, row.end):
                 self.disk.rows[row.epoch, row.first] = row
-                self.outbox.written(row.epoch, row.first, row.end)
+                self.outbox.disk.written(row.epoch, row.first, row.end)
         self.disk.queued = []
         for key, row in list(self.disk.rows.items()):
             if self.disk.settled[row.epoch].covers(row.first, row.end):
@@ -160,18 +160,18 @@ class Delivery(RuleBasedStateMachine):
         row = self.disk.rows[key]
         if how == "unwritten" and row.epoch == self.outbox.epoch:
             del self.disk.rows[key]
-            self.outbox.unwritten(row.epoch, row.first, row.end)
+            self.outbox.disk.unwritten(row.epoch, row.first, row.end)
         elif how == "dropped":
             del self.disk.rows[key]
             for run in self.disk.settled[row.epoch].missing(row.first, row.end):
                 gap = Gap(epoch=row.epoch, first=run.first, end=run.end, reason=Lost.SPOOL_FULL.value)
                 self.disk.gaps.append(gap)
-                self.outbox.dropped(gap)
+                self.outbox.disk.dropped(gap)
             self.disk.settled[row.epoch].add(row.first, row.end)
 
     @rule()
     def offer(self) -> None:
-        self.outbox.offer()
+        self.outbox.disk.offer()
 
     # The broker
 
@@ -321,7 +321,7 @@ class Delivery(RuleBasedStateMachine):
         self.disk.queued = []
         self.disk.gaps = gaps
         self.outbox = self.started()
-        self.outbox.adopt(backlogs, [], gaps)
+        self.outbox.ledger.adopt(backlogs, [], gaps)
 
     # What holds at any time
 

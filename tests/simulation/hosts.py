@@ -275,19 +275,19 @@ class Process:
         if held.results:
             self.world.seen["spool_found"] += 1
         host.oracle.found(host, held)
-        self.outbox.adopt(backlogs, held.settled, held.gaps)
+        self.outbox.ledger.adopt(backlogs, held.settled, held.gaps)
         self._pump()
 
     def _told(self, event: Event) -> None:
         match event:
             case Written(epoch, first, end):
-                self.outbox.written(epoch, first, end)
+                self.outbox.disk.written(epoch, first, end)
             case Unwritten(epoch, first, end):
                 self.world.seen["unwritten"] += 1
-                self.outbox.unwritten(epoch, first, end)
+                self.outbox.disk.unwritten(epoch, first, end)
             case Dropped(gap):
                 self.world.seen[f"dropped_{gap.reason}"] += 1
-                self.outbox.dropped(gap)
+                self.outbox.disk.dropped(gap)
             case Changed(state):
                 self.spool_state = state
 
@@ -301,10 +301,10 @@ class Process:
         for epoch, run in outbox.ledger.settled():
             spool.settle(epoch, *run)
         if spool.has_room:
-            outbox.offer()
+            outbox.disk.offer()
         for row in outbox.rows(self.now):
             if not spool.put(row):
-                outbox.untaken(row)
+                outbox.disk.untaken(row)
 
     # the network
 

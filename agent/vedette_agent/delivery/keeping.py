@@ -126,7 +126,7 @@ class Keeping:
             return
         for row in self._outbox.rows(now):
             if self._waiting_bytes + len(row.payload) > WAITING_BYTES:
-                self._outbox.untaken(row)
+                self._outbox.disk.untaken(row)
             else:
                 self._waiting.append(row)
                 self._waiting_bytes += len(row.payload)
@@ -152,7 +152,7 @@ class Keeping:
                 self._waiting.append(row)  # its spool is being opened
                 self._waiting_bytes += len(row.payload)
             elif not spool.put(row):
-                self._outbox.untaken(row)
+                self._outbox.disk.untaken(row)
         for epoch, (first, end) in self._outbox.ledger.settled():
             spool.settle(epoch, first, end)
         for gap in self._outbox.ledger.declared():
@@ -163,7 +163,7 @@ class Keeping:
         backlogs = [
             Backlog(old.epoch, old.next_seq, old.is_same_boot, tuple(old.runs)) for old in held.epochs
         ]
-        self._outbox.adopt(backlogs, held.settled, held.gaps)
+        self._outbox.ledger.adopt(backlogs, held.settled, held.gaps)
         self.state = SpoolState(
             state="ok", results=held.results, size_bytes=held.size_bytes, oldest_us=held.oldest_us
         )
@@ -173,7 +173,7 @@ class Keeping:
     def _give_up(self, exc: Exception) -> None:
         self.state = SpoolState(state="failing")
         self._waiting, self._waiting_bytes = [], 0
-        self._outbox.unspooled()
+        self._outbox.disk.unspooled()
         log.error(
             "no spool: results stay in memory, and what is not acknowledged ends with the process",
             extra=fields(path=self._directory, reason=exc),
@@ -189,12 +189,12 @@ class Keeping:
         outbox = self._outbox
         match event:
             case Written(epoch, first, end):
-                outbox.written(epoch, first, end)
+                outbox.disk.written(epoch, first, end)
             case Unwritten(epoch, first, end):
-                outbox.unwritten(epoch, first, end)
+                outbox.disk.unwritten(epoch, first, end)
                 self._wake()
             case Dropped(gap):
-                outbox.dropped(gap)
+                outbox.disk.dropped(gap)
             case Changed():
                 self.state = SpoolState(
                     state=event.state,
@@ -202,7 +202,7 @@ class Keeping:
                     size_bytes=event.size_bytes,
                     oldest_us=event.oldest_us,
                 )
-                if event.state == "ok" and outbox.offer():
+                if event.state == "ok" and outbox.disk.offer():
                     self._wake()
 
 

@@ -17,12 +17,13 @@ import msgspec
 
 from vedette.wire import limits
 from vedette.wire.failure import Lost
-from vedette.wire.messages import EpochMark, Gap, Result
+from vedette.wire.messages import EpochMark, Result
 from vedette_agent.delivery.bases import Bases
-from vedette_agent.delivery.group import Chunk, Group
-from vedette_agent.delivery.ledger import Backlog, Ledger
+from vedette_agent.delivery.disk import Disk
+from vedette_agent.delivery.group import Group
+from vedette_agent.delivery.ledger import Ledger
 from vedette_agent.delivery.pace import Pace
-from vedette_agent.delivery.packing import packed, rows_of
+from vedette_agent.delivery.packing import packed
 from vedette_agent.delivery.parcel import Book, Parcel, State
 from vedette_agent.delivery.parcels import OVERHEAD, REFUSED_SECONDS, Parcels
 from vedette_agent.delivery.replay import Fetch, Replay
@@ -54,12 +55,10 @@ class Outbox:
         self._theirs_us: int | None = None  # collector's clock minus our time since boot, as known last
         self._bases = Bases(lambda seq: seq in self.ledger.own.settled)
         self._group = Group()
-        self._chunk = Chunk()
         self._last: dict[str, tuple[str, str | None]] = {}
         self._parcels = Parcels()
         self._replay = Replay(agent, self.ledger, self._parcels, self.pace, self._lose)
-        self._rows: list[Row] = []
-        self._is_unwritten = False  # the disk did not take, or lost, what memory has
+        self.disk = Disk(self.ledger, self._parcels, self._lose)
 
     # What it says of itself
 
@@ -148,11 +147,7 @@ class Outbox:
         group.add(text, now, is_first=seq == 0, is_urgent=self._is_change(result))
         book.next_seq = seq + 1
         if self.ledger.is_spooled:
-            if self._chunk.add(text, seq, result.started_us, now):
-                self._close_row()
-                due = now
-            else:
-                due = min(due, self._chunk.due)
+            due = min(due, self.disk.add(text, seq, result.started_us, now, self._wmb_us))
         if group.is_full:
             self._pack(now)
             return now if self.is_connected else due
@@ -167,7 +162,7 @@ class Outbox:
     def flush(self, now: float) -> None:
         """Close the open group and the open row whatever their age."""
         self._pack(now)
-        self._close_row()
+        self.disk.close(self._wmb_us)
 
     def begin(self, epoch: str, now: float) -> None:
         """Number results from 0 in a new epoch: which numbers the old one gave out is not certain."""
@@ -178,62 +173,11 @@ class Outbox:
 
     # The disk
 
-    def adopt(
-        self, backlogs: Sequence[Backlog], done: Iterable[tuple[str, int]], gaps: Iterable[Gap]
-    ) -> None:
-        """Take over what earlier processes left, oldest first: see `Ledger.adopt`."""
-        self.ledger.adopt(backlogs, done, gaps)
-
     def rows(self, now: float) -> list[Row]:
         """What is to be written, now that it is *now*. What is too old for the live lane leaves memory."""
         while (parcel := self._parcels.live()) is not None and _is_late(parcel, now):
             self._late(parcel)
-        if now >= self._chunk.due:
-            self._close_row()
-        rows, self._rows = self._rows, []
-        return rows
-
-    def unspooled(self) -> None:
-        """There is no disk any more: what is in memory stays there."""
-        self.ledger.unspooled()
-        self._rows = []
-        self._chunk = Chunk()
-
-    def untaken(self, row: Row) -> None:
-        """The disk has no time for *row* now."""
-        if row.epoch == self.epoch:
-            self.ledger.own.offered.discard(row.first, row.end)
-            self._is_unwritten = True
-
-    def offer(self) -> bool:
-        """Make rows of what memory has and the disk was not given, or lost. Whether there was any."""
-        if not self._is_unwritten:
-            return False
-        self._is_unwritten = False
-        book = self.ledger.own
-        edge = self._chunk.first if self._chunk.texts else book.next_seq
-        for parcel in self._parcels.of(book):
-            missing = book.offered.missing(parcel.first, min(parcel.end, edge))
-            for row in rows_of(parcel, missing) if missing else ():
-                self._offer(row)
-        return bool(self._rows)
-
-    def written(self, epoch: str, first: int, end: int) -> None:
-        """The disk has these, durably."""
-        if (book := self.ledger.get(epoch)) is not None:
-            book.written.add(first, end)
-
-    def unwritten(self, epoch: str, first: int, end: int) -> None:
-        """The disk lost these, though it had them."""
-        if (book := self.ledger.get(epoch)) is not None:
-            book.offered.discard(first, end)
-            self._is_unwritten = True
-            self._gone(book, first, end, Lost.CORRUPT)
-
-    def dropped(self, gap: Gap) -> None:
-        """The disk gave these up, or cannot read them any more. What is in memory as well is not lost."""
-        if (book := self.ledger.get(gap.epoch)) is not None:
-            self._gone(book, gap.first, gap.end, Lost(gap.reason))
+        return self.disk.rows(now, self._wmb_us)
 
     # Batches out
 
@@ -257,9 +201,7 @@ class Outbox:
 
     def next_due(self, now: float) -> float:
         """When `take` or `rows` may have something; infinity when only another call can change that."""
-        if self._rows:
-            return now
-        return min(self._chunk.due, self.next_send(now))
+        return min(self.disk.next_due(now), self.next_send(now))
 
     def next_send(self, now: float) -> float:
         """When `take` may have something."""
@@ -332,16 +274,6 @@ class Outbox:
         before = self._last.get(result.check)
         self._last[result.check] = state
         return before is not None and before != state
-
-    def _close_row(self) -> None:
-        book = self.ledger.own
-        row = self._chunk.closed(book.epoch, self._wmb_us)
-        if row is not None and not book.settled.covers(row.first, row.end):
-            self._offer(row)
-
-    def _offer(self, row: Row) -> None:
-        self.ledger.own.offered.add(row.first, row.end)
-        self._rows.append(row)
 
     def _pack(self, now: float) -> None:
         if not self._group:
@@ -432,15 +364,6 @@ class Outbox:
                     self._parcels.took(now - parcel.sent)
                     self.pace.acked(now - parcel.sent, now, is_fresh=not parcel.is_replay)
                 self._parcels.remove(parcel)
-
-    def _gone(self, book: Book, first: int, end: int, why: Lost) -> None:
-        """The disk has these no more."""
-        book.written.discard(first, end)
-        for parcel in self._parcels.of(book):
-            if parcel.first < end and first < parcel.end:
-                parcel.is_on_disk = False
-        for run in book.backlog.within(first, end):
-            self._lose(book, run.first, run.end, why)
 
     def _lose(self, book: Book, first: int, end: int, why: Lost) -> None:
         for run in self.ledger.lose(book, first, end, why):
