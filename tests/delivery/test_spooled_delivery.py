@@ -57,7 +57,10 @@ def kept(directory: Path) -> int:
         return 0
     with TemporaryDirectory() as elsewhere:
         copy = Path(elsewhere) / "copy"
-        shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("tail-new"))  # it is renamed
+        try:
+            shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("tail-new"))  # it is renamed
+        except shutil.Error:
+            return 0  # a commit ended meanwhile, and its journal is gone
         for file in copy.glob("spool-*.db"):
             try:
                 with closing(sqlite3.connect(file)) as connection:
