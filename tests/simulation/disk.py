@@ -230,8 +230,11 @@ class ModelFiles(Files):
     def found(self) -> list[Path]:
         return [self.directory / f"spool-{each}.db" for each in sorted(self._model.files)]
 
+    def has(self, path: Path) -> bool:
+        return number(path) in self._model.files
+
     def adopt(self, path: Path) -> None:
-        if number(path) in self._model.files:
+        if self.has(path):
             self.old.append(ModelOld(self._model, path))  # type: ignore[arg-type]
 
     @property

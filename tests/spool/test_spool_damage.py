@@ -221,6 +221,24 @@ def test_a_file_whose_first_page_is_overwritten_is_not_taken_for_a_newer_one(tmp
     assert not (image / "spool-1.db").exists()
 
 
+def test_a_file_that_somebody_removes_is_not_written_any_further(tmp_path: Path) -> None:
+    """What memory still has goes into another one; what it has not is declared."""
+    one = Session(stopped(spool(tmp_path / "s", rows=3)))
+    earlier = one.held.epochs[0].epoch
+    rows = [one.produce(ROW) for _ in range(3)]
+    one.put(*rows)
+    for file in one.directory.glob("spool-*"):
+        file.unlink()
+    one.commit()
+    retracted = [Run(e.first, e.end) for e in one.events if isinstance(e, Unwritten) and e.epoch == one.epoch]
+    assert union(retracted).covers(0, 3 * ROW)
+    assert lost(one, earlier).covers(2 * ROW, 3 * ROW)
+    one.put(*rows)
+    assert [path.name for path in one.files.found()] == ["spool-2.db"]
+    two = Session(one.crash())
+    assert two.readable(one.epoch).covers(0, 3 * ROW)
+
+
 def test_migrations_lead_from_nothing_to_the_version(tmp_path: Path) -> None:
     assert len(MIGRATIONS) == VERSION
     path = tmp_path / "spool-1.db"

@@ -83,14 +83,25 @@ class Files:
         self.current = database
         return database
 
+    @property
+    def is_removed(self) -> bool:
+        """Whether somebody removed the current file, which can be written all the same."""
+        return self.current is not None and not self.has(self.current.path)
+
+    def has(self, path: Path) -> bool:
+        return path.exists()
+
     def retire(self, database: Database) -> None:
         """Only read it from now on."""
         try:
             database.abandon()
         except sqlite3.Error:
             pass
-        self._parked.append(database)
         self.current = None
+        if not self.has(database.path):
+            database.close()  # nobody will see it again
+            return
+        self._parked.append(database)
         self.adopt(database.path)
 
     def adopt(self, path: Path) -> None:

@@ -117,6 +117,9 @@ class Keeper:
     def _write(self) -> None:
         """Raises sqlite3.Error or OSError when the disk does not have it."""
         files = self._files
+        if files.is_removed:
+            log.error("somebody removed the spool's file", extra=fields(path=files.directory))
+            self._fail()
         database = files.current or files.begin(self._books.values())
         commit = Commit(database, self._books, files)
         commit.ranges(self._work)
