@@ -19,6 +19,8 @@ from typing import TypeVar
 T = TypeVar("T")
 _SBIN = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # not on the PATH of an ordinary user
 _pause = threading.Event()
+# Each worker of a run (gw0, gw1, …) has its own: a server of the other would take one that is not yet held.
+_ports = list(range(20000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 4, 32000, 4))
 
 
 class DaemonError(Exception):
@@ -39,13 +41,13 @@ def program(name: str, package: str) -> str:
 
 
 def free_port() -> int:
-    """A port that nobody holds, for TCP and UDP alike.
+    """A port that nobody holds, for TCP and UDP alike, and that no other test of this run was given.
 
     It lies below the kernel's ephemeral range (32768 and above): a server that a test stops for a while must
     find its port free again, and not taken by some outgoing connection.
     """
     while True:
-        port = random.randint(20000, 32000)
+        port = random.choice(_ports)
         with (
             contextlib.suppress(OSError),
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
@@ -53,6 +55,7 @@ def free_port() -> int:
         ):
             tcp.bind(("127.0.0.1", port))
             udp.bind(("127.0.0.1", port))
+            _ports.remove(port)
             return port
 
 
