@@ -29,6 +29,7 @@ PURE = [
     "vedette.hexdump",
     "vedette.mqtt.counters",
     "vedette.mqtt.messages",
+    "vedette.mqtt.outgoing",
     "vedette.up.backoff",
     "vedette.up.world.zone",
     "vedette_agent.schedule",

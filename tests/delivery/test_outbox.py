@@ -253,3 +253,11 @@ def test_an_ack_that_overtakes_the_puback_settles_too() -> None:
     outbox.delivered(parcel, 0.1)
     assert taken(outbox, 1000.0) == []
     assert outbox.pending == 0
+
+
+def test_what_a_resumed_machine_remembers_is_late_whatever_its_clock_says() -> None:
+    outbox = granted(box())
+    outbox.add(result("before"), 0.0)
+    outbox.begin("f" * 32, 1.0)
+    outbox.add(result("since"), 1.0)
+    assert in_order(outbox, 3.0) == [("since", False), ("before", True)]

@@ -167,6 +167,9 @@ class Outbox:
     def begin(self, epoch: str, now: float) -> None:
         """Number results from 0 in a new epoch: which numbers the old one gave out is not certain."""
         self.flush(now)
+        for parcel in self._parcels:
+            # A machine that was resumed has slept by nobody's clock: what it remembers may be of any age.
+            parcel.born = min(parcel.born, now - limits.LIVE_EXPIRY_SECONDS)
         self.ledger.open(epoch)
         self._bases.forget()
         self.is_resumed = False
