@@ -11,9 +11,10 @@ from servers.mosquitto import MOSQUITTO, Mosquitto
 from vedette.checks.model import TcpCheck
 from vedette.mqtt import Broker
 from vedette.wire import limits
-from vedette.wire.messages import Result
+from vedette.wire.messages import EpochMark, Result
 from vedette_agent.delivery import group as grouping
 from vedette_agent.delivery import parcels
+from vedette_agent.delivery.parcel import Parcel
 from vedette_agent.delivery.publish import Publisher
 from vedette_agent.delivery.talk import Vitals
 from vedette_agent.engine.record import Record
@@ -62,6 +63,24 @@ def test_what_waits_for_an_ack_is_sent_again_as_soon_as_the_broker_is_back(
                 broker.start()
                 await came(broker, "live", 2)
                 assert publisher.outbox.pending == 1
+
+    run(test)
+
+
+def test_a_batch_that_an_ack_settled_before_it_was_sent_is_not_sent() -> None:
+    """The ack of an earlier attempt comes in between; what is left of the batch cannot be read."""
+
+    async def test() -> None:
+        with Mosquitto() as broker:
+            async with publishing(broker) as publisher:
+                await publisher.link.until(True)
+                outbox = publisher.outbox
+                outbox.add(GOOD, 0.0)
+                parcel = outbox.take(1.0)
+                assert isinstance(parcel, Parcel)
+                outbox.acked([EpochMark(epoch="0" * 32, low=1)], 1.0)
+                await publisher._send(parcel)
+                assert (outbox.pending, broker.log.count("/live'")) == (0, 0)
 
     run(test)
 

@@ -215,6 +215,11 @@ class Publisher:
         self._wake.set()
 
     async def _send(self, parcel: Parcel) -> None:
+        if not parcel.payload:  # an ack has settled it since it was taken
+            self.outbox.undelivered(parcel, self._now())
+            self._wake.set()
+            self._progress.set()
+            return
         kind = Kind.REPLAY if parcel.is_replay else Kind.LIVE
         try:
             await self.link.publish(
