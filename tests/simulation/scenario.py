@@ -12,7 +12,7 @@ from simulation.collecting import Collector
 from simulation.hosts import Host
 from simulation.network import Broker, Message
 from simulation.oracle import Oracle
-from simulation.spooling import TINY
+from simulation.spooling import TINY, virtual_time
 from simulation.store import ModelStore
 from simulation.strangers import Stranger
 from simulation.world import Violation, World
@@ -105,6 +105,11 @@ class Story:
         self.oracle.allowed.setdefault(host.name, set()).update(reasons)
 
     def run(self) -> World:
+        with virtual_time():
+            self._run()
+        return self.world
+
+    def _run(self) -> None:
         for fault in self.plan.faults:
             FAULTS[fault][1](self)
         self.world.at(self.rng.uniform(0, 3), self.collector.start)
@@ -123,7 +128,6 @@ class Story:
             self.world.run(self.world.now + STEP)
         assert self.collector.process is not None
         self.oracle.final(self.collector.process)
-        return self.world
 
     def _heal(self) -> None:
         self.world.tell("healed")

@@ -1,6 +1,7 @@
 """The spool's thread in virtual time: group commits, retries, reads. Books and policy are the real ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from simulation.disk import ModelFiles, SpoolDisk
@@ -26,8 +27,18 @@ RETRY_SECONDS = 0.25
 RETRY_SECONDS_MAX = 5.0
 QUEUE_BYTES = 32 * 1024  # a tenth of a second is long in the stories told here
 
-keeper.time = TIME  # type: ignore[assignment]
 _PACKER = Packer()  # costs more than a story does
+
+
+@contextmanager
+def virtual_time() -> Iterator[None]:
+    """For the spool while a story runs; the process may have other spools before and after it."""
+    real = keeper.time
+    keeper.time = TIME  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        keeper.time = real
 
 
 class Page:
