@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from collector.collector_helpers import NOW, STARTED_US, Core, batch, failed, ok
@@ -189,31 +191,30 @@ def test_without_a_store_there_is_no_history() -> None:
     asyncio.run(story())
 
 
-def test_one_reader_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_reader_at_a_time(tmp_path: Path) -> None:
     """The others are asked to come again: fresh results want the processor."""
     store = Store(tmp_path)
+    store.database.close()
 
     async def story() -> None:
-        loop = asyncio.get_running_loop()
-        begun, go = asyncio.Event(), asyncio.Event()
-
-        def slow(path: Path, asked: Asked) -> past.Passage:
-            loop.call_soon_threadsafe(begun.set)
-            asyncio.run_coroutine_threadsafe(go.wait(), loop).result(30)
-            return past.Passage([], None)
-
-        monkeypatch.setattr("vedette_collector.web.past.passage", slow)
-        async with site(store.core, store=store.path) as it, asyncio.TaskGroup() as group:
-            first = group.create_task(it.json("/api/v1/history"))
-            await begun.wait()
-            async with it.http.get(it.base + "/api/v1/history") as answer:
-                assert answer.status == 503
-                assert answer.headers["Retry-After"] == "1"
-            go.set()
-            assert await first == {"results": [], "next": None}
-            assert await it.json("/api/v1/history") == {"results": [], "next": None}
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+            holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+            holder.execute("BEGIN EXCLUSIVE")  # whoever reads now waits for the file
+            async with site(store.core, store=store.path) as it, asyncio.TaskGroup() as group:
+                url = it.base + "/api/v1/history"
+                asked = [group.create_task(answered(it.http, url)) for _ in range(2)]
+                done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED, timeout=30)
+                assert [task.result()[:2] for task in done] == [(503, "1")]
+                holder.close()
+                assert [await task for task in waiting] == [(200, None, {"results": [], "next": None})]
+                assert await it.json("/api/v1/history") == {"results": [], "next": None}
 
     asyncio.run(story())
+
+
+async def answered(http: aiohttp.ClientSession, url: str) -> tuple[int, str | None, Any]:
+    async with http.get(url) as answer:
+        return answer.status, answer.headers.get("Retry-After"), await answer.json()
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
