@@ -91,6 +91,7 @@ log_type notice
 connection_messages false
 max_packet_size {limits.MAX_PACKET_BYTES}
 max_inflight_messages {_IN_FLIGHT}
+set_tcp_nodelay true
 max_queued_messages 0
 max_queued_bytes {_QUEUED_BYTES}
 max_connections {_CONNECTIONS}
