@@ -35,6 +35,9 @@ Counts = Annotated[dict[Code, Count], Meta(max_length=limits.MAX_REASONS)]
 Phase = Literal["resolve", "connect", "tls", "processing", "transfer", "request", "rtt"]
 
 
+Bypass = Literal["resolver", "authority", "no_validation", "last_good", "family"]
+
+
 class Result(Message, frozen=True, kw_only=True, omit_defaults=True):
     """One check run from one vantage. Identity: (agent, epoch, seq); the seq is its place in the batch."""
 
@@ -47,6 +50,9 @@ class Result(Message, frozen=True, kw_only=True, omit_defaults=True):
     phases_us: dict[Phase, DurationUs] = {}
     clock: Literal["kernel", "monotonic"] = "monotonic"  # what timed the wire part
     lag_us: DurationUs = 0  # our own stalls that overlap the run
+    attempt: Annotated[int, Meta(ge=1, le=2)] = 1  # 2: the repeat, at once, of a first failure
+    asked: bool = False  # the collector asked for it
+    bypass: Bypass | None = None  # another way to the same target: it says nothing about the check itself
     facts: Facts | None = None  # all of them; with `diff` there are none here
     diff: dict[str, Any] | None = None  # what differs from the base; see `facts.diff`
 
@@ -179,3 +185,13 @@ class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
     heartbeat: HeartbeatEcho | None = None
     replay_rate: Count | None = None  # results per second that this agent may replay
     refresh: bool = False  # a base is missing here: send facts whole again
+
+
+class Ask(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Probe these checks now. They are the agent's own checks: nothing else can be asked for."""
+
+    v: int
+    agent: AgentName
+    sent_us: TimeUs
+    expires_us: TimeUs  # by the collector's clock, as `sent_us`
+    checks: Annotated[list[CheckName], Meta(min_length=1, max_length=limits.MAX_ASKED)]

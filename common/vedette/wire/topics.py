@@ -13,7 +13,7 @@ _AGENT = re.compile(limits.AGENT_NAME)
 
 
 class Kind(StrEnum):
-    """The last level of a topic. The collector writes `ack`, the agent all others."""
+    """The last level of a topic. The collector writes `ack` and `ask`, the agent all others."""
 
     LIVE = "live"
     REPLAY = "replay"
@@ -21,6 +21,7 @@ class Kind(StrEnum):
     HEARTBEAT = "heartbeat"
     EVIDENCE = "evidence"
     ACK = "ack"
+    ASK = "ask"
 
 
 _KINDS = frozenset(kind.value for kind in Kind)
