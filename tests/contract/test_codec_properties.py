@@ -13,10 +13,10 @@ from msgspec import inspect as kinds
 from contract.wire_messages import MESSAGE
 from vedette.errors import WireError
 from vedette.wire import codec, limits
-from vedette.wire.messages import Ack, Batch, Heartbeat, Presence
+from vedette.wire.messages import Ack, Ask, Batch, Heartbeat, Presence
 
 DIFF = msgspec.inspect.type_info(dict[str, Any])
-KINDS = (Batch, Presence, Heartbeat, Ack)
+KINDS = (Batch, Presence, Heartbeat, Ack, Ask)
 REASONS = {"too_large", "content_type", "compression", "version", "schema"}
 
 

@@ -13,6 +13,7 @@ from vedette.wire import codec
 from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.messages import (
     Ack,
+    Ask,
     Batch,
     EpochMark,
     Evidence,
@@ -223,6 +224,26 @@ ACK_RUNS = Ack(
     refresh=True,
 )
 
+ASK = Ask(v=1, agent="par-01", sent_us=T, expires_us=T + 10_000_000, checks=["api-dns", "web:google:ipv6"])
+
+BATCH_WAYS = Batch(
+    v=1,
+    agent="par-01",
+    epoch=EPOCH,
+    first_seq=0,
+    results=[
+        Result(check="api-dns", outcome="ok", started_us=T, duration_us=900, attempt=2, asked=True),
+        Result(
+            check="api-dns",
+            outcome="fail",
+            started_us=T,
+            duration_us=900,
+            reason="dns.nodata",
+            bypass="no_validation",
+        ),
+    ],
+)
+
 MESSAGES: dict[str, codec.Message] = {
     "batch": BATCH,
     "batch_small": SMALL,
@@ -234,6 +255,8 @@ MESSAGES: dict[str, codec.Message] = {
     "batch_diff": BATCH_DIFF,
     "heartbeat_held": HEARTBEAT_HELD,
     "ack_runs": ACK_RUNS,
+    "ask": ASK,
+    "batch_ways": BATCH_WAYS,
 }
 
 

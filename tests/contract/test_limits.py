@@ -38,6 +38,10 @@ def ack(marks: int) -> Document:
     return {"v": 1, "agent": "par-01", "collector": "0" * 32, "sent_us": 1, "marks": [mark] * marks}
 
 
+def ask(checks: int) -> Document:
+    return {"v": 1, "agent": "par-01", "sent_us": 1, "expires_us": 2, "checks": ["db"] * checks}
+
+
 def heartbeat(**fields: Any) -> Document:
     counts = ("next_seq", "acked", "pending", "skipped_slots", "overlapping_slots", "running")
     rest = dict.fromkeys((*counts, "sent_us", "loop_lag_us", "publish_refused"), 1)
@@ -60,6 +64,7 @@ def refused(document: Document) -> str | None:
         ("state", codec.Presence),
         ("lost", codec.Heartbeat),
         ("notes", codec.Evidence),
+        ("checks", codec.Ask),
     ):
         kind = named if key in document else kind
     try:
@@ -94,6 +99,7 @@ COUNTED: dict[str, Callable[[int], Document]] = {
     "MAX_REASONS": lambda n: heartbeat(lost={f"reason_{'a' * at}": 1 for at in range(n)}),
     "MAX_NOTES": lambda n: evidence([note()] * n),
     "MAX_NOTE_BYTES": lambda n: evidence([note(text="é" * n)]),
+    "MAX_ASKED": ask,
     "MAX_EVENT": lambda n: evidence([note(event="e" * n)]),
 }
 
@@ -206,7 +212,7 @@ def unbounded(info: kinds.Type, path: str) -> Iterator[str]:
             raise AssertionError(f"{path}: {info}")
 
 
-@pytest.mark.parametrize("message", [codec.Batch, codec.Presence, codec.Heartbeat, codec.Ack])
+@pytest.mark.parametrize("message", [codec.Batch, codec.Presence, codec.Heartbeat, codec.Ack, codec.Ask])
 def test_no_field_is_without_a_bound(message: type) -> None:
     """A number of 400 digits is no float: one such field of one agent would end every scrape of all."""
     name = message.__name__

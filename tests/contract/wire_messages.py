@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as kinds
 
 from vedette.wire import limits
-from vedette.wire.messages import Ack, Batch, Evidence, Heartbeat, Presence
+from vedette.wire.messages import Ack, Ask, Batch, Evidence, Heartbeat, Presence
 
 # msgspec writes UTF-8, which has no lone surrogates; outcome.py escapes them before they get here.
 TEXT = st.characters(exclude_categories=["Cs"])
@@ -72,5 +72,5 @@ def _struct(info: kinds.StructType) -> st.SearchStrategy[Any]:
 
 
 MESSAGE: st.SearchStrategy[Any] = st.one_of(
-    [drawn(msgspec.inspect.type_info(kind)) for kind in (Batch, Presence, Heartbeat, Evidence, Ack)]
+    [drawn(msgspec.inspect.type_info(kind)) for kind in (Batch, Presence, Heartbeat, Evidence, Ack, Ask)]
 )

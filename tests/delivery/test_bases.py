@@ -1,5 +1,7 @@
 """A difference is only ever sent from facts that the collector has acknowledged."""
 
+import msgspec
+
 from vedette.wire.facts import DnsFacts, Facts
 from vedette.wire.facts.diff import patched
 from vedette.wire.messages import Result
@@ -80,3 +82,13 @@ def test_checks_have_bases_of_their_own_and_no_facts_are_no_difference() -> None
     assert known.bases.shaped(result(facts(60), "other"), 1).facts == facts(60)
     shaped = known.bases.shaped(result(None), 2)
     assert (shaped.facts, shaped.diff) == (None, None)
+
+
+def test_another_way_is_said_whole_and_is_no_base() -> None:
+    known = Known()
+    known.bases.shaped(result(facts(60)), 0)
+    known.seqs.update(range(4))
+    other = msgspec.structs.replace(result(facts(5, answers=1)), bypass="authority")
+    for seq in (1, 2):
+        assert known.bases.shaped(other, seq) is other
+    assert known.bases.shaped(result(facts(60)), 3).diff == {}

@@ -35,8 +35,8 @@ class Bases:
     def shaped(self, result: Result, seq: int) -> Result:
         """*result* as it goes out under *seq*."""
         facts = result.facts
-        if facts is None:
-            return result
+        if facts is None or result.bypass is not None:
+            return result  # another way has other facts, and is no base for what goes the usual one
         base = self._bases.get(result.check)
         if base is None:
             self._bases[result.check] = _Base(seq, facts)

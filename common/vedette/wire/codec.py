@@ -10,17 +10,17 @@ import zstandard
 
 from vedette.errors import WireError
 from vedette.wire import limits
-from vedette.wire.messages import Ack, Batch, Evidence, Heartbeat, Presence
+from vedette.wire.messages import Ack, Ask, Batch, Evidence, Heartbeat, Presence
 
 JSON: Final = "application/json"
 ZSTD: Final = "application/json+zstd"
 
-Message = Batch | Presence | Heartbeat | Evidence | Ack
-M = TypeVar("M", Batch, Presence, Heartbeat, Evidence, Ack)
+Message = Batch | Presence | Heartbeat | Evidence | Ack | Ask
+M = TypeVar("M", Batch, Presence, Heartbeat, Evidence, Ack, Ask)
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[type, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Evidence, Ack)
+    kind: msgspec.json.Decoder(kind) for kind in (Batch, Presence, Heartbeat, Evidence, Ack, Ask)
 }
 _compressor = zstandard.ZstdCompressor(level=3)
 _decompressor = zstandard.ZstdDecompressor()
