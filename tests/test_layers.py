@@ -33,6 +33,7 @@ PURE = [
     "vedette.up.backoff",
     "vedette.up.world.zone",
     "vedette_agent.schedule",
+    "vedette_agent.outofturn",
     "vedette_agent.delivery.bases",
     "vedette_agent.delivery.beats",
     "vedette_agent.delivery.clockwatch",

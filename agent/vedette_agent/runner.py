@@ -17,6 +17,7 @@ from vedette_agent.engine.record import Record
 from vedette_agent.engine.run import TICK, AgentStopped, Done, Engine, Prober, Run
 from vedette_agent.engine.shot import Sent, Shot
 from vedette_agent.outcome import result, success
+from vedette_agent.outofturn import OutOfTurn, Turn
 from vedette_agent.probers.run import aiming, prepare, probing
 from vedette_agent.schedule import Schedule
 from vedette_agent.shedding import Shedding, Step, without_lists
@@ -54,6 +55,9 @@ class Runner:
 
     *shedding* says what is left out of all this; it is told of each thing that was.
 
+    *confirmed* gets, after its result, the failure that is the second in a row: of a first failure's repeat,
+    or of the next run where that comes before it or there is none.
+
     A probe that the stop of the agent ends has no result: it says nothing, and no seq was given to it.
     """
 
@@ -66,8 +70,10 @@ class Runner:
         on_tick: Callable[[float], None],
         explain: Callable[[Check, Result, Record, float], bool] = lambda *_: True,
         shedding: Shedding | None = None,
+        confirmed: Callable[[Check, Result], None] = lambda *_: None,
     ) -> None:
         self.schedule = Schedule(agent)
+        self.out_of_turn = OutOfTurn(agent)
         self._engine = engine
         self._io = io
         self._deliver = deliver
@@ -78,13 +84,16 @@ class Runner:
         self._told: set[tuple[str, type[BaseException]]] = set()
         self._explain = explain
         self._shedding = shedding or Shedding()
+        self._confirmed = confirmed
         self._explained: dict[str, str | None] = {}  # failure codes by check; none while it is ok
 
     def assign(self, checks: Iterable[Check]) -> None:
         """Run these from now on. A probe in flight ends under the check that it started with."""
         checks = tuple(checks)
         self._told.clear()
-        names = {check.name for check in checks}
+        # What became of a check says nothing about another of its name.
+        names = {check.name for check in checks if self._is_known(check)}
+        self.out_of_turn.keep(names)
         self._explained = {name: code for name, code in self._explained.items() if name in names}
         prepare(checks)
         self._jobs = {check.name: self._job(check) for check in checks}
@@ -99,14 +108,46 @@ class Runner:
         self._engine.on_tick = self._tick
         self._engine.want(0.0)
 
+    def ask(self, name: str, until: float) -> bool:
+        """Probe this check once, as soon as it can be, by *until* on the engine's clock. False: not ours.
+
+        Its result is of a probe that began after this, and says that it was asked for.
+        """
+        if name not in self._jobs:
+            return False
+        self.out_of_turn.ask(name, until)
+        self._engine.want(0.0)
+        return True
+
+    def _is_known(self, check: Check) -> bool:
+        job = self._jobs.get(check.name)
+        return job is not None and job.check == check
+
     def _tick(self, now: float) -> None:
+        if self.out_of_turn.next_at <= now:
+            self._take_out_of_turn(now)
         if now >= self._departs:
             for name in self.schedule.take(now, MAX_RUNNING - len(self._engine)):
                 self._probe(self._jobs[name])
             # Half a tick less: the ticks are whole ones, and this one came a moment after its time.
             self._departs = max(self.schedule.next_due, now + self._gather - TICK / 2)
-        self._engine.want(min(self._departs, now + MAX_SILENCE))
+        self._want(now)
         self._on_tick(now)
+
+    def _want(self, now: float) -> None:
+        self._engine.want(min(self._departs, self.out_of_turn.next_at, now + MAX_SILENCE))
+
+    def _take_out_of_turn(self, now: float) -> None:
+        schedule = self.schedule
+        room = min(TOGETHER, MAX_RUNNING - len(self._engine))
+        is_repeating = self._shedding.level == 0
+        for turn in self.out_of_turn.take(now, room, schedule.busy, is_repeating=is_repeating):
+            schedule.begin(turn.check)
+            job = self._jobs[turn.check]
+            record = Record()
+            started_us = time.time_ns() // 1000
+            done = partial(self._done_out_of_turn, job, turn, started_us)
+            self._engine.start(job.probe(record), record, job.check.timeout, done)
 
     def _job(self, check: Check) -> _Job:
         job = _Job(check, probing(check, self._io))
@@ -133,32 +174,66 @@ class Runner:
         said = success(job.check, shot.phase, sent, job.started_us, shot.stalled, facts, job.facts)
         job.facts = said.facts
         self._deliver(self._shortened(job, said) if self._shedding.level else said)
-        if self._explained:
-            self._explained.pop(name, None)
+        if name in self.out_of_turn.failing:
+            self._recovered(name)
 
     def _done(self, job: _Job, run: Run, error: BaseException | None) -> None:
-        check = job.check
-        self.schedule.ended(check.name)
-        if isinstance(error, AgentStopped):
-            return
-        said = result(
-            check,
+        self.schedule.ended(job.check.name)
+        if not isinstance(error, AgentStopped):
+            self._tell(job, self._result(job, run, error, job.started_us), run, error)
+
+    def _done_out_of_turn(
+        self, job: _Job, turn: Turn, started_us: int, run: Run, error: BaseException | None
+    ) -> None:
+        if self.schedule.ended_between(turn.check):
+            self._departs = 0.0
+        self._engine.want(0.0)
+        if not isinstance(error, AgentStopped):
+            said = self._result(job, run, error, started_us)
+            self._tell(job, replace(said, attempt=turn.attempt, asked=turn.asked), run, error)
+
+    def _result(self, job: _Job, run: Run, error: BaseException | None, started_us: int) -> Result:
+        return result(
+            job.check,
             run.record,
             error,
-            started_us=job.started_us,
+            started_us=started_us,
             elapsed=self._engine.now() - run.started,
             stalled=run.stalled,
             known=job.facts,
             is_clock_wrong=error is not None and self._io.is_clock_wrong(),
         )
+
+    def _tell(self, job: _Job, said: Result, run: Run, error: BaseException | None) -> None:
+        check = job.check
         job.facts = said.facts
         if said.reason == NotRun.INTERNAL and error is not None:
             self._confess(check, error)
         self._deliver(self._shortened(job, said) if self._shedding.level else said)
         if said.outcome == "ok":
-            self._explained.pop(check.name, None)
-        elif said.outcome == "fail" and self._explained.get(check.name) != said.reason:
+            self._recovered(check.name)
+        elif said.outcome == "fail":
             self._failed(check, said, run)
+
+    def _recovered(self, name: str) -> None:
+        self.out_of_turn.recovered(name)
+        self._explained.pop(name, None)
+
+    def _failed(self, check: Check, said: Result, run: Run) -> None:
+        if not self._is_known(check):
+            return  # it began before the configuration changed
+        told = self._explained.get(check.name)
+        # A repeat is shown beside what it repeats.
+        if told != said.reason or (said.attempt > 1 and told is not None):
+            self._show(check, said, run)
+        now = self._engine.now()
+        is_second = self.out_of_turn.failed(check.name, now)
+        self._want(now)
+        if is_second:
+            try:
+                self._confirmed(check, said)
+            except Exception as exc:  # as with evidence
+                self._confess(check, exc)
 
     def _leave_out(self, job: _Job) -> None:
         self.schedule.ended(job.check.name)
@@ -185,7 +260,7 @@ class Runner:
             shedding.count(Step.PHASES)
         return said
 
-    def _failed(self, check: Check, said: Result, run: Run) -> None:
+    def _show(self, check: Check, said: Result, run: Run) -> None:
         if self._shedding.level >= Step.DETAIL:
             self._shedding.count(Step.DETAIL)  # it is offered again with the next run
             return

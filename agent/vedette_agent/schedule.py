@@ -6,11 +6,14 @@ their interval, and so are the agents over a target that they share.
 
 Checks of one interval come round in one order for ever: they form a ring, and what is due next is looked
 for among the rings alone.
+
+A check may also be run out of its turn. A slot that comes due during such a run is owed: it is taken once the
+run has ended, and the slots after it stay where they are.
 """
 
 import heapq
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from hashlib import blake2b
 from math import inf
 
@@ -29,6 +32,8 @@ class Schedule:
         self._rings: dict[float, deque[tuple[float, str]]] = {}  # by interval: slot and check, in order
         self._heads: list[tuple[float, float]] = []  # a heap: the first slot of each ring, and its interval
         self.running: set[str] = set()
+        self._between: dict[str, bool] = {}  # running out of turn: whether a slot came due meanwhile
+        self._owed: dict[str, None] = {}  # slots that wait for such runs, in the order of the ends of these
         self.skipped = 0  # slots that passed without a run,
         self.overlapping = 0  # of these: the previous run had not ended
 
@@ -42,16 +47,20 @@ class Schedule:
                 (at if known == interval else self._slot(name, interval, now), name)
             )
         self._rings = {interval: deque(sorted(ring)) for interval, ring in slots.items()}
+        self._between = {name: came and name in intervals for name, came in self._between.items()}
+        self._owed = {name: None for name in self._owed if name in intervals}
         self._look_at_heads()
 
     @property
     def next_due(self) -> float:
         """When `take` has something; infinity without checks."""
+        if self._owed:
+            return 0.0
         return self._heads[0][0] if self._heads else inf
 
     def take(self, now: float, room: int) -> list[str]:
         """The checks to start at *now*, at most *room*; each counts as running until `ended`."""
-        due: list[str] = []
+        due = self._take_owed(room) if self._owed else []
         untidy: set[float] = set()
         heads = self._heads
         while heads and heads[0][0] <= now:
@@ -70,8 +79,11 @@ class Schedule:
             ring.append((after, name))
             heapq.heapreplace(heads, (ring[0][0], interval))
             if name in self.running:
-                self.overlapping += 1
-                self.skipped += 1
+                if self._between.get(name) is False:
+                    self._between[name] = True
+                else:
+                    self.overlapping += 1
+                    self.skipped += 1
             elif len(due) >= room:
                 self.skipped += 1
             else:
@@ -87,8 +99,34 @@ class Schedule:
         self._heads = [(ring[0][0], interval) for interval, ring in self._rings.items()]
         heapq.heapify(self._heads)
 
+    def _take_owed(self, room: int) -> list[str]:
+        owed = list(self._owed)
+        self._owed.clear()
+        due = owed[: max(room, 0)]
+        self.skipped += len(owed) - len(due)
+        self.running.update(due)
+        return due
+
     def ended(self, name: str) -> None:
         self.running.discard(name)
+
+    @property
+    def busy(self) -> Set[str]:
+        """What cannot run out of turn now: it runs, or a slot of it waits to."""
+        return self.running | self._owed.keys() if self._owed else self.running
+
+    def begin(self, name: str) -> None:
+        """Count *name*, which is not `busy`, as running out of turn, until `ended_between`."""
+        self.running.add(name)
+        self._between[name] = False
+
+    def ended_between(self, name: str) -> bool:
+        """Whether a slot came due meanwhile; `take` has it."""
+        self.running.discard(name)
+        is_owed = self._between.pop(name)
+        if is_owed:
+            self._owed[name] = None
+        return is_owed
 
     def _slot(self, name: str, interval: float, now: float) -> float:
         """The first slot at or after *now*."""

@@ -35,7 +35,8 @@ async def _run(checks: Sequence[Check], seconds: float, later: Sequence[Check] |
     seen = Seen()
 
     def deliver(result: Result) -> None:
-        seen.results.append((engine.now(), result.check))
+        if result.attempt == 1:  # repeats leave when they leave
+            seen.results.append((engine.now(), result.check))
 
     runner = Runner("par-01", engine, io, deliver, seen.ticks.append)
     runner.assign(checks)
@@ -104,15 +105,17 @@ async def _explained(answers: Sequence[bool]) -> list[tuple[str | None, float]]:
     return offered
 
 
-def test_a_failure_that_lasts_is_evidence_once() -> None:
-    assert len(virtual_time.run(_explained([True]))) == 1
+def test_a_failure_that_lasts_is_evidence_once_and_so_is_its_repeat() -> None:
+    assert len(virtual_time.run(_explained([True, True]))) == 2
 
 
 def test_evidence_that_met_the_rate_is_offered_again_at_the_next_run() -> None:
-    offered = virtual_time.run(_explained([False, False, True]))
-    assert [reason for reason, _ in offered] == ["dns.nodata"] * 3
-    assert offered[1][1] - offered[0][1] >= 1.0 - TICK
+    """The first run, its repeat, and the next two runs."""
+    offered = virtual_time.run(_explained([False, False, False, True]))
+    assert [reason for reason, _ in offered] == ["dns.nodata"] * 4
+    assert offered[3][1] - offered[2][1] >= 1.0 - TICK
 
 
 def test_a_bug_in_evidence_stops_no_probe() -> None:
-    assert len(virtual_time.run(_explained([]))) == 1
+    """Neither of the first run nor of its repeat is anything kept."""
+    assert len(virtual_time.run(_explained([]))) == 2

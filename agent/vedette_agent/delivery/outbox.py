@@ -135,7 +135,8 @@ class Outbox:
     def add(self, result: Result, now: float) -> float:
         """Take *result* in, and say when something is due because of it.
 
-        A change of state of its check makes the group due at once.
+        A change of state of its check makes the group due at once, and so does what somebody waits for: the
+        repeat of a first failure, and the answer to an ask.
         """
         book, group = self.ledger.own, self._group
         seq = book.next_seq
@@ -144,7 +145,8 @@ class Outbox:
         if not group.has_room(text) or (not self.is_connected and now - group.since > OFFLINE_SECONDS):
             self._pack(now)
             due = now if self.is_connected else due
-        group.add(text, now, is_first=seq == 0, is_urgent=self._is_change(result))
+        is_awaited = result.attempt > 1 or result.asked
+        group.add(text, now, is_first=seq == 0, is_urgent=self._is_change(result) or is_awaited)
         book.next_seq = seq + 1
         if self.ledger.is_spooled:
             due = min(due, self.disk.add(text, seq, result.started_us, now, self._wmb_us))
