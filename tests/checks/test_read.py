@@ -227,6 +227,16 @@ class TestHash:
     def test_tags_of_agents_count(self) -> None:
         assert not self.same(self.ONE, self.ONE, agents=AGENTS.replace("eu-west", "eu-north"))
 
+    def test_named_resolvers_count_but_not_their_order(self) -> None:
+        one, two = "{name: a, addresses: [192.0.2.1, 192.0.2.2]}", "{name: b, addresses: [192.0.2.3]}"
+        turned = "{name: a, addresses: [192.0.2.2, 192.0.2.1]}"
+        named = f"{AGENTS}resolvers: [{one}, {two}]\n"
+        assert not self.same(self.ONE, self.ONE, agents=named)
+        assert (
+            loaded(self.ONE, agents=named).config_hash
+            == loaded(self.ONE, agents=f"{AGENTS}resolvers: [{two}, {turned}]\n").config_hash
+        )
+
     def test_it_is_the_same_for_ever(self) -> None:
         """Agents and collectors of different releases compare it. A new field at its default keeps it."""
         assert loaded(self.ONE + self.TWO).config_hash == (

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 
-from vedette.checks import formats, schema
+from vedette.checks import bypass, formats, schema
 from vedette.checks.model import Assignment, Check, Family
 from vedette.checks.probes import Probe, literal_of, made, variants
 from vedette.checks.probes.authority import families_of
 from vedette.checks.problems import Path, quoted
 from vedette.checks.report import Bad, Report
+from vedette.checks.resolvers import named
 from vedette.checks.selection import Fleet
 
 MAX_CHECKS: Final = 100_000  # as they are run: one for each server and family
@@ -53,6 +54,7 @@ def compiled(configuration: schema.Configuration, report: Report) -> Assignment:
             )
             break
         for check in spread:
+            bypass.held(check, one.bypass, (*path, "bypass"), report)
             checks[check.name] = check
             for name in names:
                 by_agent[name].append(check.name)
@@ -60,6 +62,7 @@ def compiled(configuration: schema.Configuration, report: Report) -> Assignment:
         agents=tuple(fleet.vantages.values()),
         checks=tuple(checks.values()),
         by_agent={name: tuple(of) for name, of in by_agent.items()},
+        resolvers=named(configuration.resolvers, report),
         config_hash="",
     )
 
@@ -82,7 +85,12 @@ def _spread(one: schema.Check, path: Path, defaults: schema.Defaults, report: Re
     if probe is None:
         return  # its form is wrong, and that is told
     inner = (*path, given[0])
-    common = {"tags": one.tags, "priority": one.priority, **_timing(one, path, defaults, report)}
+    common: dict[str, Any] = {
+        "tags": one.tags,
+        "priority": one.priority,
+        "bypass": bypass.planned(one, defaults),
+        **_timing(one, path, defaults, report),
+    }
     suffixes: set[str] = set()
     for suffix, variant, place in variants(probe, inner, report):
         if suffix in suffixes:

@@ -76,6 +76,22 @@ def server(text: str) -> Server:
     return Server(host, formats.port(found[3]) if found[3] else None)
 
 
+def addressed_server(text: str) -> Server:
+    """As `server`, but for `host`, which is another one on every agent."""
+    if text == HOST:
+        raise ValueError(f"{quoted(text)} is another resolver on every agent; write the address of one")
+    return server(text)
+
+
+def resolver_name(text: str) -> str:
+    if not re.fullmatch(formats.SUFFIX, text):
+        raise ValueError(
+            f"{quoted(text)} is not a name of a resolver; use 1 to 63 letters, digits, dots, hyphens, "
+            "underscores"
+        )
+    return text
+
+
 def literal_server(text: str) -> Endpoint | None:
     """`host`, which is None, or a literal address with a port or without."""
     return None if text == HOST else formats.endpoint(text)

@@ -91,11 +91,13 @@ def checks_of(assignment: Assignment, agent: str) -> tuple[Check, ...]:
 
 def config_hash(assignment: Assignment) -> str:
     """SHA-256 of what *assignment* means, in hex. Layout, comments, spelled-out defaults leave it alone."""
-    canonical = (
+    canonical: list[Any] = [
         sorted((_canonical(agent) for agent in assignment.agents), key=_name),
         sorted((_canonical(check) for check in assignment.checks), key=_name),
         {agent: sorted(names) for agent, names in assignment.by_agent.items()},
-    )
+    ]
+    if assignment.resolvers:  # as with fields: what is not there leaves old hashes alone
+        canonical.append(sorted((_canonical(resolver) for resolver in assignment.resolvers), key=_name))
     return hashlib.sha256(msgspec.json.encode(canonical, order="deterministic")).hexdigest()
 
 

@@ -20,8 +20,10 @@ MARKER: Final = "<!-- From here on made by `python -m vedette.checks.reference d
 
 _WHAT: Final = {
     anchors.anchor: "DS or DNSKEY record",
+    dnstext.addressed_server: "address or name, port or none",
     dnstext.record_type: "record type",
     dnstext.resolver: "server, or https URL",
+    dnstext.resolver_name: "name",
     dnstext.server: "server",
     dnstext.literal_server: "`host`, or address, port or none",
     dnstext.https_url: "https URL",

@@ -7,7 +7,7 @@ A check of both address families is two checks here, named `web:ipv4` and `web:i
 from msgspec import Struct
 
 from vedette.checks.model.authority import AuthorityCheck, NamedServer
-from vedette.checks.model.base import Endpoint, Family
+from vedette.checks.model.base import BypassPlan, Endpoint, Family
 from vedette.checks.model.dns import DnsCheck, DnsExpect
 from vedette.checks.model.dnssec import Anchor, DnssecCheck
 from vedette.checks.model.grpc import GrpcCheck
@@ -15,6 +15,7 @@ from vedette.checks.model.http import HttpCheck, HttpExpect
 from vedette.checks.model.icmp import IcmpCheck
 from vedette.checks.model.ntp import NtpCheck
 from vedette.checks.model.path import PathCheck
+from vedette.checks.model.resolver import Resolver, ResolverAddress
 from vedette.checks.model.tcp import DialogueStep, TcpCheck
 from vedette.checks.model.tls import Refusal, TlsCheck, TlsOptions
 from vedette.checks.model.trace import TraceCheck
@@ -25,6 +26,7 @@ __all__ = [
     "Anchor",
     "Assignment",
     "AuthorityCheck",
+    "BypassPlan",
     "Check",
     "DialogueStep",
     "DnsCheck",
@@ -40,6 +42,8 @@ __all__ = [
     "NtpCheck",
     "PathCheck",
     "Refusal",
+    "Resolver",
+    "ResolverAddress",
     "TcpCheck",
     "TlsCheck",
     "TlsOptions",
@@ -80,4 +84,5 @@ class Assignment(Struct, frozen=True, kw_only=True):
     agents: tuple[Vantage, ...]
     checks: tuple[Check, ...]
     by_agent: dict[str, tuple[str, ...]]  # agent name to the names of its checks, in file order
+    resolvers: tuple[Resolver, ...] = ()  # those with a name
     config_hash: str  # sha256 of the canonical form, hex; the same file gives the same hash everywhere

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from vedette.checks.schema.authority import AuthorityProbe
+from vedette.checks.schema.bypass import Bypass
 from vedette.checks.schema.dns import DnsProbe
 from vedette.checks.schema.dnssec import DnssecProbe
 from vedette.checks.schema.grpc import GrpcProbe
@@ -15,6 +16,7 @@ from vedette.checks.schema.http import HttpProbe
 from vedette.checks.schema.icmp import IcmpProbe
 from vedette.checks.schema.ntp import NtpProbe
 from vedette.checks.schema.path import PathProbe
+from vedette.checks.schema.resolver import NamedResolver
 from vedette.checks.schema.tcp import TcpProbe
 from vedette.checks.schema.tls import TlsProbe, TlsSettings
 from vedette.checks.schema.trace import TraceProbe
@@ -34,6 +36,7 @@ __all__ = [
     "GrpcProbe",
     "HttpProbe",
     "IcmpProbe",
+    "NamedResolver",
     "NtpProbe",
     "PathProbe",
     "TcpProbe",
@@ -68,6 +71,13 @@ class Defaults(Section, frozen=True, kw_only=True):
     timeout: Annotated[Timeout, Meta(description="for a whole probe; the interval where that is shorter")] = (
         "5s"
     )
+    bypass: (
+        Annotated[
+            Bypass,
+            Meta(description="other ways to a target, where they fit a check; `none`: for none of them"),
+        ]
+        | None
+    ) = None
 
 
 class Agent(Section, frozen=True, kw_only=True):
@@ -120,6 +130,12 @@ class Check(Section, frozen=True, kw_only=True):
         Literal["low", "normal"],
         Meta(description="low: not run, and counted as `shed`, while the agent has too much to do"),
     ] = "normal"
+    bypass: (
+        Annotated[
+            Bypass, Meta(description="other ways to the target, instead of the defaults; `none`: no other")
+        ]
+        | None
+    ) = None
     dns: DnsProbe | None = None
     authority: AuthorityProbe | None = None
     trace: TraceProbe | None = None
@@ -140,4 +156,8 @@ class Configuration(Section, frozen=True, kw_only=True):
 
     defaults: Defaults = Defaults()
     agents: Annotated[list[Agent], Meta(min_length=1, max_length=10_000)]
+    resolvers: Annotated[
+        list[NamedResolver],
+        Meta(max_length=1000, description="names for the resolvers that probes go through"),
+    ] = []
     checks: Annotated[list[Check], Meta(min_length=1, max_length=100_000)]
