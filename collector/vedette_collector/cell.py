@@ -1,7 +1,8 @@
 """What the collector knows of one check from one agent. Decides what a result changes; knows no clock.
 
 Only the live lane changes state and counters of it; late results have counters of their own, so a flushed
-backlog cannot look like an outage.
+backlog cannot look like an outage. What was seen by another way to the same target (`Way`) is kept apart too:
+it says nothing about the check itself.
 """
 
 from array import array
@@ -16,7 +17,7 @@ from vedette.errors import WireError
 from vedette.wire.facts import Facts
 from vedette.wire.facts.diff import patched
 from vedette.wire.failure import FAILURE_CODES, NOT_RUN_REASONS
-from vedette.wire.messages import Outcome, Result
+from vedette.wire.messages import Bypass, Outcome, Result
 
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 UNKNOWN: Final = "unknown"  # the label of a code that this version does not know
@@ -94,6 +95,34 @@ Order = tuple[int, int]  # number of the epoch, seq: of two results the later on
 NOTHING: Final[Order] = (-(2**53), -1)
 
 
+class Way:
+    """What came of probes that went around something: their counters, and the newest of them."""
+
+    __slots__ = ("attempts", "failures", "last", "late", "not_run", "order")
+
+    def __init__(self) -> None:
+        self.attempts = 0
+        self.failures: dict[str, int] = {}
+        self.not_run = 0
+        self.late = 0  # came through the replay lane, with whatever outcome
+        self.order = NOTHING  # of `last`
+        self.last: Seen | None = None  # the newest that ended in ok or fail
+
+    @property
+    def total(self) -> int:
+        return self.attempts + self.not_run + self.late
+
+    def count(self, result: Result) -> None:
+        """A live result."""
+        if result.outcome == "not_run":
+            self.not_run += 1
+            return
+        self.attempts += 1
+        if result.outcome == "fail":
+            reason = label(result)
+            self.failures[reason] = self.failures.get(reason, 0) + 1
+
+
 class Tally:
     """The counters of one check from one agent, from its first result on. A restart does not end them."""
 
@@ -108,7 +137,10 @@ class Tally:
         "latency_sum",
         "not_run",
         "position",
+        "repeats",
+        "repeats_failed",
         "saved",
+        "ways",
     )
 
     def __init__(self) -> None:
@@ -120,6 +152,9 @@ class Tally:
         self.late_attempts = 0
         self.late_failures: dict[str, int] = {}
         self.late_not_run = 0
+        self.repeats = 0  # of the attempts, those that repeated a first failure at once,
+        self.repeats_failed = 0  # and of these the ones that failed too
+        self.ways: dict[Bypass, Way] | None = None  # None: nothing ever went around anything
         self.position = 0  # of the newest entry of the journal that is counted here
         self.saved = 0  # of the newest one that is counted in what is stored
         self.hidden_us: int | None = None  # since when the configuration does not have it
@@ -127,15 +162,19 @@ class Tally:
     @property
     def total(self) -> int:
         """Results that are counted here, each once."""
-        return self.attempts + sum(self.not_run.values()) + self.late_attempts + self.late_not_run
+        own = self.attempts + sum(self.not_run.values()) + self.late_attempts + self.late_not_run
+        return own if self.ways is None else own + sum(way.total for way in self.ways.values())
 
     def count(self, result: Result) -> None:
-        """A live result."""
+        """A live result, by the way of the check itself."""
         if result.outcome == "not_run":
             reason = label(result)
             self.not_run[reason] = self.not_run.get(reason, 0) + 1
             return
         self.attempts += 1
+        if result.attempt != 1:
+            self.repeats += 1
+            self.repeats_failed += result.outcome == "fail"
         if result.outcome == "fail":
             reason = label(result)
             self.failures[reason] = self.failures.get(reason, 0) + 1
@@ -153,6 +192,19 @@ class Tally:
         if result.outcome == "fail":
             reason = label(result)
             self.late_failures[reason] = self.late_failures.get(reason, 0) + 1
+
+    def way(self, bypass: Bypass) -> Way:
+        if self.ways is None:
+            self.ways = {}
+        return self.ways.setdefault(bypass, Way())
+
+    def count_way(self, bypass: Bypass, result: Result, *, late: bool) -> None:
+        """A result by another way, through either lane."""
+        way = self.way(bypass)
+        if late:
+            way.late += 1
+        else:
+            way.count(result)
 
     def adopt(self, other: "Tally") -> None:
         """Go on from where *other* ended."""
@@ -185,6 +237,7 @@ class Cell(Tally):
         "order",
         "spoiled",
         "stored_at",
+        "told_ok",
     )
 
     def __init__(self, check: Check, agent: str, identity: str = "") -> None:
@@ -202,6 +255,7 @@ class Cell(Tally):
         self.base_order = NOTHING
         self.has_news = False  # state or history is newer than the stored one,
         self.stored_at = 0.0  # of this wall time; 0 when the verdict is another one by now
+        self.told_ok = False  # the verdicts know that it is ok: they need not hear that again
         self.blocks: dict[str, str] | None = None  # rendered series; None when they are out of date
 
     @property
@@ -265,6 +319,17 @@ class Cell(Tally):
         if changed:
             self.stored_at = 0.0
         return changed
+
+    def apply_way(self, bypass: Bypass, result: Result, order: Order, now: Moment) -> bool:
+        """Count a live result by another way. True when it is the newest verdict of that way."""
+        self.blocks = None
+        way = self.way(bypass)
+        way.count(result)
+        if order <= way.order or result.outcome == "not_run":
+            return False
+        way.order, way.last = order, Seen(result, now.wall, now.mono)
+        self.has_news = True
+        return True
 
     def apply_late(self, result: Result, order: Order) -> None:
         """Count a result that came through the replay lane: no verdict, no history."""

@@ -1,4 +1,4 @@
-"""Does what entries of the journal say, once they are durable: counters, books, verdicts, acks.
+"""Does what entries of the journal say, once they are durable: counters, books, states, acks.
 
 Applying the journal again gives the same: what an entry has changed already, it does not change again.
 """
@@ -11,12 +11,17 @@ from vedette_collector.board import Board
 from vedette_collector.cell import Cell, Moment
 from vedette_collector.ledger import Book
 from vedette_collector.store.entry import Entry
+from vedette_collector.verdict_feed import Feed, ended
 
 
 class Effects:
-    """Feeds *board* and notes in *acks* what was settled."""
+    """Feeds *board* and notes in *acks* what was settled.
+
+    `feed` hears what may change a verdict, from when it is set: not what is applied again after a restart.
+    """
 
     def __init__(self, board: Board, acks: Acks) -> None:
+        self.feed: Feed | None = None
         self._board = board
         self._acks = acks
 
@@ -34,10 +39,10 @@ class Effects:
         self._acks.answer(entry)
 
     def _results(self, entry: Entry, book: Book, now: Moment) -> None:
-        results = entry.results
+        results, offset_us = entry.results, entry.offset_us
         if results is None:
-            raw = codec.decompressed(entry.payload, entry.content_type)
-            results = salvage.read(raw).results
+            read = salvage.read(codec.decompressed(entry.payload, entry.content_type))
+            results, offset_us = read.results, read.offset_us
         rejected = dict(entry.rejected)
         wall = entry.received_us / 1e6
         mono = max(now.mono - max(now.wall - wall, 0.0), 0.0) if entry.mono is None else entry.mono
@@ -61,16 +66,29 @@ class Effects:
                     continue
                 tally.position = entry.id
                 counted += 1
-                if not isinstance(tally, Cell):
+                if result.bypass is not None:
+                    order = number, entry.first + offset
+                    if entry.kind == "late" or not isinstance(tally, Cell):
+                        tally.count_way(result.bypass, result, late=entry.kind == "late")
+                    elif tally.apply_way(result.bypass, result, order, came) and self.feed is not None:
+                        self.feed.result(tally, result, ended(result, offset_us, came))
+                elif not isinstance(tally, Cell):
                     tally.count_late(result) if entry.kind == "late" else tally.count(result)
                 elif entry.kind == "late":
                     tally.apply_late(result, (number, entry.first + offset))
                 else:
-                    self._live_result(tally, result, (number, entry.first + offset), came, is_whole)
+                    order = number, entry.first + offset
+                    self._live_result(tally, result, order, came, is_whole, offset_us)
         book.counted += counted
 
     def _live_result(
-        self, cell: Cell, result: Result, order: tuple[int, int], came: Moment, is_whole: bool
+        self,
+        cell: Cell,
+        result: Result,
+        order: tuple[int, int],
+        came: Moment,
+        is_whole: bool,
+        offset_us: int | None,
     ) -> None:
         if result.diff is not None or result.facts is not None:
             # An agent that holds an ack which is not in our books may refer to what we have forgotten.
@@ -80,3 +98,7 @@ class Effects:
             else:
                 result = found
         cell.apply(result, order, came)
+        if cell.told_ok and result.outcome == "ok" and not result.asked:
+            return  # nearly all of them: nothing that the verdicts do not know
+        if self.feed is not None and cell.order is order:
+            self.feed.result(cell, result, ended(result, offset_us, came))

@@ -123,6 +123,7 @@ class Ingest:
             content_type=content_type,
             mono=now.mono,
             results=batch.results,
+            offset_us=batch.offset_us,
         )
         if not self._reserved(entry, agent, batch, now):
             entry.kind, entry.results, entry.payload = "note", None, b""

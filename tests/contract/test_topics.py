@@ -35,6 +35,7 @@ def test_topics_of_one_agent() -> None:
         f"vedette/v1/{part}/par-01/heartbeat",
         f"vedette/v1/{part}/par-01/evidence",
         f"vedette/v1/{part}/par-01/ack",
+        f"vedette/v1/{part}/par-01/ask",
     ]
 
 

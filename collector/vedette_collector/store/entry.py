@@ -81,7 +81,8 @@ class Entry(msgspec.Struct, kw_only=True):
 
     # What is not journaled:
     mono: float | None = None  # when it came; None after a restart
-    results: list[Result | None] | None = None  # the payload, read
+    results: list[Result | None] | None = None  # the payload, read,
+    offset_us: int | None = None  # and what it says of its agent's clock
     echo: HeartbeatEcho | None = None
 
     @property

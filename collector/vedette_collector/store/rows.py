@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from vedette.wire.facts import Facts
-from vedette.wire.messages import Result
+from vedette.wire.messages import Bypass, Result
 from vedette_collector.cell import BUCKETS, EPISODES, NOTHING, Cell, Moment, Order, Seen, Tally
 from vedette_collector.dedupe import Closed, Epoch, Epochs, Run, Window
 from vedette_collector.ledger import Book
@@ -28,6 +28,8 @@ class _Counters(msgspec.Struct, array_like=True):
     late_failures: dict[str, int]
     late_not_run: int
     base_order: Order | None = None  # of the facts that differences were from at this time
+    repeats: tuple[int, int] = (0, 0)  # and failed ones
+    ways: dict[Bypass, tuple[int, dict[str, int], int, int]] = {}
 
 
 class _State(msgspec.Struct, array_like=True):
@@ -39,6 +41,7 @@ class _State(msgspec.Struct, array_like=True):
     bars: tuple[bytes, bytes, bytes]
     base_order: Order
     base: Facts | None
+    ways: dict[Bypass, tuple[Order, _Seen]] = {}
 
 
 class _Epoch(msgspec.Struct, array_like=True):
@@ -84,6 +87,11 @@ def counters(tally: Tally) -> bytes:
             tally.late_failures,
             tally.late_not_run,
             tally.base_order if isinstance(tally, Cell) else None,
+            (tally.repeats, tally.repeats_failed),
+            {
+                bypass: (way.attempts, way.failures, way.not_run, way.late)
+                for bypass, way in (tally.ways or {}).items()
+            },
         )
     )
 
@@ -95,6 +103,10 @@ def count_on(tally: Tally, packed: bytes) -> None:
     tally.failures, tally.not_run = told.failures, told.not_run
     tally.late_attempts, tally.late_failures = told.late_attempts, told.late_failures
     tally.late_not_run = told.late_not_run
+    tally.repeats, tally.repeats_failed = told.repeats
+    for bypass, counted in told.ways.items():
+        way = tally.way(bypass)
+        way.attempts, way.failures, way.not_run, way.late = counted
     if len(told.buckets) == len(BUCKETS) + 1:
         tally.buckets = told.buckets
     base_order = NOTHING if told.base_order is None else told.base_order
@@ -114,6 +126,11 @@ def state(cell: Cell) -> bytes:
             cell.bars.packed(),
             cell.base_order,
             cell.base,
+            {
+                bypass: (way.order, (way.last.at, way.last.result))
+                for bypass, way in (cell.ways or {}).items()
+                if way.last is not None
+            },
         )
     )
 
@@ -126,6 +143,9 @@ def resume(cell: Cell, packed: bytes, now: Moment) -> None:
     cell.episodes = deque((_at(*each, now) for each in told.episodes), maxlen=EPISODES)
     cell.bars.unpack(told.bars)
     cell.base_order, cell.base = told.base_order, told.base
+    for bypass, (order, seen) in told.ways.items():
+        way = cell.way(bypass)
+        way.order, way.last = order, _seen(seen, now)
 
 
 def book(kept: Book) -> bytes:
