@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
+from vedette.wire.messages import Bypass
+
 Family = Literal[4, 6]
 Priority = Literal["low", "normal"]
 
@@ -18,6 +20,14 @@ class Endpoint(NamedTuple):
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
+class BypassPlan(Struct, frozen=True, kw_only=True):
+    """Which other ways to the target are tried: `vedette.checks.bypass` says which of them fit a check."""
+
+    ways: tuple[Bypass, ...] | None = None  # None: all that fit
+    resolvers: tuple[Endpoint, ...] = ()  # the first that the check does not ask itself is the second one
+    interval: float = 600.0  # from one way to the next, while the check succeeds
+
+
 class BaseCheck(Struct, frozen=True, kw_only=True):
     name: str
     target: str  # the label: what a person would call the thing that is probed
@@ -26,3 +36,4 @@ class BaseCheck(Struct, frozen=True, kw_only=True):
     family: Family = 4
     tags: dict[str, str] = {}
     priority: Priority = "normal"  # low: not run while the agent has too much to do
+    bypass: BypassPlan = BypassPlan()
