@@ -29,7 +29,7 @@ def _without_null(schema: Any) -> Any:
         return [_without_null(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _without_null(value) for key, value in schema.items() if (key, value) != ("default", None)}
+    plain = {key: _without_null(value) for key, value in schema.items() if value is not None}
     if "anyOf" in plain:
         kept = [one for one in plain.pop("anyOf") if one != {"type": "null"}]
         plain = {**kept[0], **plain} if len(kept) == 1 else {"anyOf": kept, **plain}

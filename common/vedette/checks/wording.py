@@ -40,7 +40,7 @@ def suggestion(wrong: str, known: Iterable[str]) -> str:
     near = get_close_matches(wrong.casefold(), folded, n=1)
     if near:
         return f"did you mean {quoted(folded[near[0]])}?"
-    listed = ", ".join(sorted(choices)[:20]) + (", …" if len(choices) > 20 else "")
+    listed = ", ".join(sorted(choices)[:24]) + (", …" if len(choices) > 24 else "")
     return f"known: {listed}"
 
 

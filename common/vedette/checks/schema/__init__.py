@@ -132,7 +132,10 @@ class Check(Section, frozen=True, kw_only=True):
     ] = "normal"
     bypass: (
         Annotated[
-            Bypass, Meta(description="other ways to the target, instead of the defaults; `none`: no other")
+            Bypass,
+            Meta(
+                description="other ways to the target; what is not said here the defaults say; `none`: no other"
+            ),
         ]
         | None
     ) = None
