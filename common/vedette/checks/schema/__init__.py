@@ -133,9 +133,7 @@ class Check(Section, frozen=True, kw_only=True):
     bypass: (
         Annotated[
             Bypass,
-            Meta(
-                description="other ways to the target; what is not said here the defaults say; `none`: no other"
-            ),
+            Meta(description="other ways to the target; the rest as in the defaults; `none`: no other"),
         ]
         | None
     ) = None
