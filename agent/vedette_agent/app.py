@@ -109,6 +109,7 @@ class Agent:
             tags,
             lambda: self._vitals(engine),
             self._directory,
+            ask=self._asked,
         )
         publisher = self._publisher
         self._runner = Runner(
@@ -211,13 +212,24 @@ class Agent:
                 extra=fields(leaves_out=left_out or "nothing", **load._asdict()),
             )
 
+    def _asked(self, check: str, within: float) -> None:
+        self._runner.ask(check, within)
+
     def _offset_us(self) -> int | None:
         return self._publisher.outbox.offset_us
 
     def _vitals(self, engine: Engine) -> Vitals:
         schedule = self._runner.schedule
         lag, engine.worst_lag = engine.worst_lag, 0.0
-        return Vitals(schedule.skipped, schedule.overlapping, len(engine), lag, self._shedding.counts)
+        return Vitals(
+            schedule.skipped,
+            schedule.overlapping,
+            len(engine),
+            lag,
+            self._shedding.counts,
+            self._runner.out_of_turn.repeats,
+            self._runner.out_of_turn.asked,
+        )
 
 
 async def _keep_time(clock: WallClock) -> None:

@@ -9,7 +9,7 @@ moment, here and on other agents, from hitting what they share at one moment too
 in it for ever. Whatever else tells first that the check is ok, or fails still, makes the repeat needless.
 
 Where an agent's own network is gone, everything fails at once: repeats have a budget, and what goes without
-one is confirmed by its next interval.
+one is confirmed by its next interval. What may be asked for has one as well.
 """
 
 import heapq
@@ -17,12 +17,11 @@ from collections import Counter
 from collections.abc import Set
 from typing import Final, NamedTuple
 
+from vedette_agent.allowance import REPEAT_BURST, REPEAT_RATE, AskedBudget, Bucket
 from vedette_agent.schedule import phase
 
 DELAY: Final = 0.2  # seconds from the end of the first attempt, at least
 SPREAD: Final = 0.3  # seconds
-RATE: Final = 20.0  # repeats a second,
-BURST: Final = 100.0  # and at once
 
 
 class Turn(NamedTuple):
@@ -35,15 +34,15 @@ class OutOfTurn:
     """At most one repeat and one asked run of a check wait at a time."""
 
     def __init__(self, agent: str) -> None:
-        self.counts: Counter[str] = Counter()  # repeats: run, and what went without, by reason
-        self.expired = 0  # asked runs whose time was over before they could begin
+        self.repeats: Counter[str] = Counter()  # run, and what went without, by reason
+        self.asked: Counter[str] = Counter()  # checks: run, and what was not, by reason
         self.failing: dict[str, bool] = {}  # checks that failed last: whether more than once in a row
         self._agent = agent
         self._line: list[tuple[float, str]] = []  # a heap of repeats; some may not be awaited any more
         self._awaited: dict[str, float] = {}  # repeats: when
         self._asked: dict[str, float] = {}  # until when an answer is wanted, in the order of the asks
-        self._tokens = BURST
-        self._at = 0.0
+        self._budget = Bucket(REPEAT_RATE, REPEAT_BURST)
+        self._asked_budget = AskedBudget()
 
     def __bool__(self) -> bool:
         """Whether something waits."""
@@ -73,15 +72,21 @@ class OutOfTurn:
         self.failing.pop(check, None)
         self._awaited.pop(check, None)
 
-    def ask(self, check: str, until: float) -> None:
-        """Probe *check* once, not later than *until*."""
-        self._asked[check] = max(until, self._asked.get(check, until))
+    def ask(self, check: str, interval: float, now: float, until: float) -> None:
+        """Probe *check* once, not later than *until*. One run answers all asks that came before it."""
+        if check in self._asked:
+            self._asked[check] = max(until, self._asked[check])
+        elif self._asked_budget.admits(check, interval, now):
+            self._asked[check] = until
+        else:
+            self.asked["rate"] += 1
 
     def keep(self, checks: set[str]) -> None:
         """Forget all but these."""
         self.failing = {name: twice for name, twice in self.failing.items() if name in checks}
         self._awaited = {name: at for name, at in self._awaited.items() if name in checks}
         self._asked = {name: until for name, until in self._asked.items() if name in checks}
+        self._asked_budget.keep(checks)
 
     def take(self, now: float, room: int, busy: Set[str], *, is_repeating: bool) -> list[Turn]:
         """What to start *now*, at most *room*. Not *is_repeating*: there is no time for repeats.
@@ -94,8 +99,9 @@ class OutOfTurn:
             if len(turns) >= room:
                 break
             if self._asked.pop(check) < now:
-                self.expired += 1
+                self.asked["late"] += 1
             else:
+                self.asked["run"] += 1
                 turns.append(Turn(check, 1, True))
         begun = {turn.check for turn in turns}
         line = self._line
@@ -107,18 +113,10 @@ class OutOfTurn:
             if check in busy or check in begun:
                 continue
             if not is_repeating:
-                self.counts["shed"] += 1
-            elif not self._affords(now):
-                self.counts["rate"] += 1
+                self.repeats["shed"] += 1
+            elif not self._budget.admits(now):
+                self.repeats["rate"] += 1
             else:
-                self.counts["run"] += 1
+                self.repeats["run"] += 1
                 turns.append(Turn(check, 2, False))
         return turns
-
-    def _affords(self, now: float) -> bool:
-        self._tokens = min(BURST, self._tokens + max(now - self._at, 0.0) * RATE)
-        self._at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True

@@ -108,16 +108,20 @@ class Runner:
         self._engine.on_tick = self._tick
         self._engine.want(0.0)
 
-    def ask(self, name: str, until: float) -> bool:
-        """Probe this check once, as soon as it can be, by *until* on the engine's clock. False: not ours.
+    def ask(self, name: str, within: float) -> None:
+        """Probe this check of ours once, as soon as it can be, and not later than in *within* seconds.
 
         Its result is of a probe that began after this, and says that it was asked for.
         """
-        if name not in self._jobs:
-            return False
-        self.out_of_turn.ask(name, until)
-        self._engine.want(0.0)
-        return True
+        job = self._jobs.get(name)
+        if job is None or self._engine.on_tick is None:
+            self.out_of_turn.asked["unknown"] += 1
+        elif self._shedding.level >= Step.CHECKS:
+            self.out_of_turn.asked["shed"] += 1
+        else:
+            now = self._engine.now()
+            self.out_of_turn.ask(name, job.check.interval, now, now + within)
+            self._engine.want(0.0)
 
     def _is_known(self, check: Check) -> bool:
         job = self._jobs.get(check.name)
@@ -187,8 +191,8 @@ class Runner:
     ) -> None:
         if self.schedule.ended_between(turn.check):
             self._departs = 0.0
-        self._engine.want(0.0)
         if not isinstance(error, AgentStopped):
+            self._engine.want(0.0)
             said = self._result(job, run, error, started_us)
             self._tell(job, replace(said, attempt=turn.attempt, asked=turn.asked), run, error)
 

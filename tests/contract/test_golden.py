@@ -244,6 +244,24 @@ BATCH_WAYS = Batch(
     ],
 )
 
+HEARTBEAT_ASKS = Heartbeat(
+    v=1,
+    agent="par-01",
+    epoch=EPOCH,
+    sent_us=T,
+    next_seq=4715,
+    acked=4715,
+    pending=0,
+    lost={},
+    skipped_slots=0,
+    overlapping_slots=0,
+    running=1,
+    loop_lag_us=0,
+    publish_refused=0,
+    repeats={"run": 7, "rate": 2, "shed": 1},
+    asks={"taken": 3, "run": 5, "unknown": 1, "expired": 2},
+)
+
 MESSAGES: dict[str, codec.Message] = {
     "batch": BATCH,
     "batch_small": SMALL,
@@ -257,6 +275,7 @@ MESSAGES: dict[str, codec.Message] = {
     "ack_runs": ACK_RUNS,
     "ask": ASK,
     "batch_ways": BATCH_WAYS,
+    "heartbeat_asks": HEARTBEAT_ASKS,
 }
 
 

@@ -141,6 +141,7 @@ PATTERNS: dict[str, tuple[list[str], list[str], Callable[[str], Document]]] = {
 }
 
 PAYLOADS = {
+    "MAX_ASK_BYTES",
     "MAX_EVIDENCE_BYTES",
     "VERSION",
     "MAX_PAYLOAD_BYTES",
@@ -342,6 +343,16 @@ def test_habits_stay_within_the_bounds() -> None:
 def test_every_limit_is_held_by_a_test() -> None:
     written = {name for name in vars(limits) if name.isupper()}
     assert written == set(COUNTED) | set(PATTERNS) | PAYLOADS | HABITS
+
+
+def test_the_longest_ask_fits() -> None:
+    """As many checks as may be asked for, each with the longest name there is."""
+    longest = ":".join(("c" * 63, "d" * 63, "e" * 63))
+    most = {**ask(limits.MAX_ASKED), "checks": [longest] * limits.MAX_ASKED, "agent": "a" * 32}
+    times = {"sent_us": limits.MAX_TIME_US, "expires_us": limits.MAX_TIME_US}
+    raw = msgspec.json.encode({**most, **times})
+    assert codec.parsed(raw, codec.Ask).checks[0] == longest
+    assert len(raw) <= limits.MAX_ASK_BYTES
 
 
 def test_evidence_has_a_bound_of_its_own() -> None:

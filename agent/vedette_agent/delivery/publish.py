@@ -13,6 +13,7 @@ from vedette.mqtt import Broker, Link, NotConnected, PublishRefused, Subscriptio
 from vedette.wire.messages import Result
 from vedette.wire.topics import Kind, topic
 from vedette_agent.delivery import clocks
+from vedette_agent.delivery.asks import Asks
 from vedette_agent.delivery.clockwatch import LEAP_US, ClockWatch
 from vedette_agent.delivery.keeping import Keeping
 from vedette_agent.delivery.outbox import Outbox
@@ -32,7 +33,7 @@ EPOCH_SECONDS = 300.0  # in any such time
 class Publisher:
     """`add` results from anywhere on the loop while `run` runs; then `drain`, then cancel `run`.
 
-    *directory*: of the spool; None for none.
+    *directory*: of the spool; None for none. *ask*: probe a check within so many seconds; see `Asks`.
     """
 
     def __init__(
@@ -43,13 +44,14 @@ class Publisher:
         tags: dict[str, str],
         vitals: Callable[[], Vitals],
         directory: Path | None = None,
+        ask: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
         self.outbox = Outbox(agent, epoch, is_spooled=directory is not None)
         self._agent = agent
         self.link = Link(
             broker,
             agent,
-            subscriptions=(Subscription(topic(agent, Kind.ACK)),),
+            subscriptions=(Subscription(topic(agent, Kind.ACK)), Subscription(topic(agent, Kind.ASK))),
             on_connect=self._greet,
             inbox_limit=INBOX,
         )
@@ -75,6 +77,7 @@ class Publisher:
             tags,
             look=self.tick,
             on_ack=self._acked,
+            asks=Asks(agent, ask),
         )
         self.link.will = self.talk.will()
 

@@ -1,4 +1,4 @@
-"""What agent and collector tell one another beside results: presence and heartbeats out, acks in."""
+"""What agent and collector tell one another beside results: presence and heartbeats out, acks and asks in."""
 
 import asyncio
 import logging
@@ -14,6 +14,7 @@ from vedette.mqtt import Inbound, Link, NotConnected, PublishRefused, Will
 from vedette.wire import codec, limits
 from vedette.wire.messages import Ack, Heartbeat, HeartbeatEcho, Presence, SpoolState
 from vedette.wire.topics import Kind, topic
+from vedette_agent.delivery.asks import Asks
 from vedette_agent.delivery.beats import Beats
 from vedette_agent.delivery.clocks import boot_seconds, now_us
 from vedette_agent.delivery.clockwatch import ClockWatch
@@ -31,16 +32,25 @@ SILENCE: Final = 1.5  # heartbeats without an ack; the collector answers every o
 class Vitals:
     """What the rest of the agent reports in a heartbeat."""
 
-    __slots__ = ("lag", "overlapping", "running", "shed", "skipped")
+    __slots__ = ("asked", "lag", "overlapping", "repeats", "running", "shed", "skipped")
 
     def __init__(
-        self, skipped: int, overlapping: int, running: int, lag: float, shed: dict[str, int] | None = None
+        self,
+        skipped: int,
+        overlapping: int,
+        running: int,
+        lag: float,
+        shed: Mapping[str, int] | None = None,
+        repeats: Mapping[str, int] | None = None,
+        asked: Mapping[str, int] | None = None,
     ) -> None:
         self.skipped = skipped
         self.overlapping = overlapping
         self.running = running
         self.lag = lag  # seconds; the worst since the last heartbeat
         self.shed = shed or {}  # what was left out under load, by step
+        self.repeats = repeats or {}  # of first failures: run, and not run, by reason
+        self.asked = asked or {}  # checks: run, and not run, by reason
 
 
 class Talk:
@@ -62,6 +72,7 @@ class Talk:
         *,
         look: Callable[[], None],
         on_ack: Callable[[], None],
+        asks: Asks,
     ) -> None:
         self.clock = ClockEstimate()  # of the collector's clock over our time since boot
         self.acks_rejected: Counter[str] = Counter()  # by reason
@@ -76,6 +87,8 @@ class Talk:
         self._vitals = vitals
         self._look = look
         self._on_ack = on_ack
+        self._asks = asks
+        self._ask_topic = topic(agent, Kind.ASK)
         self._started_us = now_us()
         self._beats = Beats()
         self._collectors = Collectors()
@@ -141,9 +154,11 @@ class Talk:
             clock_rtt_us=None if best is None else min(best.delay, limits.MAX_DURATION_US),
             evidence_lost={reason: count for reason, count in self._evidence_lost.items() if count},
             spool=SpoolState(state="off") if self._keeping is None else self._keeping.state,
-            shed=vitals.shed,
+            shed=dict(vitals.shed),
             clock_steps=self._clocks.steps,
             suspensions=self._clocks.suspensions,
+            repeats=dict(vitals.repeats),
+            asks={**self._asks.counts, **vitals.asked},
             **self._beats.said(self._outbox, sent_us, is_all_known=is_all_known),
         )
         await self._say(Kind.HEARTBEAT, heartbeat, expiry=HEARTBEAT_EXPIRY)
@@ -151,6 +166,9 @@ class Talk:
     async def listen(self) -> None:
         async for message in self._link.messages():
             message.done()
+            if message.topic == self._ask_topic:
+                self._take_ask(message)
+                continue
             try:
                 is_stranger = self._take_ack(message)
             except WireError as exc:
@@ -164,6 +182,14 @@ class Talk:
                     await self.announce()
                 except (NotConnected, PublishRefused):
                     pass  # the next connect announces us
+
+    def _take_ask(self, message: Inbound) -> None:
+        self._look()
+        try:
+            self._asks.take(message, now_us(), self._outbox.offset_us)
+        except WireError as exc:
+            if self._asks.counts[exc.reason] == 1:
+                log.warning("ask ignored", extra=fields(reason=exc.reason, detail=exc.detail))
 
     def _take_ack(self, message: Inbound) -> bool:
         """True when it is of a collector that may have missed what we said."""

@@ -206,6 +206,7 @@ class Engine:
 
     def stop(self) -> None:
         """End every probe in flight with AgentStopped and never tick again."""
+        self.on_tick = None
         self._wanted_at = math.inf
         self._end_all(AgentStopped)
         self._arm()

@@ -23,6 +23,7 @@ MAX_EPOCHS = 16  # in one ack, and in one heartbeat
 MAX_RUNS = 64  # of one epoch in an ack
 MAX_GAPS = 16  # in one heartbeat; the others follow when these are acknowledged
 MAX_ASKED = 32  # checks in one ask
+MAX_ASK_BYTES = 8 * 1024  # of one ask, as JSON text and as published: so many names of any length fit
 MAX_REASONS = 32  # in one count by reason
 MAX_EVIDENCE_BYTES = 64 * 1024  # of one evidence record, as JSON text and as published
 MAX_NOTES = 64  # in one evidence record

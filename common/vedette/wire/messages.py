@@ -136,6 +136,8 @@ class Heartbeat(Message, frozen=True, kw_only=True, omit_defaults=True):
     shed: Counts = {}  # what was left out under overload, by step
     clock_steps: Count = 0  # times the wall clock was set
     suspensions: Count = 0  # times the host slept
+    repeats: Counts = {}  # first failures: repeated at once (`run`), and not repeated, by reason
+    asks: Counts = {}  # asks `taken` and asked checks that were `run`; and what was refused, by reason
 
 
 class Note(Message, frozen=True, kw_only=True, omit_defaults=True):
