@@ -238,6 +238,7 @@ class Cell(Tally):
         "spoiled",
         "stored_at",
         "told_ok",
+        "told_unknown",
     )
 
     def __init__(self, check: Check, agent: str, identity: str = "") -> None:
@@ -255,7 +256,8 @@ class Cell(Tally):
         self.base_order = NOTHING
         self.has_news = False  # state or history is newer than the stored one,
         self.stored_at = 0.0  # of this wall time; 0 when the verdict is another one by now
-        self.told_ok = False  # the verdicts know that it is ok: they need not hear that again
+        self.told_ok = False  # the verdicts know that it is ok: they need not hear that again,
+        self.told_unknown = False  # nor that nothing is known of it
         self.blocks: dict[str, str] | None = None  # rendered series; None when they are out of date
 
     @property

@@ -4,17 +4,19 @@ A result is observed when it is the newest of its cell and may change something:
 ok and is ok again is skipped before it gets here. Late results never come here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, Protocol
 
 from vedette.wire import limits
 from vedette.wire.messages import Result
+from vedette_collector.asks import Asks
 from vedette_collector.board import Board
 from vedette_collector.cell import Cell, Moment, label
 from vedette_collector.verdicts.evidence import Observation
 
 OLDEST_SECONDS: Final = 2.0 * limits.LIVE_EXPIRY_SECONDS  # what is fresh cannot have ended before that
-LOOKED_AT: Final = 250  # cells between two turns of the loop; some 0.2 µs each
+LOOKED_AT: Final = 2000  # cells between two turns of the loop; some 0.2 µs each
 
 
 class Hears(Protocol):
@@ -24,52 +26,102 @@ class Hears(Protocol):
 
     def unknown(self, agent: str, check: str, /) -> None: ...
 
+    def gone(self, agent: str, at: float, /) -> None: ...
+
+    def stopped(self, agent: str, /) -> None: ...
+
+    def back(self, agent: str, at: float, /) -> None: ...
+
 
 class Feed:
-    """Tells *engine* what *board* learns. `is_new` says that there is something to decide."""
+    """Tells *engine* what *board* learns. `is_new` says that there is something to decide.
 
-    def __init__(self, engine: Hears, board: Board) -> None:
+    While the engine decides in another thread, what comes is kept back: `hold` and `release`.
+    """
+
+    def __init__(self, engine: Hears, board: Board, asks: Asks) -> None:
         self.is_new = False
         self.observed = 0
+        self.failing: set[tuple[str, str]] = set()  # agent and check
         self._engine = engine
         self._board = board
+        self._asks = asks
+        self._held: list[Callable[[], None]] | None = None
 
     def result(self, cell: Cell, result: Result, at: float) -> None:
         """The newest result of *cell*, or of another way to its target, which ended at *at*."""
         if result.bypass is None:
-            cell.told_ok = result.outcome == "ok"
-        if result.outcome == "not_run":
-            if result.bypass is None:
-                self._engine.unknown(cell.agent, cell.check.name)
-                self.is_new = True
-            return
+            if result.outcome == "not_run":
+                self._unknown(cell)
+                return
+            cell.told_ok, cell.told_unknown = result.outcome == "ok", False
+            key = cell.agent, cell.check.name
+            self.failing.discard(key) if cell.told_ok else self.failing.add(key)
+            if result.asked:
+                self._asks.answer(*key)
         self.observed += 1
-        self.is_new = True
-        self._engine.observe(_observation(cell, at, result))
+        self._tell(partial(self._engine.observe, _observation(cell, at, result)))
 
     def resume(self, now: Moment) -> None:
-        """Tell what was known before a restart, as far as it is still worth showing."""
+        """Tell what was known before a restart, as far as it is still worth showing. `hold` nothing then."""
+        present: dict[str, float] = {}
+        found: list[Observation] = []
         for cell in self._board.all_cells():
-            if cell.state(now.mono) in ("ok", "fail"):
-                for observation in remembered(cell):
-                    self._engine.observe(observation)
-                    self.observed += 1
-                cell.told_ok = cell.last is not None and cell.last.result.outcome == "ok"
+            if cell.last is None or cell.spoiled is not None or not cell.is_fresh(now.mono):
+                continue
+            present[cell.agent] = max(cell.last.at, present.get(cell.agent, 0.0))
+            cell.told_ok = cell.last.result.outcome == "ok"
+            if not cell.told_ok:
+                self.failing.add((cell.agent, cell.check.name))
+            if cell.episodes:
+                found += remembered(cell)
+        for agent, at in present.items():
+            self._engine.back(agent, at)
+        for observation in sorted(found, key=lambda each: each.at):
+            self._engine.observe(observation)
         self.is_new = True
 
-    def expire(self, mono: float, known: set[tuple[str, str]]) -> Iterator[None]:
-        """Tell of cells whose result became too old, those in *known* once; a pause at every yield."""
+    def gone(self, agent: str, at: float, *, has_stopped: bool) -> None:
+        """It was heard of last at *at*."""
+        for name, cell in self._board.cells.get(agent, {}).items():
+            cell.told_unknown = False
+            self.failing.discard((agent, name))
+        if has_stopped:
+            self._tell(partial(self._engine.stopped, agent))
+        else:
+            self._tell(partial(self._engine.gone, agent, at))
+
+    def back(self, agent: str, at: float) -> None:
+        self._tell(partial(self._engine.back, agent, at))
+
+    def expire(self, mono: float) -> Iterator[None]:
+        """Tell of cells that have no result, or one that is too old; a pause at every yield."""
         for number, cell in enumerate(self._board.all_cells(), 1):
-            key = cell.agent, cell.check.name
-            if cell.is_fresh(mono):
-                known.discard(key)
-            elif cell.last is not None and key not in known:
-                known.add(key)
-                cell.told_ok = False
-                self._engine.unknown(*key)
-                self.is_new = True
+            if not cell.told_unknown and not cell.is_fresh(mono):
+                self._unknown(cell)
             if number % LOOKED_AT == 0:
                 yield
+
+    def _unknown(self, cell: Cell) -> None:
+        cell.told_ok, cell.told_unknown = False, True
+        self.failing.discard((cell.agent, cell.check.name))
+        self._tell(partial(self._engine.unknown, cell.agent, cell.check.name))
+
+    def hold(self) -> None:
+        self._held = []
+        self.is_new = False
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for tell in held:
+            tell()
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        self.is_new = True
+        if self._held is None:
+            what()
+        else:
+            self._held.append(what)
 
 
 def ended(result: Result, offset_us: int | None, came: Moment) -> float:

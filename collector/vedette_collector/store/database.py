@@ -72,6 +72,8 @@ class Writing(msgspec.Struct):
     gone_agents: list[str] = []
     first_generation: int = 0  # those before it go
     facts: dict[str, int] = {}
+    incidents: list[tuple[str, bytes]] = []
+    gone_incidents: list[str] = []
 
 
 class Loaded(msgspec.Struct):
@@ -82,6 +84,7 @@ class Loaded(msgspec.Struct):
     generations: list[tuple[int, bytes]]
     facts: dict[str, int]
     last_id: int  # of the journal; 0 when it is empty
+    incidents: list[tuple[str, bytes]] = []  # by id, ascending
 
 
 class Storage(Protocol):
@@ -206,6 +209,8 @@ class Database:
         if writing.first_generation:
             many("DELETE FROM generations WHERE generation < ?", [(writing.first_generation,)])
         many("INSERT OR REPLACE INTO facts VALUES (?,?)", list(writing.facts.items()))
+        many("INSERT OR REPLACE INTO incidents VALUES (?,?)", writing.incidents)
+        many("DELETE FROM incidents WHERE id=?", [(each,) for each in writing.gone_incidents])
 
     def load(self) -> Loaded:
         """Raises StoreError when it cannot be read."""
@@ -223,7 +228,9 @@ class Database:
         agents = [AgentRow(*row) for row in self._connection.execute("SELECT * FROM agents")]
         generations = self._connection.execute("SELECT * FROM generations").fetchall()
         facts = dict(self._connection.execute("SELECT * FROM facts").fetchall())
-        return Loaded(cells, agents, generations, facts, self._number("SELECT max(id) FROM journal"))
+        last_id = self._number("SELECT max(id) FROM journal")
+        incidents = self._connection.execute("SELECT * FROM incidents ORDER BY id").fetchall()
+        return Loaded(cells, agents, generations, facts, last_id, incidents)
 
     def entries(self, after: int, limit: int) -> list[Entry]:
         """The next entries of the journal. Raises StoreError for one that cannot be read."""

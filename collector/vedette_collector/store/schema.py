@@ -57,5 +57,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )""",
         "CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     ),
+    (
+        # The id begins with the time: ids ascend.
+        "CREATE TABLE incidents (id TEXT PRIMARY KEY, record BLOB NOT NULL)",
+    ),
 )
 VERSION: Final = len(MIGRATIONS)
