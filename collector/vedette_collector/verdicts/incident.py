@@ -27,6 +27,8 @@ class Incident(Struct, kw_only=True):
     closed: float | None = None
     lulls: float = 0.0  # seconds of the longest time without failures so far
     reopened: int = 0  # times it went from quiet to open
+    merged_into: str | None = None  # the incident that goes on instead: both were one fault
+    frozen: bool = False  # our own telemetry is lost: what is said here is from before
 
 
 class Change(Struct, frozen=True, kw_only=True):

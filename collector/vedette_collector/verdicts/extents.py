@@ -1,0 +1,196 @@
+"""How far components reach: which probes, targets and agents go through them, and what these share.
+
+Made once for each topology. Whether one component lies inside another is answered from a sample of at most
+400 probes, evenly spread and always the same ones: a fleet may have half a million.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
+
+from vedette_collector.verdicts.component import Component, Entity, Kind, Part
+from vedette_collector.verdicts.topology import Topology
+
+Probe = tuple[str, str]  # agent, check
+T = TypeVar("T")
+
+UBIQUITOUS: Final = 0.8  # what this share of all targets has says nothing about two of them
+_SIDE: Final = 20  # checks, and agents of each, in a sample
+_COMMON: Final = frozenset(
+    {
+        Kind.ZONE,
+        Kind.PREFIX_SET,
+        Kind.DEPENDENCY,
+        Kind.PRODUCT,
+        Kind.PROVIDER_REGION,
+        Kind.AUTHORITY,
+        Kind.PROVIDER_NETWORK,
+        Kind.PROVIDER,
+    }
+)
+
+
+class Extents:
+    """Answers about one topology, remembered by component."""
+
+    def __init__(self, topology: Topology) -> None:
+        self._topology = topology
+        self._agents_of: dict[Entity, set[str]] = defaultdict(set)
+        self._checks_of: dict[Entity, set[str]] = defaultdict(set)
+        self._own_of: dict[Entity, set[str]] = defaultdict(set)
+        self._pairs_of: dict[Entity, set[Probe]] = {}  # as far as somebody asked: there may be very many
+        self._target_of: dict[str, str] = {}
+        self._of_target: dict[str, set[Entity]] = defaultdict(set)
+        self._own_checks = {name for name, traits in topology.checks.items() if traits.own_resolver}
+        for agent, entities in topology.agents.items():
+            for entity in entities:
+                self._agents_of[entity].add(agent)
+        for agent, entities in topology.own_resolvers.items():
+            for entity in entities:
+                self._own_of[entity].add(agent)
+        for name, traits in topology.checks.items():
+            target = next((each.name for each in traits.entities if each.kind == Kind.TARGET), name)
+            self._target_of[name] = target
+            for entity in traits.entities:
+                self._checks_of[entity].add(name)
+                if entity.kind in _COMMON:
+                    self._of_target[target].add(entity)
+        self._samples: dict[Component, list[Probe]] = {}
+        self._inside: dict[tuple[Component, Component], float] = {}
+        self._implied: dict[Component, frozenset[Entity]] = {}
+
+    def inside(self, inner: Component, outer: Component) -> float:
+        """Share of the probes through *inner* that go through *outer* as well; 0 if there are none."""
+        if (known := self._inside.get((inner, outer))) is None:
+            sample = self._sample(inner)
+            through = sum(self._goes(probe, outer) for probe in sample)
+            known = self._inside[inner, outer] = through / len(sample) if sample else 0.0
+        return known
+
+    def targets(self, component: Component) -> frozenset[str]:
+        """Targets that lie in it. Empty when nothing of it says what is probed."""
+        checks = self._checks(component)
+        return frozenset() if checks is None else frozenset(self._target_of[each] for each in checks)
+
+    def implied(self, component: Component) -> frozenset[Entity]:
+        """What all its targets have in common, without what nearly every target has."""
+        if (known := self._implied.get(component)) is None:
+            of_each = [self._of_target[target] for target in sorted(self.targets(component))]
+            common = set.intersection(*of_each) if of_each else set()
+            known = frozenset(entity for entity in common if not self._is_everywhere(entity))
+            self._implied[component] = known
+        return known
+
+    def agents(self, component: Component) -> frozenset[str]:
+        """Agents whose probes can go through it."""
+        found = set(self._topology.agents)
+        for part in component.parts:
+            checks = self._union(self._checks_of, part)
+            agents = self._union(self._agents_of, part) | self._union(self._own_of, part)
+            agents |= {agent for agent, _ in self._pairs(part)}
+            for check in checks:
+                agents.update(self._topology.assigned.get(check, ()))
+            found &= agents
+        return frozenset(found)
+
+    def probing(self, component: Component) -> frozenset[str]:
+        """Agents that probe its targets, from wherever. All agents when it says nothing of targets."""
+        checks = self._checks(component)
+        if checks is None:
+            return frozenset(self._topology.agents)
+        return frozenset(agent for check in checks for agent in self._topology.assigned.get(check, ()))
+
+    def networks(self, agents: Iterable[str]) -> frozenset[str]:
+        return frozenset(
+            entity.name
+            for agent in agents
+            for entity in self._topology.agents.get(agent, ())
+            if entity.kind == Kind.NETWORK
+        )
+
+    def is_broad(self, component: Component) -> bool:
+        """Nearly every target lies in it."""
+        return len(self.targets(component)) >= UBIQUITOUS * len(self._of_all_targets())
+
+    def interval(self, component: Component) -> float | None:
+        """The longest interval of its checks in seconds; None when it says nothing of checks."""
+        checks = self._checks(component)
+        return (
+            max((self._topology.checks[each].interval for each in checks), default=None) if checks else None
+        )
+
+    def _of_all_targets(self) -> set[str]:
+        return set(self._target_of.values())
+
+    def _is_everywhere(self, entity: Entity) -> bool:
+        having = {self._target_of[check] for check in self._checks_of[entity]}
+        return len(having) >= UBIQUITOUS * len(self._of_all_targets())
+
+    def _checks(self, component: Component) -> set[str] | None:
+        found: set[str] | None = None
+        for part in component.parts:
+            if checks := self._union(self._checks_of, part):
+                found = checks if found is None else found & checks
+        return found
+
+    def _sample(self, component: Component) -> list[Probe]:
+        if (known := self._samples.get(component)) is None:
+            known = [probe for probe in self._candidates(component) if self._goes(probe, component)]
+            self._samples[component] = known
+        return known
+
+    def _candidates(self, component: Component) -> list[Probe]:
+        checks, agents = set(self._topology.checks), set(self._topology.agents)
+        for part in component.parts:
+            if pairs := self._pairs(part):
+                return _spread(sorted(pairs), _SIDE * _SIDE)
+            if own := self._union(self._own_of, part):
+                asked = self._union(self._checks_of, part)
+                checks &= asked | self._own_checks
+                agents &= own if not asked else agents
+            elif through := self._union(self._checks_of, part):
+                checks &= through
+            else:
+                agents &= self._union(self._agents_of, part)
+        return [
+            (agent, check)
+            for check in _spread(sorted(checks), _SIDE)
+            for agent in _spread(sorted(agents.intersection(self._topology.assigned.get(check, ()))), _SIDE)
+        ]
+
+    def _goes(self, probe: Probe, component: Component) -> bool:
+        agent, check = probe
+        return all(
+            any(
+                agent in self._agents_of.get(entity, ())
+                or check in self._checks_of.get(entity, ())
+                or (check in self._own_checks and agent in self._own_of.get(entity, ()))
+                or entity in self._topology.pairs.get(probe, ())
+                for entity in part.entities
+            )
+            for part in component.parts
+        )
+
+    def _pairs(self, part: Part) -> set[Probe]:
+        """Probes of entities that are known of single probes alone."""
+        found: set[Probe] = set()
+        for entity in part.entities:
+            if entity in self._agents_of or entity in self._checks_of or entity in self._own_of:
+                continue
+            if entity not in self._pairs_of:
+                pairs = self._topology.pairs
+                self._pairs_of[entity] = {probe for probe, entities in pairs.items() if entity in entities}
+            found |= self._pairs_of[entity]
+        return found
+
+    @staticmethod
+    def _union(index: dict[Entity, set[str]], part: Part) -> set[str]:
+        found: set[str] = set()
+        return found.union(*(index.get(entity, set()) for entity in part.entities))
+
+
+def _spread(items: Sequence[T], most: int) -> list[T]:
+    """At most so many, evenly taken."""
+    if len(items) <= most:
+        return list(items)
+    return [items[place * len(items) // most] for place in range(most)]

@@ -1,0 +1,69 @@
+"""Whether a finding wakes a person, or waits for the morning.
+
+A page is for what others than our own machines feel: things that are probed and fail from two networks, and
+vantages or ways of more than one agent. It must be so by every reading that the finding leaves open.
+"""
+
+from typing import Final
+
+from vedette_collector.verdicts.component import Component, Kind
+from vedette_collector.verdicts.evidence import Finding
+from vedette_collector.verdicts.extents import Extents
+from vedette_collector.verdicts.incident import Severity
+
+_PROBED: Final = frozenset(
+    {
+        Kind.TARGET,
+        Kind.ZONE,
+        Kind.PREFIX_SET,
+        Kind.HOST_CLASS,
+        Kind.DEPENDENCY,
+        Kind.PLANE,
+        Kind.PRODUCT,
+        Kind.PROVIDER_REGION,
+        Kind.AUTHORITY,
+        Kind.PROVIDER_NETWORK,
+        Kind.PROVIDER,
+        Kind.TLD,
+        Kind.CA_CHAIN,
+    }
+)
+_VANTAGES: Final = frozenset({Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
+_ANSWERED: Final = "http.status"
+
+
+def severity(finding: Finding, extents: Extents) -> Severity:
+    if finding.track == "slow":
+        return "ticket"
+    readings = (finding.component, *finding.alternatives)
+    return "page" if all(_is_urgent(each, finding, extents) for each in readings) else "ticket"
+
+
+def _is_urgent(component: Component, finding: Finding, extents: Extents) -> bool:
+    kinds = {part.kind for part in component.parts}
+    if Kind.TELEMETRY in kinds:
+        return True
+    if Kind.AGENT in kinds or kinds == {Kind.CLIENT_STACK}:
+        return False
+    if kinds & _PROBED:
+        return _is_widely_seen(component, finding, extents) and not _is_refusal(kinds, finding)
+    return len(extents.agents(component)) > 1
+
+
+def _is_widely_seen(component: Component, finding: Finding, extents: Extents) -> bool:
+    """From two networks, or from all that look, when there is but one and no doubt left."""
+    probing = extents.probing(component)
+    networks = extents.networks(probing)
+    # Agents whose network nobody wrote down count for themselves.
+    seen, looking = (finding.networks, networks) if networks else (finding.agents, probing)
+    if len(looking) > 1:
+        return len(seen) > 1
+    return bool(seen) and finding.certainty == "certain"
+
+
+def _is_refusal(kinds: set[Kind], finding: Finding) -> bool:
+    """A target that answers all, and some networks with a status of refusal: it blocks the prober."""
+    if not (Kind.TARGET in kinds and kinds & _VANTAGES):
+        return False
+    answered = sum(count for code, count in finding.codes if code == _ANSWERED)
+    return answered * 2 > sum(count for _, count in finding.codes)
