@@ -1,0 +1,127 @@
+"""What to probe at once, so that a verdict need not wait for the next interval.
+
+A failing check is asked of agents in other networks: is it the target? Other targets are asked of the agent
+that saw it: is it the agent? And what shares an authority, a product or a provider with the target is asked
+of somebody else: how far does it reach? Each question is put once an interval, and all of them are bounded.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.evidence import Question
+from vedette_collector.verdicts.index import Index, Probe
+
+WITNESSES: Final = 6  # agents that are asked for the same check
+OTHERS: Final = 3  # other targets for the agent that saw it
+SIBLINGS: Final = 3  # checks of what is related
+RATE: Final = 10.0  # probes a second, in all: 1,000 agents probe a thousand times as often by themselves
+BURST: Final = 60.0
+_RELATED: Final = (
+    Kind.AUTHORITY, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.DEPENDENCY, Kind.ZONE, Kind.TLD,
+    Kind.HOST_CLASS, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.RESOLVER,
+)  # fmt: skip
+_WIDE: Final = 0.5  # what more than this share of all checks goes through relates nothing
+
+
+class Asking:
+    """Chooses, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Probe, float] = {}
+        self._tokens = BURST
+        self._filled = 0.0
+
+    def questions(self, index: Index, fresh: list[Probe], now: float) -> list[Question]:
+        """For probes that have just failed twice. Empty when all that helps was asked a moment ago."""
+        self._fill(now)
+        chosen: dict[int, list[int]] = {}
+        for probe in fresh:
+            for check, agent in self._helpful(index, probe):
+                if self._tokens < 1.0:
+                    break
+                if now - self._asked.get((check, agent), -1e9) < index.intervals[check]:
+                    continue
+                self._asked[check, agent] = now
+                self._tokens -= 1.0
+                chosen.setdefault(agent, []).append(check)
+        return [
+            Question(agent=index.agents[agent], checks=tuple(index.checks[check] for check in checks))
+            for agent, checks in sorted(chosen.items())
+        ]
+
+    def _fill(self, now: float) -> None:
+        self._tokens = min(BURST, self._tokens + RATE * max(now - self._filled, 0.0))
+        self._filled = now
+        if len(self._asked) > 4096:
+            self._asked = {probe: at for probe, at in self._asked.items() if now - at < 3600.0}
+
+    def _helpful(self, index: Index, probe: Probe) -> Iterator[Probe]:
+        check, agent = probe
+        witnesses = list(_elsewhere(index, check, agent))
+        yield from ((check, each) for each in witnesses[:WITNESSES])
+        yield from ((each, agent) for each in _other_targets(index, check, agent))
+        for place, sibling in enumerate(_siblings(index, check)):
+            candidates = list(_elsewhere(index, sibling, agent))
+            if candidates:
+                yield sibling, candidates[place % len(candidates)]
+
+
+def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
+    """Agents that run *check*, those of another network than *agent* first, a network at a time."""
+    live = index.live[check]
+    network = _network(index, agent)
+    by_network: dict[int | None, list[int]] = {}
+    for each in range(live.bit_length()):
+        if live >> each & 1 and each != agent:
+            by_network.setdefault(_network(index, each), []).append(each)
+    own = by_network.pop(network, [])
+    # Begin at another network for each check, so that the same few are not always the ones.
+    rows = sorted(by_network.items(), key=lambda row: -1 if row[0] is None else row[0])
+    shift = check % len(rows) if rows else 0
+    rows = rows[shift:] + rows[:shift]
+    for depth in range(max((len(row) for _, row in rows), default=0)):
+        for _, row in rows:
+            if depth < len(row):
+                yield row[depth]
+    yield from own
+
+
+def _network(index: Index, agent: int) -> int | None:
+    kinds = index.kinds
+    return next((each for each in index.agent_entities[agent] if kinds[each] is Kind.NETWORK), None)
+
+
+def _other_targets(index: Index, check: int, agent: int) -> Iterator[int]:
+    """Checks of *agent* whose targets share least with that of *check*."""
+    mine = set(index.check_entities[check])
+    target = index.check_entities[check][0]
+    found: list[tuple[int, int]] = []
+    seen: set[int] = set()
+    count = len(index.checks)
+    for step in range(1, min(count, 200)):
+        other = (check + step * 7919) % count  # a prime: far from what is written beside it
+        entities = index.check_entities[other]
+        if entities[0] == target or entities[0] in seen or not index.live[other] >> agent & 1:
+            continue
+        seen.add(entities[0])
+        found.append((len(mine.intersection(entities)), other))
+    found.sort()
+    yield from (other for _, other in found[:OTHERS])
+
+
+def _siblings(index: Index, check: int) -> Iterator[int]:
+    """One check of another target for each of the nearest relations."""
+    target = index.check_entities[check][0]
+    given = 0
+    for kind in _RELATED:
+        for entity in index.check_entities[check]:
+            if index.kinds[entity] is not kind:
+                continue
+            related = index.checks_of(entity)
+            if len(related) > _WIDE * len(index.checks):
+                continue
+            other = next((each for each in sorted(related) if index.check_entities[each][0] != target), None)
+            if other is not None and given < SIBLINGS:
+                given += 1
+                yield other

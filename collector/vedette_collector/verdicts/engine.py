@@ -1,0 +1,338 @@
+"""Verdicts as one thing: observations in, findings, incidents and questions out. Knows no clock.
+
+Nothing is counted twice: a failure that goes through a component that is blamed already is that component's,
+and a look at everything is taken only when failures that nobody explains become too many for chance.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from vedette_collector.verdicts.asking import Asking
+from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
+from vedette_collector.verdicts.incident import Change
+from vedette_collector.verdicts.incidents import Incidents
+from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
+from vedette_collector.verdicts.localize import attributed, localize
+from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
+from vedette_collector.verdicts.silence import Silence
+from vedette_collector.verdicts.topology import Topology
+from vedette_collector.verdicts.tracker import State, Tracker
+
+SOON: Final = 0.5  # seconds between two looks while something unexplained grows,
+CALM: Final = 10.0  # while what fails is explained,
+STEADY: Final = 30.0  # and while that has been so for STEADY_AFTER
+STEADY_AFTER: Final = 600.0
+NOISE_SECONDS: Final = 30.0  # between two measurements of what fails without a cause
+NOISE_WEIGHT: Final = 0.1  # of the newest of them
+WAKE: Final = 0.75  # of the threshold: where a single entity comes so far, a conjunction may be clear
+
+
+class Decision(NamedTuple):
+    findings: list[Finding]
+    changes: list[Change]
+    questions: list[Question]
+
+
+class Engine:
+    """`observe`, `gone` and `back` take in what happened; `decide`, when `next_at` is reached, what it means.
+
+    `watched` are the probes (agent, check) of which also an ok matters; of all others it may be left out.
+    """
+
+    def __init__(
+        self, topology: Topology, settings: Settings = DEFAULTS, incidents: Incidents | None = None
+    ) -> None:
+        self.incidents = incidents or Incidents()
+        self.watched: set[tuple[str, str]] = set()
+        self._settings = settings
+        self._index = Index(topology)
+        self._tracker = Tracker(self._index, settings.memory)
+        self._silence = Silence()
+        self._asking = Asking()
+        self._fresh: list[Probe] = []
+        self._findings: list[Finding] = []
+        self._explained: list[tuple[Track, Parts]] = []
+        self._noise: dict[Track, tuple[float, float]] = {}
+        self._noise_at = -1e18
+        self._alarms = _Alarms(self._index, settings)
+        self._wanted: float | None = None
+        self._is_look_due = False
+        self._looked_at = -1e18
+        self._same_since = -1e18
+
+    @property
+    def topology(self) -> Topology:
+        return self._index.topology
+
+    @property
+    def next_at(self) -> float | None:
+        """When `decide` has something to do, as far as known now. None: not before something happens."""
+        times = [each for each in (self._wanted, self.incidents.next_at) if each is not None]
+        return min(times, default=None)
+
+    def arrange(self, topology: Topology) -> None:
+        """Go on with another topology. What is known of probes that stay is kept."""
+        old = self._index
+        self._index = index = Index(topology)
+        for number, name in enumerate(old.agents):
+            if old.present >> number & 1 and name in index.agent_number:
+                index.set_present(index.agent_number[name], is_present=True)
+        for check, mask in old.unseen.items():
+            for agent in range(mask.bit_length()):
+                if mask >> agent & 1:
+                    probe = self._probe(old.agents[agent], old.checks[check])
+                    if probe is not None:
+                        index.set_seen(probe, is_seen=False)
+        self._tracker = self._tracker.carry(index)
+        self._silence.since = {
+            name: at for name, at in self._silence.since.items() if name in index.agent_number
+        }
+        self._alarms = _Alarms(index, self._settings)
+        self._fresh, self._explained = [], []
+        self.watched = {self._names(probe) for probe in self._tracker.states}
+        for check, mask in index.unseen.items():
+            for agent in range(mask.bit_length()):
+                if mask >> agent & 1:
+                    self.watched.add(self._names((check, agent)))
+        self._look(self._looked_at)
+
+    def observe(self, seen: Observation) -> None:
+        """Of an agent or check that is not in the topology: nothing."""
+        probe = self._probe(seen.agent, seen.check)
+        if probe is None:
+            return
+        if not self._index.present >> probe[1] & 1:
+            self.back(seen.agent, seen.at)
+        if seen.bypass is None and self._index.unseen.get(probe[0], 0) >> probe[1] & 1:
+            self._index.set_seen(probe, is_seen=True)
+        before = self._tracker.states.get(probe)
+        was_failing = before is not None and before.is_failing
+        changed = self._tracker.observe(probe, seen)
+        state = self._tracker.states.get(probe)
+        if state is None:
+            self.watched.discard((seen.agent, seen.check))
+            if was_failing:
+                self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
+            return
+        self.watched.add((seen.agent, seen.check))
+        if not seen.ok and seen.bypass is None:
+            self._failed(probe, state, seen, changed=changed)
+
+    def _failed(self, probe: Probe, state: State, seen: Observation, *, changed: bool) -> None:
+        if attributed(state, self._explained):
+            if changed:
+                self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
+            return
+        if changed:
+            self._fresh.append(probe)
+            self._want(seen.at)
+        if self._alarms.rung(self._tracker, state, self._noise, seen.at):
+            self._look(max(seen.at, self._looked_at + SOON))
+
+    def unknown(self, agent: str, check: str) -> None:
+        """It has no result any more: it counts neither way until it has one again."""
+        probe = self._probe(agent, check)
+        if probe is None:
+            return
+        if self._tracker.forget(probe):
+            self._want(self._looked_at + CALM)
+        self._tracker.states.pop(probe, None)
+        self._index.set_seen(probe, is_seen=False)
+        self.watched.add((agent, check))
+
+    def gone(self, agent: str, at: float) -> None:
+        """It fell silent: *at* is when it was heard of last. Not for one that said that it stops."""
+        self._leave(agent)
+        if agent in self._index.agent_number:
+            self._silence.since.setdefault(agent, at)
+            self._look(self._looked_at + SOON)
+
+    def stopped(self, agent: str) -> None:
+        """It said goodbye: it is not there, and that is no sign of anything."""
+        self._leave(agent)
+        if self._silence.since.pop(agent, None) is not None:
+            self._look(self._looked_at + SOON)
+
+    def _leave(self, agent: str) -> None:
+        number = self._index.agent_number.get(agent)
+        if number is None:
+            return
+        self._tracker.forget_agent(number)
+        self._index.set_present(number, is_present=False)
+        self.watched = {each for each in self.watched if each[0] != agent}
+        for check, mask in list(self._index.unseen.items()):
+            if mask >> number & 1:
+                self._index.set_seen((check, number), is_seen=True)
+
+    def back(self, agent: str, at: float) -> None:
+        """It is there, for the first time or again."""
+        number = self._index.agent_number.get(agent)
+        if number is None:
+            return
+        self._index.set_present(number, is_present=True)
+        if self._silence.since.pop(agent, None) is not None:
+            self._look(max(at, self._looked_at + SOON))
+
+    def decide(self, now: float) -> Decision:
+        """What there is to say at *now*."""
+        due = self._wanted is not None and now >= self._wanted
+        if due:
+            self._wanted = None
+            self._tracker.expire(now)
+            if self._is_look_due or (self._findings and now >= self._looked_at + self._pace(now)):
+                self._look_at_everything(now)
+            self._measure(now)
+        fresh, self._fresh = self._fresh, []
+        fresh = [probe for probe in fresh if probe in self._tracker.states]
+        questions = self._asking.questions(self._index, fresh, now) if fresh else []
+        changes = self.incidents.update(self._findings, now, self._index.topology)
+        if self._findings:
+            self._want(self._looked_at + self._pace(now))
+        return Decision(self._findings, changes, questions)
+
+    def _look_at_everything(self, now: float) -> None:
+        self._is_look_due = False
+        self._looked_at = now
+        before = {str(each.component) for each in self._findings}
+        silent = self._silence.findings(self._index)
+        if any(each.component.kind == "telemetry" for each in silent):
+            self._findings, self._explained = silent, []
+        else:
+            found = localize(self._tracker, now, self._noise, self._settings)
+            self._explained = found.parts
+            self._findings = [*_merged(found.findings), *silent]
+            if found.findings:
+                for track, measured in found.noise.items():
+                    self._smooth(track, measured)
+                self._noise_at = now
+        if {str(each.component) for each in self._findings} != before:
+            self._same_since = now
+
+    def _measure(self, now: float) -> None:
+        """Learn from quiet times how much fails without a cause."""
+        if self._findings or now - self._noise_at < NOISE_SECONDS:
+            return
+        seconds = self._tracker.remembered_seconds(now)
+        if seconds < self._tracker.memory_seconds / 2:
+            return
+        self._noise_at = now
+        events: dict[Track, int] = dict.fromkeys(TRACKS, 0)
+        for event in self._tracker.events:
+            events[event.track] += 1
+        for track in TRACKS:
+            total = self._index.count(track)
+            if total:
+                expected = self._index.exposure(track) * seconds
+                self._smooth(track, (len(self._tracker.failing[track]) / total, events[track] / expected))
+
+    def _smooth(self, track: Track, measured: tuple[float, float]) -> None:
+        before = self._noise.get(track, measured)
+        self._noise[track] = (
+            before[0] + NOISE_WEIGHT * (measured[0] - before[0]),
+            before[1] + NOISE_WEIGHT * (measured[1] - before[1]),
+        )
+
+    def _pace(self, now: float) -> float:
+        if now - self._same_since < CALM:
+            return SOON
+        return CALM if now - self._same_since < STEADY_AFTER else STEADY
+
+    def _look(self, at: float) -> None:
+        self._is_look_due = True
+        self._want(at)
+
+    def _want(self, at: float) -> None:
+        if self._wanted is None or at < self._wanted:
+            self._wanted = at
+
+    def _probe(self, agent: str, check: str) -> Probe | None:
+        check_number = self._index.check_number.get(check)
+        agent_number = self._index.agent_number.get(agent)
+        if check_number is None or agent_number is None:
+            return None
+        return check_number, agent_number
+
+    def _names(self, probe: Probe) -> tuple[str, str]:
+        return self._index.agents[probe[1]], self._index.checks[probe[0]]
+
+
+class _Alarms:
+    """How many failures through one entity are too many for chance: then it is worth a look."""
+
+    def __init__(self, index: Index, settings: Settings) -> None:
+        self._index = index
+        self._settings = settings
+        self._bars: dict[tuple[int, Track, bool, int], int] = {}
+        self._key: tuple[int, int] = (-1, -1)
+
+    def rung(
+        self, tracker: Tracker, state: State, noise: dict[Track, tuple[float, float]], now: float
+    ) -> bool:
+        """Whether any entity of *state* has too many, among the newest results or in the longer window."""
+        track = state.track
+        measured = noise.get(track, (0.0, 0.0))
+        twice = max(self._settings.repeated_noise, measured[0])
+        once = max(self._settings.single_noise, measured[1])
+        seconds = tracker.remembered_seconds(now)
+        key = (self._index.version, round(seconds))
+        if key != self._key:
+            self._key = key
+            self._bars.clear()
+        counts, recent = tracker.counts[track], tracker.recent[track]
+        for entity in state.entities:
+            if state.is_failing and counts[entity] >= self._bar(track, entity, twice, None):
+                return True
+            if recent[entity] >= self._bar(track, entity, once, seconds):
+                return True
+        return False
+
+    def _bar(self, track: Track, entity: int, noise: float, seconds: float | None) -> int:
+        key = (entity, track, seconds is None, round(noise * 1000))
+        bar = self._bars.get(key)
+        if bar is None:
+            parts: Parts = ((entity,),)
+            if seconds is None:
+                total = float(self._index.count(track, parts))
+            else:
+                total = self._index.exposure(track, parts) * seconds
+            bar = self._bars[key] = _least(total, noise, WAKE * self._settings.threshold)
+        return bar
+
+
+def _least(total: float, noise: float, nats: float) -> int:
+    """The smallest number of failures that is so much more than *noise* makes likely; never below 2."""
+    low, high = 2, max(int(total), 2)
+    while low < high:
+        middle = (low + high) // 2
+        if surprise(middle, total, noise) >= nats:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _merged(findings: Sequence[Finding]) -> list[Finding]:
+    """One for each component: the strongest, with the failure codes of all its tracks."""
+    by_component: dict[str, list[Finding]] = {}
+    for each in findings:
+        by_component.setdefault(str(each.component), []).append(each)
+    return [_together(same) for same in by_component.values()]
+
+
+def _together(same: Iterable[Finding]) -> Finding:
+    first, *others = sorted(same, key=lambda each: (each.track == "slow", -each.score))
+    codes = dict(first.codes)
+    for each in others:
+        for code, count in each.codes:
+            codes[code] = codes.get(code, 0) + count
+    if not others:
+        return first
+    return replace(
+        first,
+        codes=tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0]))),
+        began=min(first.began, *(each.began for each in others)),
+        last=max(first.last, *(each.last for each in others)),
+        targets=tuple(sorted({*first.targets, *(name for each in others for name in each.targets)})),
+    )

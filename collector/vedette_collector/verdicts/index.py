@@ -1,0 +1,329 @@
+"""Counts the probes that go through components, without a table of probes.
+
+A probe is a pair of check and agent. Agents are bits of a mask, so the probes of a component are a mask for
+each of its checks, and counting them is counting bits: 1,000 agents and 500 checks need no 500,000 entries.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.topology import Stage, Topology
+
+_VANTAGE: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
+_COMMON: Final = _VANTAGE | {Kind.TARGET, Kind.PRODUCT, Kind.PROVIDER, Kind.PROVIDER_REGION}
+# What a failure of each track can be blamed on. A name that does not resolve says nothing about its prefix.
+_CONNECTION: Final = _COMMON | {
+    Kind.FAMILY, Kind.TRANSIT, Kind.PROVIDER_NETWORK, Kind.PREFIX_SET,
+    Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.PLANE,
+}  # fmt: skip
+KINDS: Final[dict[Track, frozenset[Kind]]] = {
+    "dns": _COMMON | {Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.ZONE, Kind.AUTHORITY, Kind.TLD},
+    "connection": _CONNECTION | {Kind.CA_CHAIN, Kind.CLIENT_STACK},
+    "slow": _CONNECTION,
+    "silence": _VANTAGE,
+}
+TRACKS: Final[tuple[Track, ...]] = ("dns", "connection", "slow")
+_STAGE: Final[dict[Track, Stage]] = {
+    "dns": Stage.DNS,
+    "connection": Stage.CONNECTION,
+    "slow": Stage.CONNECTION,
+}
+_TLS_ONLY: Final = frozenset({Kind.CA_CHAIN, Kind.CLIENT_STACK})
+
+Probe = tuple[int, int]  # numbers of check and agent
+Group = tuple[int, ...]  # entities of one kind, by number: what goes through any of them
+Parts = tuple[Group, ...]  # what goes through all of these
+
+
+class Index:
+    """Of one topology. Only which agents are present and which probes have no result changes."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+        self.agents = list(topology.agents)
+        self.checks = list(topology.checks)
+        self.agent_number = {name: number for number, name in enumerate(self.agents)}
+        self.check_number = {name: number for number, name in enumerate(self.checks)}
+        self.entities: list[Entity] = []
+        self._numbers: dict[Entity, int] = {}
+        self._by_checks: list[set[int]] = []  # by entity: checks whose probes all go through it
+        self._by_agents: list[int] = []  # mask of agents whose probes all go through it
+        self._by_own: list[int] = []  # mask of agents whose own resolver it is
+        self._by_pair: list[dict[int, int]] = []  # by check: mask of agents
+        self.check_entities = [
+            tuple(self._number(entity, check=number) for entity in topology.checks[name].entities)
+            for number, name in enumerate(self.checks)
+        ]
+        self.agent_entities = [
+            tuple(self._number(entity, agent=number) for entity in topology.agents[name])
+            for number, name in enumerate(self.agents)
+        ]
+        self._own_entities = {
+            self.agent_number[name]: tuple(
+                self._number(entity, own=self.agent_number[name]) for entity in entities
+            )
+            for name, entities in topology.own_resolvers.items()
+            if name in self.agent_number
+        }
+        self._pair_entities: dict[Probe, tuple[int, ...]] = {}
+        for (agent, check), entities in topology.pairs.items():
+            if agent in self.agent_number and check in self.check_number:
+                probe = (self.check_number[check], self.agent_number[agent])
+                self._pair_entities[probe] = tuple(self._number(entity, pair=probe) for entity in entities)
+        self.kinds = [entity.kind for entity in self.entities]
+        self.intervals = [topology.checks[name].interval for name in self.checks]
+        self._own_checks = {
+            number for number, name in enumerate(self.checks) if topology.checks[name].own_resolver
+        }
+        self.track_checks: dict[Track, list[int]] = {
+            track: [n for n, name in enumerate(self.checks) if _STAGE[track] in topology.checks[name].stages]
+            for track in TRACKS
+        }
+        self.assigned = [self._mask(topology.assigned.get(name, ())) for name in self.checks]
+        self.present = 0
+        self.unseen: dict[int, int] = {}  # by check: mask of agents without a result
+        self.sizes: dict[Track, dict[Kind, int]] = {track: self._sizes(track) for track in KINDS}
+        self.version = 0
+        self._live: list[int] = []
+        self._classes: dict[Track, dict[tuple[int, bool], tuple[int, float]]] = {}
+        self._sums: dict[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = {}
+        self._renew()
+
+    def _number(
+        self,
+        entity: Entity,
+        *,
+        check: int | None = None,
+        agent: int | None = None,
+        own: int | None = None,
+        pair: Probe | None = None,
+    ) -> int:
+        number = self._numbers.get(entity)
+        if number is None:
+            number = self._numbers[entity] = len(self.entities)
+            self.entities.append(entity)
+            self._by_checks.append(set())
+            self._by_agents.append(0)
+            self._by_own.append(0)
+            self._by_pair.append({})
+        if check is not None:
+            self._by_checks[number].add(check)
+        if agent is not None:
+            self._by_agents[number] |= 1 << agent
+        if own is not None:
+            self._by_own[number] |= 1 << own
+        if pair is not None:
+            masks = self._by_pair[number]
+            masks[pair[0]] = masks.get(pair[0], 0) | 1 << pair[1]
+        return number
+
+    def _mask(self, agents: Iterable[str]) -> int:
+        mask = 0
+        for name in agents:
+            if name in self.agent_number:
+                mask |= 1 << self.agent_number[name]
+        return mask
+
+    def _sizes(self, track: Track) -> dict[Kind, int]:
+        """How many entities of each kind a failure of this track can be blamed on."""
+        sizes: dict[Kind, int] = {}
+        for kind in self.kinds:
+            if kind in KINDS[track]:
+                sizes[kind] = sizes.get(kind, 0) + 1
+        return sizes
+
+    def number(self, entity: Entity) -> int | None:
+        return self._numbers.get(entity)
+
+    def through(self, probe: Probe, track: Track, code: str) -> tuple[int, ...]:
+        """The entities that the failure of *probe* with *code* can be blamed on."""
+        check, agent = probe
+        found = self.check_entities[check] + self.agent_entities[agent]
+        if check in self._own_checks:
+            found += self._own_entities.get(agent, ())
+        pair = self._pair_entities.get(probe)
+        if pair is not None:
+            found += pair
+        kinds, allowed = self.kinds, KINDS[track]
+        if track == "connection" and not code.startswith("tls."):
+            allowed = allowed - _TLS_ONLY
+        return tuple(entity for entity in found if kinds[entity] in allowed)
+
+    def set_present(self, agent: int, *, is_present: bool) -> None:
+        bit = 1 << agent
+        if bool(self.present & bit) != is_present:
+            self.present ^= bit
+            self._renew()
+
+    def set_seen(self, probe: Probe, *, is_seen: bool) -> None:
+        check, agent = probe
+        mask = self.unseen.get(check, 0)
+        bit = 1 << agent
+        if bool(mask & bit) == is_seen:
+            self.unseen[check] = mask ^ bit
+            if not self.unseen[check]:
+                del self.unseen[check]
+            self._renew()
+
+    def _renew(self) -> None:
+        self.version += 1
+        self._live = []
+        self._classes.clear()
+        self._sums.clear()
+
+    @property
+    def live(self) -> list[int]:
+        """By check: the agents whose probes count."""
+        if not self._live:
+            unseen, present = self.unseen, self.present
+            self._live = [mask & present & ~unseen.get(check, 0) for check, mask in enumerate(self.assigned)]
+        return self._live
+
+    def is_live(self, probe: Probe) -> bool:
+        return bool(self.live[probe[0]] >> probe[1] & 1)
+
+    def count(self, track: Track, parts: Parts = (), without: tuple[Parts, ...] = ()) -> int:
+        """Probes of *track* that go through all of *parts*, and not through any of *without*."""
+        return self._sum(track, parts, without)[0]
+
+    def exposure(self, track: Track, parts: Parts = (), without: tuple[Parts, ...] = ()) -> float:
+        """How many results a second these probes have."""
+        return self._sum(track, parts, without)[1]
+
+    def _sum(self, track: Track, parts: Parts, without: tuple[Parts, ...] = ()) -> tuple[int, float]:
+        key = (track, parts, without)
+        found = self._sums.get(key)
+        if found is None:
+            checks = self._candidates(track, parts)
+            found = self._sum_classes(track, parts) if checks is None else self._sum_checks(checks, parts)
+            if without:
+                count, rate = self._overlap(track, parts, without)
+                found = (found[0] - count, found[1] - rate)
+            self._sums[key] = found
+        return found
+
+    def _sum_checks(self, checks: Iterable[int], parts: Parts) -> tuple[int, float]:
+        live, intervals = self.live, self.intervals
+        total, rate = 0, 0.0
+        for check in checks:
+            mask = live[check]
+            for group in parts:
+                mask &= self._group_mask(group, check)
+            if mask:
+                count = mask.bit_count()
+                total += count
+                rate += count / intervals[check]
+        return total, rate
+
+    def _overlap(self, track: Track, parts: Parts, without: tuple[Parts, ...]) -> tuple[int, float]:
+        """Of the probes through *parts* those that go through any of *without*: each once."""
+        if len(without) == 1:
+            return self._sum(track, parts + without[0])
+        live, intervals = self.live, self.intervals
+        candidates = [self._candidates(track, parts + other) for other in without]
+        checks: Iterable[int] = (
+            self.track_checks[track]
+            if any(each is None for each in candidates)
+            else {check for each in candidates if each is not None for check in each}
+        )
+        total, rate = 0, 0.0
+        for check in checks:
+            mask = live[check]
+            for group in parts:
+                mask &= self._group_mask(group, check)
+            if not mask:
+                continue
+            union = 0
+            for other in without:
+                of_other = mask
+                for group in other:
+                    of_other &= self._group_mask(group, check)
+                union |= of_other
+            if union:
+                count = union.bit_count()
+                total += count
+                rate += count / intervals[check]
+        return total, rate
+
+    def _candidates(self, track: Track, parts: Parts) -> Sequence[int] | None:
+        """The checks that can matter. None: all of the track."""
+        best: set[int] | None = None
+        for group in parts:
+            if any(self._by_agents[entity] or self._by_own[entity] for entity in group):
+                continue
+            checks: set[int] = set()
+            for entity in group:
+                checks |= self._by_checks[entity]
+                checks.update(self._by_pair[entity])
+            if best is None or len(checks) < len(best):
+                best = checks
+        if best is None:
+            return None if all(self._is_uniform(group) for group in parts) else self.track_checks[track]
+        stage = _STAGE[track]
+        return [c for c in best if stage in self.topology.checks[self.checks[c]].stages]
+
+    def _is_uniform(self, group: Group) -> bool:
+        """Whether it holds the same agents for all checks with, and for all without, an own resolver."""
+        return not any(self._by_checks[entity] or self._by_pair[entity] for entity in group)
+
+    def _sum_classes(self, track: Track, parts: Parts) -> tuple[int, float]:
+        classes = self._classes.get(track)
+        if classes is None:
+            classes = {}
+            live = self.live
+            for check in self.track_checks[track]:
+                key = (live[check], check in self._own_checks)
+                number, rate = classes.get(key, (0, 0.0))
+                classes[key] = (number + 1, rate + 1 / self.intervals[check])
+            self._classes[track] = classes
+        total, rate = 0, 0.0
+        for (agents, is_own), (number, per_second) in classes.items():
+            mask = agents
+            for group in parts:
+                of_group = 0
+                for entity in group:
+                    of_group |= self._by_agents[entity]
+                    if is_own:
+                        of_group |= self._by_own[entity]
+                mask &= of_group
+            count = mask.bit_count()
+            total += count * number
+            rate += count * per_second
+        return total, rate
+
+    def _group_mask(self, group: Group, check: int) -> int:
+        mask = 0
+        for entity in group:
+            if check in self._by_checks[entity]:
+                return -1
+            mask |= self._by_agents[entity]
+            if check in self._own_checks:
+                mask |= self._by_own[entity]
+            pair = self._by_pair[entity]
+            if pair:
+                mask |= pair.get(check, 0)
+        return mask
+
+    def agents_of(self, entity: int) -> int:
+        """Mask of the agents all of whose probes go through it."""
+        return self._by_agents[entity]
+
+    def checks_of(self, entity: int) -> set[int]:
+        return self._by_checks[entity]
+
+    def networks(self, track: Track, parts: Parts) -> int:
+        """How many vantage networks have a probe through all of *parts*."""
+        mask = 0
+        checks = self._candidates(track, parts)
+        for check in self.track_checks[track] if checks is None else checks:
+            found = self.live[check]
+            for group in parts:
+                found &= self._group_mask(group, check)
+            mask |= found
+        return sum(
+            1
+            for entity, kind in enumerate(self.kinds)
+            if kind is Kind.NETWORK and self._by_agents[entity] & mask
+        )

@@ -1,0 +1,278 @@
+"""From what fails to findings: the best component, then the best of what it leaves unexplained, and so on.
+
+Failures that share nothing are left alone: one probe that fails is no incident.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from vedette_collector.verdicts.component import Component, Kind
+from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, Finding, First, Share, Track
+from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts
+from vedette_collector.verdicts.scan import (
+    Candidate,
+    Failure,
+    Sample,
+    best,
+    is_through,
+    is_worth_telling,
+    named,
+)
+from vedette_collector.verdicts.score import Settings
+from vedette_collector.verdicts.tracker import State, Tracker
+
+MOST: Final = 8  # findings of one track in one decision
+FIRSTS: Final = 5
+EXONERATED: Final = 6
+HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
+ENOUGH: Final = 5  # when at least so many probes say so
+FADING: Final = 2.0  # intervals without any failure after which a partial fault is over
+_WAY: Final = frozenset(
+    {Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK, Kind.CA_CHAIN}
+)
+_VANTAGE: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
+
+
+class Explained(NamedTuple):
+    """What a decision came to: the findings, and for each its parts, by which later failures are its own."""
+
+    findings: list[Finding]
+    parts: list[tuple[Track, Parts]]
+    noise: dict[Track, tuple[float, float]]  # share that fails without a cause: twice in a row, and once
+
+
+def localize(
+    tracker: Tracker, now: float, noise: dict[Track, tuple[float, float]], settings: Settings
+) -> Explained:
+    found = Explained([], [], {})
+    for track in TRACKS:
+        if not tracker.failing[track] and not tracker.recent[track]:
+            continue
+        _track(tracker, track, now, noise.get(track, (0.0, 0.0)), settings, found)
+    return found
+
+
+def _track(
+    tracker: Tracker,
+    track: Track,
+    now: float,
+    noise: tuple[float, float],
+    settings: Settings,
+    found: Explained,
+) -> None:
+    index = tracker.index
+    explained: list[Parts] = []
+    twice = max(settings.repeated_noise, noise[0])
+    sample = Sample(
+        index,
+        track,
+        tracker.newest(track),
+        lambda parts, without: float(index.count(track, parts, without)),
+    )
+    for _ in range(MOST):
+        chosen = best(sample, twice, settings)
+        if chosen is None:
+            break
+        explained.append(chosen[0].parts)
+        if is_worth_telling(chosen[0], twice, settings):
+            found.parts.append((track, chosen[0].parts))
+            found.findings.append(_finding(tracker, track, *chosen, sample.failures, now))
+        sample = sample.without(chosen[0].parts)
+    quiet_twice = sample.failed / sample.total if sample.total else 0.0
+
+    seconds = tracker.remembered_seconds(now)
+    once = max(settings.single_noise, noise[1])
+    left = [
+        each
+        for each in tracker.remembered(track)
+        if not any(is_through(each.entities, parts) for parts in explained)
+    ]
+    longer = Sample(
+        index,
+        track,
+        left,
+        lambda parts, without: index.exposure(track, parts, without) * seconds,
+        tuple(explained),
+    )
+    for _ in range(MOST):
+        chosen = best(longer, once, settings)
+        if chosen is None:
+            break
+        if is_worth_telling(chosen[0], once, settings) and _still_fails(tracker, track, chosen[0], now):
+            found.parts.append((track, chosen[0].parts))
+            found.findings.append(_finding(tracker, track, *chosen, longer.failures, now))
+        longer = longer.without(chosen[0].parts)
+    quiet_once = longer.failed / longer.total if longer.total else 0.0
+    found.noise[track] = (quiet_twice, quiet_once)
+
+
+def _still_fails(tracker: Tracker, track: Track, chosen: Candidate, now: float) -> bool:
+    """Whether it failed lately, as far as one can say at its rate."""
+    last = max(
+        event.at
+        for event in tracker.events
+        if event.track == track and is_through(event.entities, chosen.parts)
+    )
+    interval = tracker.index.count(track, chosen.parts) / max(
+        tracker.index.exposure(track, chosen.parts), 1e-9
+    )
+    expected = (
+        interval * chosen.total / max(chosen.failed, 1) / max(tracker.index.count(track, chosen.parts), 1)
+    )
+    return now - last <= max(FADING * interval, 3 * expected)
+
+
+def _finding(
+    tracker: Tracker,
+    track: Track,
+    chosen: Candidate,
+    near: Sequence[Candidate],
+    failures: Sequence[Failure],
+    now: float,
+) -> Finding:
+    index = tracker.index
+    inside = [each for each in failures if is_through(each.entities, chosen.parts)]
+    rest = sum(each.weight for each in failures) - chosen.failed
+    whole = max(
+        float(index.count(track)) if chosen.total <= index.count(track) else chosen.total, chosen.total
+    )
+    newest = sum(1 for each in inside if each.probe in tracker.failing[track])
+    count = index.count(track, chosen.parts)
+    partial = chosen.failed < 0.9 * chosen.total
+    shares = (Share(chosen.failed, round(chosen.total)), Share(rest, max(round(whole - chosen.total), rest)))
+    alternatives = _alternatives(index, chosen, near)
+    agents = sorted({each.probe[1] for each in inside})
+    codes, firsts, bypasses, last = _seen(tracker, track, inside)
+    return Finding(
+        component=named(index, chosen.parts),
+        track=track,
+        score=chosen.surprise,
+        certainty=_certainty(index, track, chosen, alternatives, count, inside),
+        inside=shares[0],
+        outside=shares[1],
+        agents=tuple(index.agents[agent] for agent in agents),
+        networks=_names(index, inside, Kind.NETWORK),
+        targets=_names(index, inside, Kind.TARGET),
+        codes=codes,
+        began=firsts[0].at,
+        last=last,
+        alternatives=alternatives,
+        exonerated=_exonerated(tracker, track, chosen.parts, inside),
+        firsts=firsts,
+        confirmed=newest,
+        asked=tracker.asked_inside(each.probe for each in inside),
+        bypasses=bypasses,
+        is_partial=partial,
+    )
+
+
+def _names(index: Index, inside: Iterable[Failure], kind: Kind) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            {
+                index.entities[entity].name
+                for each in inside
+                for entity in each.entities
+                if index.kinds[entity] is kind
+            }
+        )
+    )
+
+
+def _seen(
+    tracker: Tracker, track: Track, inside: Sequence[Failure]
+) -> tuple[tuple[tuple[str, int], ...], tuple[First, ...], tuple[tuple[Bypass, Share], ...], float]:
+    index = tracker.index
+    codes: Counter[str] = Counter()
+    ways: dict[Bypass, list[bool]] = {}
+    firsts: list[First] = []
+    last = 0.0
+    latest = {event.probe: event for event in tracker.events if event.track == track}
+    for each in inside:
+        state: State | None = tracker.states.get(each.probe)
+        if state is None:
+            event = latest[each.probe]
+            code, seen = event.code, event.at
+        else:
+            code, seen = state.code, state.last
+            for way, worked in state.bypasses.items():
+                ways.setdefault(way, []).append(worked)
+        codes[code] += each.weight
+        last = max(last, seen)
+        firsts.append(
+            First(
+                agent=index.agents[each.probe[1]], check=index.checks[each.probe[0]], at=each.since, code=code
+            )
+        )
+    firsts.sort(key=lambda each: (each.at, each.agent, each.check))
+    return (
+        tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0]))),
+        tuple(firsts[:FIRSTS]),
+        tuple((way, Share(len(worked) - sum(worked), len(worked))) for way, worked in sorted(ways.items())),
+        last,
+    )
+
+
+def _alternatives(index: Index, chosen: Candidate, near: Sequence[Candidate]) -> tuple[Component, ...]:
+    found: list[Component] = []
+    for each in near:
+        one = named(index, each.parts)
+        if one not in found:
+            found.append(one)
+    return tuple(found[:4])
+
+
+def _certainty(
+    index: Index,
+    track: Track,
+    chosen: Candidate,
+    alternatives: Sequence[Component],
+    count: int,
+    inside: Sequence[Failure],
+) -> Certainty:
+    kinds = {index.kinds[group[0]] for group in chosen.parts}
+    if count < 3:
+        return "insufficient"
+    if kinds & (_VANTAGE | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
+        if len(_names(index, inside, Kind.TARGET)) < 2:
+            return "insufficient"
+    elif len({each.probe[1] for each in inside}) < 2 or index.networks(track, chosen.parts) < 2:
+        return "insufficient"
+    for each in alternatives:
+        others = {entity.kind for entity in each.entities}
+        if kinds == {Kind.AGENT} or bool(others & _VANTAGE) != bool(kinds & _VANTAGE):
+            return "ambiguous"
+    return "certain"
+
+
+def _exonerated(
+    tracker: Tracker, track: Track, parts: Parts, inside: Sequence[Failure]
+) -> tuple[Exonerated, ...]:
+    """What most of these failures go through as well, and what works where the component is not involved."""
+    index, counts = tracker.index, tracker.counts[track]
+    blamed = {entity for group in parts for entity in group}
+    shared: Counter[int] = Counter()
+    for each in inside:
+        shared.update(each.entities)
+    allowed = KINDS[track] - {Kind.AGENT, Kind.PLANE, Kind.FAMILY, Kind.CLIENT_STACK, Kind.ACCESS}
+    found: list[tuple[float, Exonerated]] = []
+    for entity, _ in shared.most_common(40):
+        if entity in blamed or index.kinds[entity] not in allowed:
+            continue
+        through = sum(1 for each in inside if entity in each.entities)
+        total = index.count(track, ((entity,),)) - index.count(track, ((entity,), *parts))
+        # Failures of this component among the newest results do not speak against the entity.
+        failed = counts[entity] - sum(
+            1 for each in inside if entity in each.entities and each.probe in tracker.failing[track]
+        )
+        if total >= ENOUGH and failed <= HEALTHY * total:
+            share = Exonerated(entity=index.entities[entity], elsewhere=Share(max(failed, 0), total))
+            found.append((through / len(inside), share))
+    found.sort(key=lambda each: (-each[0], each[1].elsewhere.total, each[1].entity))
+    return tuple(each for _, each in found[:EXONERATED])
+
+
+def attributed(state: State, explained: Sequence[tuple[Track, Parts]]) -> bool:
+    """Whether the failure is one of a component that is blamed already."""
+    return any(track == state.track and is_through(state.entities, parts) for track, parts in explained)

@@ -1,0 +1,304 @@
+"""Looks for the component that explains most of the failures of one track in one window.
+
+Every entity that failures go through is a candidate; the best of them are narrowed by one more kind, to one
+entity of it or to the group that failed alike. The best group of each size is found by sorting: see
+Neill, "Fast subset scan for spatial pattern detection", J. R. Statist. Soc. B 74 (2012).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import log
+from typing import Final, NamedTuple
+
+from vedette_collector.verdicts.component import Component, Kind, component
+from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.index import Group, Index, Parts, Probe
+from vedette_collector.verdicts.score import Settings, choices, gain, surprise
+
+BASES: Final = 8  # candidates that are narrowed
+HEALTHY: Final = 6.0  # failures that were missed in what is left out: e^-6 that none comes by chance
+MANY: Final = 4  # targets without anything in common: fewer are faults of their own
+TELLING: Final = 3.0  # nats by which each member of a group fails more than by chance
+TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
+
+_WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
+_WAY: Final = (Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK)
+_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PLANE, Kind.TARGET)
+_OF_RESOLVERS: Final = (*_WHERE, Kind.TLD, Kind.ZONE, Kind.AUTHORITY, Kind.TARGET)
+_OF_VANTAGES: Final = (*_WAY, Kind.PROVIDER, Kind.PRODUCT, Kind.AUTHORITY, Kind.TARGET)
+_OF_WAYS: Final = (*_WHERE, Kind.PROVIDER, Kind.PROVIDER_REGION, Kind.PRODUCT, Kind.TARGET)
+_NARROWED_BY: Final[dict[Kind, tuple[Kind, ...]]] = {
+    **dict.fromkeys(
+        (
+            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.PRODUCT,
+            Kind.PROVIDER_REGION, Kind.AUTHORITY, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.TLD,
+            Kind.CA_CHAIN,
+        ),
+        _OF_TARGETS,
+    ),
+    **dict.fromkeys((Kind.RESOLVER, Kind.RESOLVER_CLASS), _OF_RESOLVERS),
+    **dict.fromkeys((Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION, Kind.AGENT), _OF_VANTAGES),
+    **dict.fromkeys((Kind.FAMILY, Kind.TRANSIT, Kind.CLIENT_STACK), _OF_WAYS),
+}  # fmt: skip
+# Of two that the fleet cannot tell apart the first one is named.
+_PREFERRED: Final[dict[Kind, int]] = {
+    kind: place
+    for place, kind in enumerate(
+        (
+            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.AUTHORITY, Kind.PRODUCT, Kind.DEPENDENCY,
+            Kind.HOST_CLASS, Kind.PROVIDER_REGION, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.TLD,
+            Kind.CA_CHAIN, Kind.RESOLVER, Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.TRANSIT, Kind.FAMILY,
+            Kind.ACCESS, Kind.REGION, Kind.CLIENT_STACK, Kind.RESOLVER_CLASS, Kind.PLANE,
+        )
+    )
+}  # fmt: skip
+
+
+class Failure(NamedTuple):
+    """Failures of one probe in the window."""
+
+    probe: Probe
+    entities: tuple[int, ...]
+    weight: int  # how many
+    since: float
+
+
+class Candidate(NamedTuple):
+    """What could be blamed. Its rate of failures is not always worth telling: then it only explains them."""
+
+    parts: Parts
+    failed: int
+    total: float
+    score: float  # by how much it explains better than one rate for all, its cost taken off
+    surprise: float  # by how much it is more than noise, its cost taken off
+
+
+class Sample:
+    """Failures of one track in one window, with what was explained already taken out of it."""
+
+    def __init__(
+        self,
+        index: Index,
+        track: Track,
+        failures: Sequence[Failure],
+        count: Callable[[Parts, tuple[Parts, ...]], float],
+        explained: tuple[Parts, ...] = (),
+    ) -> None:
+        self.index = index
+        self.track = track
+        self.failures = failures
+        self._count = count
+        self._explained = explained
+        self.failed = sum(each.weight for each in failures)
+        self.total = max(self.count(()), float(self.failed))
+        self.by_entity: dict[int, int] = {}
+        by_entity = self.by_entity
+        for _, entities, weight, _ in failures:
+            for entity in entities:
+                by_entity[entity] = by_entity.get(entity, 0) + weight
+
+    def count(self, parts: Parts) -> float:
+        return self._count(parts, self._explained)
+
+    def without(self, parts: Parts) -> "Sample":
+        left = [each for each in self.failures if not is_through(each.entities, parts)]
+        return Sample(self.index, self.track, left, self._count, (*self._explained, parts))
+
+
+def is_through(entities: tuple[int, ...], parts: Parts) -> bool:
+    for group in parts:
+        for entity in group:
+            if entity in entities:
+                break
+        else:
+            return False
+    return True
+
+
+def best(sample: Sample, noise: float, settings: Settings) -> tuple[Candidate, list[Candidate]] | None:
+    """The candidate that explains most, and those that are no worse. None: all that fails may be chance.
+
+    What explains most comes first, whether its effect is large or not: a narrower one that is only larger by
+    the choice of those that happened to fail first is no finding.
+    """
+    singles = sorted(_singles(sample, noise), key=_rank(sample))
+    found = [each for each in singles if each.surprise >= settings.threshold]
+    for base in singles[:BASES]:
+        if base.surprise < settings.narrowable:
+            continue
+        for each in _narrowed(sample, base, noise, settings):
+            if each.surprise >= settings.threshold and each.score >= base.score + settings.narrower:
+                found.append(each)
+    found.extend(each for each in _unrelated(sample, noise) if each.surprise >= settings.threshold)
+    if not found:
+        return None
+    found.sort(key=_rank(sample))
+    first = found[0]
+    # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
+    # evidence, so the kind decides.
+    same = [each for each in found if (each.failed, each.total) == (first.failed, first.total)]
+    chosen = min(same, key=_preference(sample))
+    simple = [each for each in same if each is not chosen and len(each.parts) <= len(chosen.parts)]
+    close = [
+        each
+        for each in found
+        if each not in same
+        and len(each.parts) == 1 == len(each.parts[0])
+        and first.score - each.score < settings.tie
+    ]
+    return chosen, [*sorted(simple, key=_preference(sample)), *close]
+
+
+def is_worth_telling(each: Candidate, noise: float, settings: Settings) -> bool:
+    return each.failed / each.total - noise >= settings.effect
+
+
+def _preference(sample: Sample) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:
+    kinds = sample.index.kinds
+
+    def key(each: Candidate) -> tuple[int, int, tuple[int, ...], Parts]:
+        names = sum(len(group) for group in each.parts)
+        places = tuple(sorted(_PREFERRED[kinds[group[0]]] for group in each.parts))
+        return names, len(each.parts), places, each.parts
+
+    return key
+
+
+def _rank(sample: Sample) -> Callable[[Candidate], tuple[float, tuple[int, int, tuple[int, ...], Parts]]]:
+    preference = _preference(sample)
+    return lambda each: (-round(each.score, 6), preference(each))
+
+
+def _cost(sample: Sample, kind: Kind) -> float:
+    """ln of how many entities could have been blamed in place of this one: of its kind, and kinds."""
+    sizes = sample.index.sizes[sample.track]
+    return log(max(sizes.get(kind, 1), 1)) + log(len(sizes) or 1)
+
+
+def _singles(sample: Sample, noise: float) -> Iterator[Candidate]:
+    kinds = sample.index.kinds
+    for entity, failed in sample.by_entity.items():
+        if failed >= 2:
+            yield _candidate(sample, ((entity,),), failed, _cost(sample, kinds[entity]), noise)
+
+
+def _candidate(sample: Sample, parts: Parts, failed: int, cost: float, noise: float) -> Candidate:
+    total = max(sample.count(parts), float(failed))
+    return Candidate(
+        parts=parts,
+        failed=failed,
+        total=total,
+        score=gain(failed, total, sample.failed, sample.total) - cost,
+        surprise=surprise(failed, total, noise) - cost,
+    )
+
+
+def _narrowed(sample: Sample, base: Candidate, noise: float, settings: Settings) -> Iterator[Candidate]:
+    kinds = sample.index.kinds
+    entity = base.parts[0][0]
+    kind = kinds[entity]
+    inside = [each for each in sample.failures if entity in each.entities]
+    for by in _NARROWED_BY.get(kind, ()):
+        if by == kind or by not in sample.index.sizes[sample.track]:
+            continue
+        group = _group(sample, base, inside, by, noise)
+        if group is not None and _is_contrast(base, group, noise, settings):
+            yield group
+
+
+def _group(
+    sample: Sample, base: Candidate, inside: Iterable[Failure], by: Kind, noise: float
+) -> Candidate | None:
+    """The best group of kind *by* within *base*; None when that is all of it."""
+    kinds = sample.index.kinds
+    failed: dict[int, int] = {}
+    for each in inside:
+        for entity in each.entities:
+            if kinds[entity] is by:
+                failed[entity] = failed.get(entity, 0) + each.weight
+    counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
+    counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
+    of = _values(sample, base, by, len(counted))
+    cost = _cost(sample, kinds[base.parts[0][0]])
+    best_one: Candidate | None = None
+    failed_so_far, total_so_far = 0, 0.0
+    for size, (n, total, _) in enumerate(counted, 1):
+        failed_so_far += n
+        total_so_far += max(total, float(n))
+        if total_so_far >= base.total:
+            break
+        group = tuple(sorted(entity for _, _, entity in counted[:size]))
+        whole = cost + choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
+        one = Candidate(
+            parts=(*base.parts, group),
+            failed=failed_so_far,
+            total=total_so_far,
+            score=gain(failed_so_far, total_so_far, sample.failed, sample.total) - whole,
+            surprise=surprise(failed_so_far, total_so_far, noise) - whole,
+        )
+        if best_one is None or one.score > best_one.score:
+            best_one = one
+    return best_one
+
+
+def _values(sample: Sample, base: Candidate, by: Kind, least: int) -> int:
+    """Among how many entities of kind *by* there was a choice."""
+    index = sample.index
+    checks = index.checks_of(base.parts[0][0])
+    if by is Kind.TARGET and checks:
+        return max(len({index.check_entities[check][0] for check in checks}), least)
+    return max(index.sizes[sample.track].get(by, 1), least)
+
+
+def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Settings) -> bool:
+    """Whether what the group leaves out of *base* was seen healthy, and often enough to tell."""
+    left_total, left_failed = base.total - group.total, base.failed - group.failed
+    if left_total <= 0:
+        return False
+    rate = group.failed / group.total
+    return (
+        left_failed / left_total <= max(settings.contrast * rate, 2 * noise) and left_total * rate >= HEALTHY
+    )
+
+
+def _unrelated(sample: Sample, noise: float) -> Iterator[Candidate]:
+    """Groups with nothing else in common: networks that failed together, many targets at once."""
+    kinds = sample.index.kinds
+    for kind, least in ((Kind.NETWORK, 2), (Kind.RESOLVER, 2), (Kind.TARGET, MANY)):
+        telling = {
+            entity
+            for entity, failed in sample.by_entity.items()
+            if kinds[entity] is kind
+            and failed >= 2
+            and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
+        }
+        if len(telling) < least:
+            continue
+        since: dict[int, float] = {}
+        for each in sample.failures:
+            for entity in each.entities:
+                if entity in telling:
+                    since[entity] = min(since.get(entity, each.since), each.since)
+        counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
+        counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
+        began = since[counted[0][2]]
+        together = [each for each in counted if abs(since[each[2]] - began) <= TOGETHER_SECONDS]
+        of = sample.index.sizes[sample.track].get(kind, len(since))
+        failed, total = 0, 0.0
+        for size, (n, count, _) in enumerate(together, 1):
+            failed += n
+            total += max(count, float(n))
+            if size < least:
+                continue
+            cost = choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
+            group: Group = tuple(sorted(entity for _, _, entity in together[:size]))
+            yield Candidate(
+                parts=(group,),
+                failed=failed,
+                total=total,
+                score=gain(failed, total, sample.failed, sample.total) - cost,
+                surprise=surprise(failed, total, noise) - cost,
+            )
+
+
+def named(index: Index, parts: Parts) -> Component:
+    return component(index.entities[entity] for group in parts for entity in group)

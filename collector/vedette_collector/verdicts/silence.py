@@ -1,0 +1,175 @@
+"""Agents that fell silent: which network, or is it our own telemetry?
+
+A silent agent is no failed probe, and its results leave every other denominator. Agents stop for reasons of
+their own now and then; that several of one network stop within a minute and a half by chance is unlikely.
+"""
+
+from collections.abc import Iterable
+from math import log
+from typing import Final
+
+from vedette_collector.verdicts.component import Component, Entity, Kind, Part
+from vedette_collector.verdicts.evidence import Finding, Share
+from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.score import choices, gain
+
+CHANCE: Final = 1e-4  # that an agent stops within TOGETHER_SECONDS: once in ten days
+TOGETHER_SECONDS: Final = 90.0  # between two that fell silent by one cause; hearing of it takes up to 35 s
+THRESHOLD: Final = 12.0  # nats, the cost taken off: two agents of one network in a fleet of 47
+NEARLY_ALL: Final = 0.8  # of the agents: then it is us
+_KINDS: Final = (Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION)
+
+
+class Silence:
+    """Of one fleet; agents by name."""
+
+    def __init__(self) -> None:
+        self.since: dict[str, float] = {}  # when each silent agent was heard of last
+
+    def findings(self, index: Index) -> list[Finding]:
+        known = index.present
+        silent = {
+            index.agent_number[name]: at for name, at in self.since.items() if name in index.agent_number
+        }
+        for agent in silent:
+            known |= 1 << agent
+        found: list[Finding] = []
+        for wave in _waves(silent):
+            found.extend(_explained(index, wave, silent, known))
+        return found
+
+
+def _waves(silent: dict[int, float]) -> list[list[int]]:
+    """Silent agents, parted where nobody fell silent for a while."""
+    waves: list[list[int]] = []
+    last = None
+    for agent in sorted(silent, key=lambda each: (silent[each], each)):
+        if last is None or silent[agent] - last > TOGETHER_SECONDS:
+            waves.append([])
+        waves[-1].append(agent)
+        last = silent[agent]
+    return waves
+
+
+def _explained(index: Index, wave: list[int], silent: dict[int, float], known: int) -> list[Finding]:
+    total_silent, of = len(silent), known.bit_count()
+    networks = _entities(index, wave, Kind.NETWORK)
+    if len(wave) >= 3 and total_silent >= NEARLY_ALL * of and (len(networks) >= 2 or total_silent == of):
+        component = Component((Part(Kind.TELEMETRY, ("broker",)),))
+        score = len(wave) * log(1 / CHANCE)
+        return [_finding(index, component, wave, silent, score, (len(wave), of), (0, 0), ())]
+    found: list[Finding] = []
+    left = list(wave)
+    while left:
+        one = _best(index, left, silent, known)
+        if one is None:
+            break
+        found.append(one)
+        left = [agent for agent in left if index.agents[agent] not in one.agents]
+    return found
+
+
+def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:
+    options: list[tuple[float, int, Component, list[int], int]] = []
+    for place, kind in enumerate(_KINDS):
+        for component, agents, total in _groups(index, left, silent, known, kind):
+            of = sum(1 for each in index.kinds if each is kind)
+            cost = choices(of, len(component.parts[0].names)) + log(len(_KINDS) + 1)
+            # Members that were silent before, or are not silent, speak against it: gain weighs both.
+            chance = gain(len(agents), total, len(left), known.bit_count())
+            score = len(agents) * log(1 / CHANCE) * len(agents) / total - cost
+            if len(agents) >= 2 and score >= THRESHOLD and len(agents) > total / 3:
+                options.append((score + chance, -place, component, agents, total))
+    if not options:
+        first = left[0]
+        name = index.agents[first]
+        component = Component((Part(Kind.AGENT, (name,)),))
+        alternatives = tuple(
+            Component((Part(entity.kind, (entity.name,)),))
+            for entity in index.topology.agents[name]
+            if entity.kind is Kind.NETWORK and (_members(index, entity) & known).bit_count() == 1
+        )
+        return _finding(
+            index,
+            component,
+            [first],
+            silent,
+            log(1 / CHANCE),
+            (1, 1),
+            (len(silent) - 1, max(known.bit_count() - 1, 0)),
+            alternatives,
+        )
+    score, _, component, agents, total = max(options, key=lambda each: (each[0], each[1], str(each[2])))
+    alternatives = tuple(
+        other for _, _, other, same, of in options if other != component and (same, of) == (agents, total)
+    )
+    inside = (len(agents), total)
+    outside = (len(silent) - len(agents), max(known.bit_count() - total, 0))
+    return _finding(index, component, agents, silent, score, inside, outside, alternatives)
+
+
+def _groups(
+    index: Index, left: list[int], silent: dict[int, float], known: int, kind: Kind
+) -> Iterable[tuple[Component, list[int], int]]:
+    """One entity of *kind*, then two, … in the order of the share of it that is silent."""
+    shares: list[tuple[float, str, list[int], int]] = []
+    for entity in _entities(index, left, kind):
+        members = _members(index, entity) & known
+        agents = [agent for agent in left if members >> agent & 1]
+        # Who is silent since long before is not there to be seen, and not a sign of health either.
+        others = sum(1 for agent in silent if agent not in left and members >> agent & 1)
+        total = max(members.bit_count() - others, len(agents))
+        shares.append((len(agents) / total, entity.name, agents, total))
+    shares.sort(key=lambda each: (-each[0], -len(each[2]), each[1]))
+    names: list[str] = []
+    agents, total = [], 0
+    for share, name, those, of in shares:
+        if names and share < 0.5:
+            break
+        names.append(name)
+        agents = sorted({*agents, *those})
+        total += of
+        yield Component((Part(kind, tuple(sorted(names))),)), agents, total
+
+
+def _members(index: Index, entity: Entity) -> int:
+    number = index.number(entity)
+    return 0 if number is None else index.agents_of(number)
+
+
+def _entities(index: Index, agents: Iterable[int], kind: Kind) -> list[Entity]:
+    found = {
+        entity
+        for agent in agents
+        for entity in index.topology.agents[index.agents[agent]]
+        if entity.kind is kind
+    }
+    return sorted(found)
+
+
+def _finding(
+    index: Index,
+    component: Component,
+    agents: list[int],
+    silent: dict[int, float],
+    score: float,
+    inside: tuple[int, int],
+    outside: tuple[int, int],
+    alternatives: tuple[Component, ...],
+) -> Finding:
+    return Finding(
+        component=component,
+        track="silence",
+        score=score,
+        certainty="ambiguous" if alternatives else "certain",
+        inside=Share(*inside),
+        outside=Share(*outside),
+        agents=tuple(sorted(index.agents[agent] for agent in agents)),
+        networks=tuple(entity.name for entity in _entities(index, agents, Kind.NETWORK)),
+        targets=(),
+        codes=(),
+        began=min(silent[agent] for agent in agents),
+        last=max(silent[agent] for agent in agents),
+        alternatives=alternatives,
+        is_partial=inside[0] < inside[1],
+    )

@@ -1,0 +1,214 @@
+"""What each probe said last, as far as it was not ok, and the failures of the last intervals.
+
+A probe is *suspect* after one failure and *failing* after two in a row: the repeat that its agent makes at
+once, or the next interval. Two windows are kept. The newest result of each probe says what is broken now;
+first attempts over some intervals say what fails now and then, which no newest result shows.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
+from vedette_collector.verdicts.index import TRACKS, Index, Probe
+from vedette_collector.verdicts.scan import Failure
+
+ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
+
+
+class State:
+    """Of a probe whose newest result is not ok."""
+
+    __slots__ = ("bypasses", "code", "entities", "is_failing", "last", "since", "track")
+
+    def __init__(self, at: float, code: str, track: Track, entities: tuple[int, ...]) -> None:
+        self.since = at
+        self.last = at
+        self.code = code
+        self.track = track
+        self.entities = entities
+        self.is_failing = False
+        self.bypasses: dict[Bypass, bool] = {}  # whether that way worked
+
+
+class Event(NamedTuple):
+    """A first attempt that failed."""
+
+    at: float
+    probe: Probe
+    track: Track
+    code: str
+    entities: tuple[int, ...]
+
+
+def track_of(code: str) -> Track:
+    layer, _, cause = code.partition(".")
+    if cause == "slow":
+        return "slow"
+    return "dns" if layer == "dns" else "connection"
+
+
+class Tracker:
+    def __init__(self, index: Index, memory: float) -> None:
+        """*memory*: intervals that are remembered."""
+        self.index = index
+        self.states: dict[Probe, State] = {}
+        self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
+        self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}  # failing, by entity
+        self.events: deque[Event] = deque()
+        self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}  # events, by entity
+        self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
+        self.memory_seconds = memory * _middle(index.intervals)
+        self.heard_since: float | None = None
+
+    def observe(self, probe: Probe, seen: Observation) -> bool:
+        """Take *seen* in. True when a probe began to fail, failed in another way, or recovered."""
+        if self.heard_since is None:
+            self.heard_since = seen.at
+        if seen.bypass is not None:
+            state = self.states.get(probe)
+            if state is not None:
+                state.bypasses[seen.bypass] = seen.ok
+            return False
+        if seen.asked:
+            self.asked[probe] = (seen.at, not seen.ok)
+        if seen.ok:
+            return self.forget(probe)
+        return self._failed(probe, seen)
+
+    def _failed(self, probe: Probe, seen: Observation) -> bool:
+        track = track_of(seen.code)
+        state = self.states.get(probe)
+        if state is not None and state.code == seen.code:
+            state.last = max(state.last, seen.at)
+        else:
+            entities = self.index.through(probe, track, seen.code)
+            if state is None:
+                state = self.states[probe] = State(seen.at, seen.code, track, entities)
+                self._remember(probe, state, seen)
+                return False
+            if state.is_failing:
+                self._uncount(probe, state)
+            state.last, state.code = max(state.last, seen.at), seen.code
+            if (state.track, state.entities) != (track, entities):
+                state.track, state.entities = track, entities
+            if state.is_failing:
+                self._count(probe, state)
+        self._remember(probe, state, seen)
+        if state.is_failing:
+            return False
+        state.is_failing = True
+        self._count(probe, state)
+        return True
+
+    def _remember(self, probe: Probe, state: State, seen: Observation) -> None:
+        # What was asked for, and what was repeated, was chosen because of other failures: it is no sample.
+        if seen.attempt > 1 or seen.asked:
+            return
+        self.events.append(Event(seen.at, probe, state.track, state.code, state.entities))
+        recent = self.recent[state.track]
+        for entity in state.entities:
+            recent[entity] += 1
+
+    def _count(self, probe: Probe, state: State) -> None:
+        self.failing[state.track][probe] = state
+        counts = self.counts[state.track]
+        for entity in state.entities:
+            counts[entity] += 1
+
+    def _uncount(self, probe: Probe, state: State) -> None:
+        del self.failing[state.track][probe]
+        counts = self.counts[state.track]
+        for entity in state.entities:
+            counts[entity] -= 1
+
+    def forget(self, probe: Probe) -> bool:
+        """It is ok, or nothing is known of it. True when it was failing."""
+        state = self.states.pop(probe, None)
+        if state is None or not state.is_failing:
+            return False
+        self._uncount(probe, state)
+        return True
+
+    def forget_agent(self, agent: int) -> None:
+        for probe in [each for each in self.states if each[1] == agent]:
+            self.forget(probe)
+
+    def expire(self, now: float) -> None:
+        """Drop what is older than the memory."""
+        until = now - self.memory_seconds
+        events = self.events
+        while events and events[0].at < until:
+            old = events.popleft()
+            recent = self.recent[old.track]
+            for entity in old.entities:
+                recent[entity] -= 1
+        if self.asked:
+            until = now - ASKED_SECONDS
+            self.asked = {probe: seen for probe, seen in self.asked.items() if seen[0] >= until}
+
+    def remembered_seconds(self, now: float) -> float:
+        """The length of the longer window: shorter than the memory soon after the start."""
+        if self.heard_since is None:
+            return 0.0
+        return min(self.memory_seconds, max(now - self.heard_since, 0.0))
+
+    def newest(self, track: Track) -> list[Failure]:
+        """The shorter window: probes that fail now."""
+        return [
+            Failure(probe, state.entities, 1, state.since) for probe, state in self.failing[track].items()
+        ]
+
+    def remembered(self, track: Track) -> list[Failure]:
+        """The longer window: first attempts that failed, by probe."""
+        found: dict[Probe, list[Event]] = {}
+        for event in self.events:
+            if event.track == track:
+                found.setdefault(event.probe, []).append(event)
+        is_live = self.index.is_live
+        return [
+            Failure(probe, events[-1].entities, len(events), events[0].at)
+            for probe, events in found.items()
+            if is_live(probe)
+        ]
+
+    def asked_inside(self, probes: Iterator[Probe]) -> Share:
+        answers = [self.asked[probe][1] for probe in probes if probe in self.asked]
+        return Share(sum(answers), len(answers))
+
+    def carry(self, index: Index) -> "Tracker":
+        """The same knowledge in another topology; what is not in it is forgotten."""
+        new = Tracker(index, 1.0)
+        new.memory_seconds = self.memory_seconds
+        new.heard_since = self.heard_since
+        moved: dict[Probe, Probe | None] = {}
+
+        def place(probe: Probe) -> Probe | None:
+            if probe not in moved:
+                check = index.check_number.get(self.index.checks[probe[0]])
+                agent = index.agent_number.get(self.index.agents[probe[1]])
+                moved[probe] = None if check is None or agent is None else (check, agent)
+            return moved[probe]
+
+        for probe, state in self.states.items():
+            there = place(probe)
+            if there is None:
+                continue
+            copy = State(state.since, state.code, state.track, index.through(there, state.track, state.code))
+            copy.last, copy.bypasses = state.last, state.bypasses
+            new.states[there] = copy
+            if state.is_failing:
+                copy.is_failing = True
+                new._count(there, copy)
+        for event in self.events:
+            there = place(event.probe)
+            if there is not None:
+                entities = index.through(there, event.track, event.code)
+                new.events.append(event._replace(probe=there, entities=entities))
+                for entity in entities:
+                    new.recent[event.track][entity] += 1
+        return new
+
+
+def _middle(intervals: list[float]) -> float:
+    return sorted(intervals)[len(intervals) // 2] if intervals else 30.0
