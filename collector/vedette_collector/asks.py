@@ -18,7 +18,7 @@ from vedette_collector.verdicts.evidence import Question
 EXPIRY_SECONDS: Final = 10  # an answer that comes later than that tells nothing that the schedule does not
 AGENT_RATE, AGENT_BURST = 1.0, 20.0  # probes a second of one agent, and at once
 FLEET_RATE, FLEET_BURST = 20.0, 120.0
-REASONS: Final = ("absent", "unassigned", "rate")  # why a probe is not asked for
+REASONS: Final = ("absent", "unassigned", "rate", "refused")  # why a probe is not asked for
 
 
 class Asks:
@@ -74,10 +74,19 @@ class Asks:
             else:
                 bucket.charge(1.0)
                 self._fleet.charge(1.0)
-                self.asked += 1
                 self._waiting[key] = mono + EXPIRY_SECONDS
                 checks.append(check)
         return checks
+
+    def sent(self, ask: Ask) -> None:
+        """The broker has it."""
+        self.asked += len(ask.checks)
+
+    def refused(self, ask: Ask) -> None:
+        """The broker did not take it: nobody is waited for."""
+        self.withheld["refused"] += len(ask.checks)
+        for check in ask.checks:
+            self._waiting.pop((ask.agent, check), None)
 
     def answer(self, agent: str, check: str) -> None:
         """A result came that was asked for."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from vedette.mqtt.counters import LinkCounters
+from vedette_collector.docket import Docket
 from vedette_collector.remote.counters import RemoteCounters
 
 LINKS: Final = ("live", "replay", "control")
@@ -33,6 +34,7 @@ class Condition:
         self.refusals: dict[str, list[str]] = {name: [] for name in LINKS}  # subscriptions, by link
         self.link_counters = {name: LinkCounters() for name in LINKS}
         self.store = StoreCondition()
+        self.docket = Docket()
         self.remote_write: RemoteCounters | None = None  # None: late results are written nowhere
         self.acks_published = 0
         self.acks_failed = 0

@@ -1,5 +1,6 @@
 """A collector that has seen everything, and its /metrics page read."""
 
+import msgspec
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -162,4 +163,18 @@ def full() -> Core:
     )
     core.send(batch(failed("web", "http.status"), spoiled("web"), *iterating, agent="fra-01"))
     core.send(batch(ok("web"), failed("web", "http.status"), agent="fra-01", first=10), kind=Kind.REPLAY)
+    spoiled_way = msgspec.structs.replace(spoiled("ping"), bypass="family")
+    core.send(
+        batch(
+            failed("ping", "icmp.loss"),
+            failed("ping", "icmp.loss", attempt=2),
+            ok("ping", bypass="last_good"),
+            failed("ping", "icmp.loss", bypass="family"),
+            spoiled_way,
+            agent="fra-01",
+            first=20,
+        )
+    )
+    late = batch(ok("ping", bypass="last_good"), agent="fra-01", first=30)
+    core.send(late, kind=Kind.REPLAY)
     return core

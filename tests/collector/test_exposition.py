@@ -27,12 +27,14 @@ from collector.exposition_helpers import (
     text,
     value,
 )
+from collector.incident_helpers import incident
 from vedette.checks.formats import RESERVED_TAGS
 from vedette.wire.facts import (
     Facts,
     HttpFacts,
     TlsFacts,
 )
+from vedette_collector.asks import Asks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
@@ -47,7 +49,13 @@ def test_every_family_of_the_tables_appears_and_no_other() -> None:
     condition.link_counters["live"].connect_failures["refused"] += 1
     condition.remote_write = RemoteCounters()
     condition.store.checkpointed_at = condition.store.restored_at = NOW.wall
-    page = text(full(), condition=condition)
+    core = full()
+    one = incident()
+    condition.docket.incidents = {one.id: one}
+    condition.docket.explained_checks = {"web": one.id}
+    condition.docket.explained_agents = {"fra-01": one.id}
+    condition.docket.asks = Asks(core.board)
+    page = text(core, condition=condition)
     ours = {name.split(" ")[2] for name in page.splitlines() if name.startswith("# TYPE ")}
     ours = {name for name in ours if name.startswith(("probe_", "vedette_"))}
     assert ours == {family.name for family in (*CELL_FAMILIES, *FLEET_FAMILIES)}

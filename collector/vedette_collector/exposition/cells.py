@@ -17,8 +17,8 @@ from vedette.checks.model import (
     UdpCheck,
     WebsocketCheck,
 )
-from vedette.wire.messages import Result
-from vedette_collector.cell import BUCKETS, Cell, label
+from vedette.wire.messages import Bypass, Result
+from vedette_collector.cell import BUCKETS, Cell, Way, label
 from vedette_collector.exposition.kinds import (
     authority,
     dns,
@@ -34,7 +34,7 @@ from vedette_collector.exposition.kinds import (
     udp,
     websocket,
 )
-from vedette_collector.exposition.text import Series, labels, seconds
+from vedette_collector.exposition.text import Series, escape, labels, seconds
 
 Blocks = dict[str, str]  # family name to all lines of one cell in it
 
@@ -49,6 +49,11 @@ _LASTING: Final = (
     "vedette_probe_latency_seconds",
     "vedette_probe_late_attempts_total",
     "vedette_probe_late_failures_total",
+    "vedette_probe_repeats_total",
+    "vedette_probe_bypass_attempts_total",
+    "vedette_probe_bypass_failures_total",
+    "vedette_probe_bypass_not_run_total",
+    "vedette_probe_bypass_late_total",
     "vedette_check_assigned",
 )
 
@@ -125,6 +130,11 @@ def _counters(out: Series, cell: Cell) -> None:
     if cell.late_attempts:
         out.gauge("vedette_probe_late_attempts_total", cell.late_attempts)
         out.spread("vedette_probe_late_failures_total", "reason", cell.late_failures.items())
+    if cell.repeats:
+        repeats = (("ok", cell.repeats - cell.repeats_failed), ("fail", cell.repeats_failed))
+        out.spread("vedette_probe_repeats_total", "outcome", repeats)
+    if cell.ways is not None:
+        _ways(out, cell.ways)
     own = out.own
     total = 0
     lines: list[str] = []
@@ -138,3 +148,21 @@ def _counters(out: Series, cell: Cell) -> None:
         f"vedette_probe_latency_seconds_count{{{own}}} {total}\n"
     )
     out.blocks["vedette_probe_latency_seconds"] = "".join(lines)
+
+
+def _ways(out: Series, ways: dict[Bypass, Way]) -> None:
+    name, seen = "vedette_probe_bypass", sorted(ways.items())
+    last = [(bypass, way.last) for bypass, way in seen]
+    succeeded = [(bypass, int(each.result.outcome == "ok")) for bypass, each in last if each is not None]
+    out.spread(f"{name}_success", "bypass", succeeded)
+    out.spread(f"{name}_attempts_total", "bypass", [(bypass, way.attempts) for bypass, way in seen])
+    lines = [
+        f'{name}_failures_total{{{out.own},bypass="{bypass}",reason="{escape(reason)}"}} {count!r}\n'
+        for bypass, way in seen
+        for reason, count in way.failures.items()
+    ]
+    if lines:
+        out.blocks[f"{name}_failures_total"] = "".join(lines)
+    spoiled = [(bypass, way.not_run) for bypass, way in seen if way.not_run]
+    out.spread(f"{name}_not_run_total", "bypass", spoiled)
+    out.spread(f"{name}_late_total", "bypass", [(bypass, way.late) for bypass, way in seen if way.late])

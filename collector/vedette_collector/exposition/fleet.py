@@ -11,7 +11,7 @@ from vedette.wire.failure import SHED_STEPS
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
-from vedette_collector.exposition import delivery, store
+from vedette_collector.exposition import delivery, incidents, store
 from vedette_collector.exposition.text import labels, safe_version
 from vedette_collector.ledger import Figures
 from vedette_collector.rejection import Rejection
@@ -21,7 +21,9 @@ SAMPLES: Final = 250  # at about 2 µs each
 
 # A histogram's samples stand under the one name of its family.
 _PARTS: Final = {
-    f"vedette_live_age_seconds_{part}": "vedette_live_age_seconds" for part in ("bucket", "sum", "count")
+    f"{name}_{part}": name
+    for name in ("vedette_live_age_seconds", "vedette_collector_decision_seconds")
+    for part in ("bucket", "sum", "count")
 }
 
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
@@ -54,6 +56,7 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         )
     yield "vedette_collector_results_deferred_total", (), board.deferred
     yield from store.samples(condition.store)
+    yield from incidents.samples(condition.docket)
     yield "vedette_collector_evidence_total", (), board.evidence.total
     yield "vedette_collector_evidence_bytes", (), board.evidence.bytes
     for reason in Rejection:

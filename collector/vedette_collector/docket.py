@@ -1,0 +1,42 @@
+"""What is known of incidents at one moment, for everybody who shows it: metrics, API, page. Plain facts.
+
+The engine may be at work in another thread: readers have copies, made between two decisions.
+"""
+
+from bisect import bisect_left
+from typing import Final
+
+from vedette_collector.asks import Asks
+from vedette_collector.verdicts.incident import Incident, Severity
+from vedette_collector.verdicts.topology import Topology
+
+DECISIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)  # seconds, of the histogram
+SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
+
+
+class Docket:
+    """Written by the loop that decides."""
+
+    def __init__(self) -> None:
+        self.incidents: dict[str, Incident] = {}  # by id, the newest first
+        self.alerting: frozenset[str] = frozenset()
+        self.explained_checks: dict[str, str] = {}  # check to incident
+        self.explained_agents: dict[str, str] = {}
+        self.topology: Topology | None = None  # that of the last decision
+        self.asks: Asks | None = None
+        self.reached: dict[Severity, int] = dict.fromkeys(SEVERITIES, 0)  # incidents, since the store began
+        self.decisions = [0] * (len(DECISIONS) + 1)  # by time of the processor; not cumulative
+        self.decision_seconds = 0.0
+        self.decision_errors = 0
+        self.observed = 0
+        self.decided_at: float | None = None  # wall
+
+    @property
+    def held(self) -> list[Incident]:
+        """Open ones and those that are held for a return, the newest first."""
+        return [each for each in self.incidents.values() if each.state != "closed"]
+
+    def decided(self, seconds: float, at: float) -> None:
+        self.decisions[bisect_left(DECISIONS, seconds)] += 1
+        self.decision_seconds += seconds
+        self.decided_at = at
