@@ -16,7 +16,7 @@ from vedette_collector.verdicts.incidents import Incidents
 from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
 from vedette_collector.verdicts.localize import attributed, localize
 from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
-from vedette_collector.verdicts.silence import Silence
+from vedette_collector.verdicts.silence import Silence, deaf
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracker import State, Tracker
 
@@ -50,6 +50,7 @@ class Engine:
         self._index = Index(topology)
         self._tracker = Tracker(self._index, settings.memory)
         self._silence = Silence()
+        self._deaf_since: float | None = None
         self._asking = Asking()
         self._fresh: list[Probe] = []
         self._findings: list[Finding] = []
@@ -175,6 +176,12 @@ class Engine:
         if self._silence.since.pop(agent, None) is not None:
             self._look(max(at, self._looked_at + SOON))
 
+    def deaf(self, since: float | None) -> None:
+        """Our own link to the agents is down since then; None: it stands again."""
+        if (since is None) != (self._deaf_since is None):
+            self._look(self._looked_at + SOON)
+        self._deaf_since = since
+
     def decide(self, now: float) -> Decision:
         """What there is to say at *now*."""
         due = self._wanted is not None and now >= self._wanted
@@ -196,7 +203,10 @@ class Engine:
         self._is_look_due = False
         self._looked_at = now
         before = {str(each.component) for each in self._findings}
-        silent = self._silence.findings(self._index)
+        if self._deaf_since is None:
+            silent = self._silence.findings(self._index)
+        else:
+            silent = [deaf(self._index, self._deaf_since, now)]
         if any(each.component.kind == "telemetry" for each in silent):
             self._findings, self._explained = silent, []
         else:

@@ -39,6 +39,26 @@ class Silence:
         return found
 
 
+def deaf(index: Index, since: float, now: float) -> Finding:
+    """We hear nobody ourselves since then: whoever was there may be well."""
+    agents = [number for number in range(len(index.agents)) if index.present >> number & 1]
+    everybody = Share(len(agents), len(agents))
+    return Finding(
+        component=Component((Part(Kind.TELEMETRY, ("broker",)),)),
+        track="silence",
+        score=max(len(agents), 1) * log(1 / CHANCE),
+        certainty="certain",
+        inside=everybody,
+        outside=Share(0, 0),
+        agents=tuple(sorted(index.agents[agent] for agent in agents)),
+        networks=tuple(entity.name for entity in _entities(index, agents, Kind.NETWORK)),
+        targets=(),
+        codes=(),
+        began=since,
+        last=now,
+    )
+
+
 def _waves(silent: dict[int, float]) -> list[list[int]]:
     """Silent agents, parted where nobody fell silent for a while."""
     waves: list[list[int]] = []
