@@ -5,8 +5,8 @@
 - The incident is *open* while a finding is active, then *quiet*, and *closed* when it stayed quiet for twice
   the time that it had lasted (at least 15 minutes, at most 12 hours): Dyn's waves of 2016 were 150 minutes
   apart after 130, those of AWS in 2025 were 170 apart after 172. A related finding reopens it, under its id.
-- It wakes somebody once, and once more if it rises from ticket to page. Its alert fires while a finding of its
-  severity is active, and after that for 15 minutes or three times the longest lull so far, at most an hour:
+- It wakes somebody once, and once more if it rises from ticket to page. Its alert fires while a finding of
+  its severity is active, and then for 15 minutes or three times the longest lull so far, at most an hour:
   flapping every few minutes is one alert. A second wave after that fires it again: nothing is muted.
 - When a finding explains two incidents, the younger is closed and points to the other. One that paged
   survives one that did not, whatever their age, so that nobody is woken twice.
@@ -28,7 +28,7 @@ from vedette_collector.verdicts.incident import Change, Incident
 from vedette_collector.verdicts.related import GROWING_SECONDS, Strength, is_inside, related
 from vedette_collector.verdicts.severity import severity
 from vedette_collector.verdicts.topology import Topology
-from vedette_collector.verdicts.words import headline
+from vedette_collector.verdicts.words import Report, headline, report
 
 What = Literal["opened", "updated", "quieted", "reopened", "closed"]
 
@@ -64,6 +64,14 @@ class Incidents:
             since = incident.quiet_since if incident.quiet_since is not None else now
             return incident.state != "closed" and now - since <= self._settings.shortest_lull
         return case.is_acute or self._at(now) - case.acute <= case.lull(self._settings)
+
+    def report(self, incident: Incident, now: float) -> Report:
+        """All that is to be said of it."""
+        case = next((each for each in self._cases if each.incident is incident), None)
+        ends = None
+        if case is not None and case.quiet_at is not None:
+            ends = max(case.quiet_at + case.hold(self._settings), case.not_before) - self._skew
+        return report(incident, now, self._extents, ends)
 
     def restore(self, incidents: Iterable[Incident]) -> None:
         """Go on with what a store kept, before the first update. What was open stays so for a while."""

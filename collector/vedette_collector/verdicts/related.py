@@ -74,7 +74,7 @@ def related(new: Finding, old: Finding, age: float, extents: Extents) -> Strengt
 def is_inside(inner: Finding, outer: Finding, extents: Extents) -> bool:
     """Nearly all probes through *inner* go through *outer*.
 
-    Nearly every target lies in something like a large top-level domain: then only failures of one track count.
+    Nearly every target lies in something like a large top-level domain: then only one track counts.
     """
     if extents.inside(inner.component, outer.component) < INSIDE:
         return False
