@@ -245,11 +245,17 @@ def test_the_listed_servers_of_a_zone_say_who_runs_it() -> None:
             servers:
               - {name: ns1.p01.nsone.example, addresses: [192.0.2.1], short: a}
               - {name: ns-2.awsdns-02.co.uk, addresses: [192.0.2.2], short: b}
+        - {name: www, dns: {name: www.example.com}}
+        - {name: told, tags: {authority: dyn}, authority: {zone: example.net}}
+        - {name: other, dns: {name: www.example.net}}
         """).checks
     assert {name: names(each)["authority_dns"] for name, each in checks.items()} == {
         "zone": "awsdns+nsone",
         "zone:a": "nsone",
         "zone:b": "awsdns",
+        "www": "awsdns+nsone",
+        "told": "dyn",
+        "other": "dyn",
     }
 
 

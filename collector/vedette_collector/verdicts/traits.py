@@ -60,10 +60,11 @@ def topology(assignment: Assignment) -> Topology:
         for name in names:
             assigned[name].append(agent)
     zones = zones_of(assignment.checks)
+    operators = operators_of(assignment.checks)
     checks: dict[str, CheckTraits] = {}
     pairs: dict[tuple[str, str], tuple[Entity, ...]] = {}
     for check in assignment.checks:
-        entities = list(check_entities(check, zones))
+        entities = list(check_entities(check, zones, operators))
         server = resolver_of(check)
         if server is not None:
             if resolvers.at(server) is None and is_private(server.address):
@@ -90,8 +91,8 @@ def agent_entities(vantage: Vantage) -> tuple[Entity, ...]:
     return (Entity(Kind.AGENT, vantage.name), *_tagged(vantage.tags, AGENT_TAGS))
 
 
-def check_entities(check: Check, zones: frozenset[str]) -> Iterator[Entity]:
-    """The target first. *zones*: those that are known to be zones."""
+def check_entities(check: Check, zones: frozenset[str], operators: Mapping[str, str]) -> Iterator[Entity]:
+    """The target first. *zones*: names that are known to be zones; *operators* of some, by zone."""
     host = host_of(check)
     tagged = tuple(_tagged(check.tags, CHECK_TAGS))
     said = {entity.kind: entity.name for entity in tagged}
@@ -103,10 +104,12 @@ def check_entities(check: Check, zones: frozenset[str]) -> Iterator[Entity]:
         yield Entity(Kind.PROVIDER_REGION, f"{said[Kind.PROVIDER]}/{region}")
     if Kind.TLD not in said and (last := naming.tld(host)) is not None:
         yield Entity(Kind.TLD, last)
-    if Kind.ZONE not in said and (zone := zone_of(host, zones)) is not None:
+    zone = said.get(Kind.ZONE) or zone_of(host, zones)
+    if zone is not None and Kind.ZONE not in said:
         yield Entity(Kind.ZONE, zone)
-    if Kind.AUTHORITY not in said and isinstance(check, AuthorityCheck):
-        who = naming.operator(check.delegation or (server.name for server in check.servers))
+    if Kind.AUTHORITY not in said:
+        is_one_server = isinstance(check, AuthorityCheck) and len(check.servers) == 1
+        who = _operator(check) if is_one_server else operators.get(zone or host)
         if who is not None:
             yield Entity(Kind.AUTHORITY, who)
     if isinstance(check, HttpCheck) and check.proxy is not None and Kind.DEPENDENCY not in said:
@@ -124,6 +127,24 @@ def zones_of(checks: Iterable[Check]) -> frozenset[str]:
         if isinstance(check, AuthorityCheck):
             found.add(naming.host(check.zone))
     return frozenset(zone for zone in found if "." in zone and zone != ".")
+
+
+def operators_of(checks: Iterable[Check]) -> dict[str, str]:
+    """Who runs the servers of a zone, where a check of it says so or lists them all."""
+    found: dict[str, str] = {}
+    for check in checks:
+        if isinstance(check, AuthorityCheck) and len(check.servers) != 1:
+            tagged = next((e.name for e in _tagged(check.tags, CHECK_TAGS) if e.kind == Kind.AUTHORITY), None)
+            who = tagged or _operator(check)
+            if who is not None:
+                found.setdefault(naming.host(check.zone), who)
+    return found
+
+
+def _operator(check: Check) -> str | None:
+    if not isinstance(check, AuthorityCheck):
+        return None
+    return naming.operator(check.delegation or (server.name for server in check.servers))
 
 
 def zone_of(host: str, zones: Container[str]) -> str | None:
