@@ -10,6 +10,7 @@ import pytest
 
 from up.running_up import Key, Metrics, run, running_up
 from up.up_helpers import children_of, lives, until
+from vedette.up.world.fleet import AGENTS
 
 
 def test_the_wheel_alone_carries_the_whole_pipeline_and_even_sigkill_leaves_no_process(
@@ -25,7 +26,7 @@ def test_the_wheel_alone_carries_the_whole_pipeline_and_even_sigkill_leaves_no_p
             assert "starting iotcore" in running.lines[0]
             await running.is_green()
             children = children_of(running.process.pid)
-            assert len(children) == 5
+            assert len(children) == len(AGENTS) + 2
             running.process.kill()
             running.process.wait()
             await until(lambda: not any(lives(pid) for pid in children), 15, "the end of the children")
@@ -87,8 +88,17 @@ def test_a_broken_configuration_starts_nothing(tmp_path: Path) -> None:
     assert not data.exists()
 
 
+OFTEN = ["up", "--interval", "10ms"]
+
+
 def test_usage_is_told_with_exit_code_two(tmp_path: Path) -> None:
-    for words in (["up", "--port", "70000"], ["drill"], ["drill", "start"], ["up", "--broker", "emqx"]):
+    for words in (
+        ["up", "--port", "70000"],
+        ["drill"],
+        ["drill", "start"],
+        ["up", "--broker", "emqx"],
+        OFTEN,
+    ):
         refused = run(*words, root=tmp_path)
         assert refused.returncode == 2, words
         assert "usage: vedette" in refused.stderr

@@ -3,12 +3,17 @@
 import argparse
 import asyncio
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import json
 
+from vedette.checks import formats
 from vedette.errors import VedetteError
 from vedette.up import control, home, session
+from vedette.up.verdicts import Verdict, watched
+from vedette.up.world.drill import Phase
 from vedette.up.world.drills import drill as drill_called
 
 DEFAULT_PORT = 9960
@@ -35,9 +40,17 @@ def up(argv: list[str]) -> int:
         default="auto",
         help="which MQTT broker to start (default: mosquitto if it is installed, else iotcore)",
     )
+    parser.add_argument(
+        "--interval",
+        type=_interval,
+        default=5.0,
+        metavar="TIME",
+        help="between two probes in the demo world (default 5s); drills last longer in proportion",
+    )
     args = parser.parse_args(argv)
     os.umask(0o077)  # whatever is written here, by us or by a child, is for this user alone
-    asyncio.run(session.run(session.Options(args.config, args.port, args.data, args.broker), _say))
+    options = session.Options(args.config, args.port, args.data, args.broker, args.interval)
+    asyncio.run(session.run(options, _say))
     return 0
 
 
@@ -51,7 +64,11 @@ def drill(argv: list[str]) -> int:
     )
     words = parser.add_subparsers(dest="do", required=True, metavar="list | start NAME | stop [NAME]")
     words.add_parser("list", parents=[shared], help="what can be broken, what is, and what to expect to see")
-    words.add_parser("start", parents=[shared], help="break something").add_argument("name", metavar="NAME")
+    start = words.add_parser(
+        "start", parents=[shared], help="break something, and wait for the verdict on it"
+    )
+    start.add_argument("name", metavar="NAME")
+    start.add_argument("--no-wait", action="store_true", help="do not wait for a verdict")
     stop = words.add_parser("stop", parents=[shared], help="mend it; without a name, mend everything")
     stop.add_argument("name", metavar="NAME", nargs="?")
     args = parser.parse_args(argv)
@@ -61,9 +78,35 @@ def drill(argv: list[str]) -> int:
     reply = control.ask(_world(args.data, args.port), control.Request(do=args.do, name=name))
     if args.do == "list":
         _print_list(reply, as_json=args.json)
-    else:
-        _print_change(args.do, name, reply, as_json=args.json)
-    return 0
+        return 0
+    if not args.json:
+        _print_change(args.do, name, reply)
+    found: list[Verdict | Phase] = []
+    if args.do == "start" and not args.no_wait:
+        state = next(state for state in reply.drills if state.name == name)
+        try:
+            asyncio.run(_follow(state, reply.page_port, found, as_json=args.json))
+        except KeyboardInterrupt:
+            print(f"{name} goes on; `vedette drill stop` mends it", file=sys.stderr)
+    told = [one for one in found if isinstance(one, Verdict)]
+    if args.json:
+        active = [state.name for state in reply.drills if state.active]
+        print(json.encode({"changed": reply.changed, "active": active, "verdicts": told}).decode())
+    return 0 if len(told) == len(found) else 1
+
+
+async def _follow(
+    state: control.DrillState, page_port: int, found: list[Verdict | Phase], *, as_json: bool
+) -> None:
+    async for one in watched(state, page_port):
+        found.append(one)
+        if as_json:
+            continue
+        phase = f"{one.phase if isinstance(one, Verdict) else one.name}: " if len(state.phases) > 1 else ""
+        if isinstance(one, Verdict):
+            _say(f"{phase}after {one.after_seconds:.1f} s: {one.component}: {one.headline}")
+        else:
+            _say(f"{phase}no verdict in time; {' or '.join(one.components)} was to be named")
 
 
 def _world(data: Path | None, port: int | None) -> Path:
@@ -93,24 +136,52 @@ def _print_list(reply: control.Reply, *, as_json: bool) -> None:
     for state in reply.drills:
         print(f"{state.name:{width}}  {'ACTIVE' if state.active else '      '}  {state.summary}")
         print(f"{'':{width}}          expect: {state.expect}")
+        for line in _timetable(state):
+            print(f"{'':{width}}          {line}")
 
 
-def _print_change(do: str, name: str | None, reply: control.Reply, *, as_json: bool) -> None:
-    if as_json:
-        active = [state.name for state in reply.drills if state.active]
-        print(json.encode({"changed": reply.changed, "active": active}).decode())
+def _timetable(drill: control.DrillState) -> Iterator[str]:
+    """Of a day that was: its phases, with when and how long then and here. Nothing for other drills."""
+    phases = [phase for phase in drill.phases if phase.real_minutes is not None]
+    if not phases:
         return
+    rows = [("phase", "on that day", "here", "what happens")]
+    for phase in phases:
+        then = f"+{_minutes(phase.real_after_minutes)} for {_minutes(phase.real_minutes)}"
+        here = f"+{phase.after_seconds:.0f} s for {phase.lasts_seconds:.0f} s"
+        rows.append((phase.name, then, here, phase.what))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _minutes(minutes: float | None) -> str:
+    hours, rest = divmod(round(minutes or 0.0), 60)
+    return f"{hours}:{rest:02} h"
+
+
+def _print_change(do: str, name: str | None, reply: control.Reply) -> None:
     expectations = {state.name: state.expect for state in reply.drills}
     for one in reply.changed:
-        print(f"{one} runs: {expectations[one]}" if do == "start" else f"{one} has ended")
+        print(f"{one} runs: {expectations[one]}" if do == "start" else f"{one} has ended", flush=True)
     if not reply.changed:
-        print(f"{name} runs already" if do == "start" else f"{name or 'no drill'} was not running")
+        print(
+            f"{name} runs already" if do == "start" else f"{name or 'no drill'} was not running", flush=True
+        )
 
 
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to 65535")
     return int(text)
+
+
+def _interval(text: str) -> float:
+    try:
+        return formats.interval(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
 def _say(line: str) -> None:

@@ -14,10 +14,10 @@ from typing import Final, Literal
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from vedette.errors import VedetteError
-from vedette.up.world.drills import Drill
+from vedette.up.world.drill import Drill
 
 _NAME: Final = "control.sock"
-_LINE_BYTES: Final = 64 * 1024
+_LINE_BYTES: Final = 256 * 1024
 _REPLY_SECONDS: Final = 10.0
 
 
@@ -28,11 +28,13 @@ class Request(Struct, frozen=True, kw_only=True):
 
 class DrillState(Drill, frozen=True, kw_only=True):
     active: bool
+    since: float | None = None  # seconds since the Unix epoch, of one that is active
 
 
 class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     drills: list[DrillState] = []
     changed: list[str] = []  # what this request started or stopped
+    page_port: int = 0  # where the collector of this world tells its incidents
     error: str | None = None
 
 

@@ -20,8 +20,8 @@ from vedette.up.chatter import Chatter
 from vedette.up.child import Program
 from vedette.up.ports import LOOPBACK, Reservation, reserve_for_page
 from vedette.up.supervisor import Supervisor
-from vedette.up.world.config import AGENTS
 from vedette.up.world.drills import DRILLS
+from vedette.up.world.fleet import AGENTS
 from vedette.up.world.world import World, may_ping
 
 # -P: a directory called vedette where the command is started must not be taken for the program.
@@ -36,6 +36,7 @@ class Options:
     port: int
     data: Path | None  # None: a temporary directory
     broker: broker.Choice
+    interval: float = 5.0  # seconds between two probes of a check of the demo world
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ async def _session(options: Options, say: Callable[[str], None]) -> None:
         page_port = stack.enter_context(reserve_for_page(options.port)).port
         data = stack.enter_context(home.data_directory(options.data))
         broker_port = stack.enter_context(Reservation()).port
-        plan = await stack.enter_async_context(_planned(own, data, broker_port, say))
+        plan = await stack.enter_async_context(_planned(own, data, broker_port, options.interval, say))
         supervisor = await stack.enter_async_context(Supervisor(data / "logs", say, overheard))
         await _start(supervisor, plan, kind, data, page_port, broker_port, say)
         pointer = home.Pointer(
@@ -95,7 +96,7 @@ async def _session(options: Options, say: Callable[[str], None]) -> None:
             has_world=plan.world is not None,
         )
         if plan.world is not None:
-            handler = _drill_handler(plan.world, say)
+            handler = _drill_handler(plan.world, page_port, say)
             await stack.enter_async_context(control.serving(data, handler))
         stack.enter_context(home.announced(pointer))
         for line in _summary(plan, kind, page_port, data):
@@ -105,7 +106,11 @@ async def _session(options: Options, say: Callable[[str], None]) -> None:
 
 @contextlib.asynccontextmanager
 async def _planned(
-    own: tuple[Path, Assignment] | None, data: Path, broker_port: int, say: Callable[[str], None]
+    own: tuple[Path, Assignment] | None,
+    data: Path,
+    broker_port: int,
+    interval: float,
+    say: Callable[[str], None],
 ) -> AsyncIterator[_Plan]:
     if own is not None:
         config, assignment = own
@@ -115,7 +120,7 @@ async def _planned(
         }
         yield _Plan(config, assignment, everyone, None)
         return
-    world = World(data, broker_port)
+    world = World(data, broker_port, interval, say)
     async with world.running():
         with_icmp = may_ping()
         if not with_icmp:
@@ -179,7 +184,7 @@ async def _start(
     await supervisor.start(agents, agents_are_seen)
 
 
-def _drill_handler(world: World, say: Callable[[str], None]) -> control.Handler:
+def _drill_handler(world: World, page_port: int, say: Callable[[str], None]) -> control.Handler:
     async def handle(request: control.Request) -> control.Reply:
         changed: list[str] = []
         match request.do:
@@ -193,11 +198,17 @@ def _drill_handler(world: World, say: Callable[[str], None]) -> control.Handler:
                     say(f"drill {name} ended: all of it turns green again")
             case "list":
                 pass
-        states = [
-            control.DrillState(**structs.asdict(drill), active=drill.name in world.active)
-            for drill in DRILLS.values()
-        ]
-        return control.Reply(drills=states, changed=changed)
+        states = []
+        for drill in DRILLS.values():
+            running = world.active.get(drill.name)
+            states.append(
+                control.DrillState(
+                    **structs.asdict(world.paced(drill)),
+                    active=running is not None,
+                    since=None if running is None else running.since,
+                )
+            )
+        return control.Reply(drills=states, changed=changed, page_port=page_port)
 
     return handle
 

@@ -1,10 +1,12 @@
 """The names of the demo world. All of them end in a domain that RFC 2606 keeps for such use.
 
-Each drill breaks what exactly one check looks at: a name that a DNS drill breaks is used by no other check.
+A name that a small DNS drill breaks is used by no check that the drill does not name.
 """
 
 from collections.abc import Mapping
 from typing import Final
+
+from vedette.up.world.sites import SITES
 
 TABLE: Final = "dynamodb.us-east-1.cloud.example"
 LOGIN: Final = "login.shop.example"
@@ -20,7 +22,14 @@ _SERVER: Final = "127.0.0.1"  # where all the demo's servers listen
 
 APEXES: Final[Mapping[str, str]] = {
     apex: f"ns1.{apex}. hostmaster.{apex}. 2025102001 7200 900 1209600 30"
-    for apex in ("shop.example", "cloud.example", "cdn.example", "media.example")
+    for apex in (
+        *("shop.example", "cloud.example", "cdn.example", "media.example"),
+        *("frontdoor.example", "hosts.example", "vodafone.example", "bt.example"),
+    )
+}
+
+_OF_SITES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    site.host: {"A": ("192.0.2.96" if site.kind == "dns" else _SERVER,)} for site in SITES
 }
 
 RECORDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
@@ -35,4 +44,5 @@ RECORDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     PAY: {"A": (_SERVER,)},
     CACHE: {"A": (_SERVER,)},
     f"mail.{DOMAIN}": {"A": ("192.0.2.25",)},
+    **_OF_SITES,
 }

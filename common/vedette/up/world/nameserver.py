@@ -1,8 +1,9 @@
-"""The demo's name server on UDP and TCP, on one port of loopback."""
+"""A name server of the demo on UDP and TCP, on one port of loopback."""
 
 import asyncio
 import contextlib
 import errno
+import random
 import socket
 from collections.abc import Mapping
 
@@ -11,9 +12,10 @@ import dns.message
 
 from vedette.errors import VedetteError
 from vedette.up.ports import LOOPBACK
+from vedette.up.world.breaks import Fault
 from vedette.up.world.listener import Listener, Serve, source_of
 from vedette.up.world.network import Network
-from vedette.up.world.zone import Fault, answer
+from vedette.up.world.zone import answer
 
 _QUERY_BYTES = 4096  # no query of this world comes near
 _IDLE_SECONDS = 10.0
@@ -22,11 +24,12 @@ _DATAGRAMS_AT_ONCE = 64
 
 
 class NameServer:
-    """Answers from the zone as it is, or as `faults` bends it."""
+    """Answers from the zone as it is, or as `faults` bends it: a fault and its share of the questions."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, name: str) -> None:
         self._network = network
-        self.faults: dict[str, Fault] = {}
+        self._draws = random.Random(name)  # noqa: S311  # which questions a fault meets is no secret
+        self.faults: dict[str, tuple[Fault, float]] = {}
         self._listener, self._datagrams = _pair(self._serve)
         self.port = self._listener.port
 
@@ -43,9 +46,9 @@ class NameServer:
         with contextlib.suppress(OSError):  # none is left, or its sender cannot be reached
             for _ in range(_DATAGRAMS_AT_ONCE):
                 data, source = self._datagrams.recvfrom(_QUERY_BYTES + 1)
-                if len(data) > _QUERY_BYTES or self._network.is_dark(source[0]):
+                if len(data) > _QUERY_BYTES or self._network.loses(source[0]):
                     continue
-                wire = _reply(data, self.faults, 512)
+                wire = _reply(data, self._drawn(), 512)
                 if wire is not None:
                     self._datagrams.sendto(wire, source)
 
@@ -58,11 +61,15 @@ class NameServer:
                     return
                 query = await reader.readexactly(length)
             await self._network.pass_through(source_of(writer))
-            wire = _reply(query, self.faults, 65535)
+            wire = _reply(query, self._drawn(), 65535)
             if wire is None:
                 return
             writer.write(len(wire).to_bytes(2, "big") + wire)
             await writer.drain()
+
+    def _drawn(self) -> dict[str, Fault]:
+        """The faults that the next question meets."""
+        return {name: fault for name, (fault, share) in self.faults.items() if self._draws.random() < share}
 
 
 def _reply(data: bytes, faults: Mapping[str, Fault], smallest_limit: int) -> bytes | None:

@@ -1,6 +1,7 @@
 """Which vantages are cut off, by source address. The demo's servers ask it before they answer."""
 
 import asyncio
+import random
 
 
 class Network:
@@ -8,9 +9,15 @@ class Network:
 
     def __init__(self) -> None:
         self._dark: dict[str, asyncio.Event] = {}
+        self._draws = random.Random("network")  # noqa: S311  # which datagrams are lost is no secret
+        self.lossy: dict[str, float] = {}  # share of the datagrams from there that is lost
 
     def is_dark(self, source: str) -> bool:
         return source in self._dark
+
+    def loses(self, source: str) -> bool:
+        """Whether a datagram from *source* gets lost: drawn anew for each."""
+        return source in self._dark or (source in self.lossy and self._draws.random() < self.lossy[source])
 
     def cut(self, source: str) -> None:
         self._dark.setdefault(source, asyncio.Event())

@@ -27,7 +27,7 @@ class Relay:
         await self._listener.open()
 
     async def cut(self) -> None:
-        await self._listener.fall_silent()
+        await self._listener.lose(1.0)
 
     async def close(self) -> None:
         await self._listener.close()

@@ -1,7 +1,7 @@
 """The demo's web servers: enough of HTTP/1.1 (RFC 9112) for a probe, one request a connection."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Page(NamedTuple):
     body: str
 
 
-def web_server(network: Network, host: str, page: Callable[[], Page]) -> Serve:
+def web_server(network: Network, host: str, page: Callable[[], Awaitable[Page]]) -> Serve:
     """Serve *page*, as it is at that moment, to requests for *host*; 404 for another host."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,7 +30,7 @@ def web_server(network: Network, host: str, page: Callable[[], Page]) -> Serve:
         elif asked != host:
             answer = Page(HTTPStatus.NOT_FOUND, "text/plain", f"{host} is served here.\n")
         else:
-            answer = page()
+            answer = await page()
         writer.write(_encoded(answer, with_body=method != "HEAD"))
         await writer.drain()
 

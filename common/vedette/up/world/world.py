@@ -1,138 +1,191 @@
-"""The demo world as a whole: starts its servers, breaks them for a drill, mends them again."""
+"""The demo world as a whole: starts its servers, breaks them as drills say, mends them again."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from http import HTTPStatus
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Final
+from typing import NamedTuple
 
-from vedette.up.world import names
+from vedette.up.world import names, pages
 from vedette.up.world.certificates import Certificates, issue
-from vedette.up.world.config import AGENTS, DARK_AGENT, Ports, demo_configuration
-from vedette.up.world.drills import drill
-from vedette.up.world.listener import Listener, source_of
+from vedette.up.world.config import Ports, demo_configuration
+from vedette.up.world.drill import Drill, Phase, steps
+from vedette.up.world.drills import drill, paced
+from vedette.up.world.fleet import AGENTS
+from vedette.up.world.listener import Listener, Serve, source_of
 from vedette.up.world.nameserver import NameServer
 from vedette.up.world.network import Network
 from vedette.up.world.relay import Relay
+from vedette.up.world.sickness import Sickness, WebBreak
+from vedette.up.world.sites import SITES, Site
 from vedette.up.world.web import Page, web_server
-from vedette.up.world.zone import Fault
 
 _CACHE_SECONDS = 10.0
-_DARK_SOURCE: Final = next(agent.source for agent in AGENTS if agent.name == DARK_AGENT)
-_DNS_FAULTS: Final = {
-    "dynamodb-dns": (names.TABLE, Fault.NODATA),
-    "login-nxdomain": (names.LOGIN, Fault.NXDOMAIN),
-    "video-servfail": (names.VIDEO, Fault.SERVFAIL),
-}
 
-_SHOP = Page(HTTPStatus.OK, "text/html", "<!doctype html><title>Shop</title><h1>Welcome</h1>\n")
-_SHOP_BROKEN = Page(HTTPStatus.BAD_GATEWAY, "text/html", "<!doctype html><title>502 Bad Gateway</title>\n")
-_API = Page(HTTPStatus.OK, "application/json", '{"status": "ok", "region": "us-east-1"}\n')
-_API_DEGRADED = Page(HTTPStatus.OK, "application/json", '{"status": "degraded", "region": "us-east-1"}\n')
+
+class Running(NamedTuple):
+    """A drill that goes on."""
+
+    drill: Drill  # with the times of this world
+    since: float  # seconds since the Unix epoch
+    timetable: asyncio.Task[None]
 
 
 class World:
-    """Servers on loopback and a relay to the broker for each demo agent. `active`: the running drills."""
+    """Servers on loopback and a relay to the broker for each demo agent. `active`: the drills that run."""
 
-    def __init__(self, directory: Path, broker_port: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        broker_port: int,
+        interval: float = 5.0,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._interval = interval
+        self._say = say
         self._changing = asyncio.Lock()
+        self._group = asyncio.TaskGroup()
         self._certificates: Certificates = issue(directory / "certificates", (names.SHOP, names.PAY))
         self._network = Network()
-        self._shop_tls = _server_context(self._certificates.valid[names.SHOP])
         self._pay_tls = _server_context(self._certificates.valid[names.PAY])
-        self._nameserver = NameServer(self._network)
-        self._shop = Listener(web_server(self._network, names.SHOP, self._shop_page), tls=self._shop_tls)
-        self._api = Listener(web_server(self._network, names.API, self._api_page))
-        self._pay = Listener(self._serve_pay, tls=self._pay_tls)
-        self._cache = Listener(self._serve_cache)
+        self._resolvers = {name: NameServer(self._network, name) for name in ("public", "isp")}
+        self._sick = Sickness()
+        shop_tls = _server_context(self._certificates.valid[names.SHOP])
+        self._listeners = {
+            "shop-page": Listener(self._web("shop-page", names.SHOP, pages.SHOP), tls=shop_tls),
+            "api-health": Listener(self._web("api-health", names.API, pages.WELL)),
+            "pay-certificate": Listener(self._serve_pay, tls=self._pay_tls),
+            "cache-ping": Listener(self._serve_cache),
+        }
+        self._listeners |= {site.check: Listener(self._site(site)) for site in SITES if site.kind != "dns"}
         self._relays = {agent.source: Relay(self._network, agent.source, broker_port) for agent in AGENTS}
-        self.active: list[str] = []
+        self._phases: dict[str, tuple[Phase, ...]] = {}  # what is broken now, by drill
+        self.active: dict[str, Running] = {}
 
     def configuration(self, *, with_icmp: bool) -> str:
         ports = Ports(
-            self._nameserver.port, self._shop.port, self._api.port, self._pay.port, self._cache.port
+            resolvers={name: server.port for name, server in self._resolvers.items()},
+            servers={check: listener.port for check, listener in self._listeners.items()},
         )
-        return demo_configuration(ports, self._certificates.authority, with_icmp=with_icmp)
+        return demo_configuration(
+            ports, self._certificates.authority, interval=self._interval, with_icmp=with_icmp
+        )
 
     def relay_port(self, source: str) -> int:
         """Where the agent that sends from *source* finds the broker."""
         return self._relays[source].port
 
+    def paced(self, one: Drill) -> Drill:
+        """*one* with the times that it has here."""
+        return paced(one, self._interval)
+
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         servers: tuple[NameServer | Listener | Relay, ...] = (
-            self._nameserver,
-            self._shop,
-            self._api,
-            self._pay,
-            self._cache,
+            *self._resolvers.values(),
+            *self._listeners.values(),
             *self._relays.values(),
         )
         try:
-            for server in servers:
-                await server.open()
-            yield
+            async with self._group:
+                for server in servers:
+                    await server.open()
+                try:
+                    yield
+                finally:
+                    for running in self.active.values():
+                        running.timetable.cancel()
         finally:
-            self._network.mend(_DARK_SOURCE)
+            for source in self._sick.dark:
+                self._network.mend(source)
             for server in servers:
                 await server.close()
 
     async def start(self, name: str) -> bool:
-        """Begin the drill *name*; False when it runs already. Raises VedetteError for a name that is none."""
-        drill(name)
-        async with self._changing:
-            if name in self.active:
-                return False
-            await self._set(name, broken=True)
-            self.active.append(name)
-            return True
+        """Begin the drill *name*; False when it runs already. Raises VedetteError for a name that is none.
+
+        What it breaks at once is broken when this returns.
+        """
+        one = self.paced(drill(name))
+        if name in self.active:
+            return False
+        begun = asyncio.Event()
+        timetable = self._group.create_task(self._timetable(one, begun), name=f"drill {name}")
+        self.active[name] = Running(one, time.time(), timetable)
+        await begun.wait()
+        return True
 
     async def stop(self, name: str | None) -> list[str]:
         """Mend what *name* broke, or everything; returns the drills that this ended."""
         if name is not None:
             drill(name)
+        ended = [one for one in self.active if name in (None, one)]
+        for one in ended:
+            running = self.active.pop(one)
+            running.timetable.cancel()
+            await asyncio.wait([running.timetable])
+            await self._break(one, ())
+        return ended
+
+    async def _timetable(self, one: Drill, begun: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        before: tuple[Phase, ...] = ()
+        for step in steps(one.phases):
+            await asyncio.sleep(started + step.at - loop.time())
+            await self._break(one.name, step.phases)
+            for phase in step.phases:
+                if phase not in before and len(one.phases) > 1 and begun.is_set():
+                    self._say(f"drill {one.name}, {phase.name}: {phase.what}")
+            before = step.phases
+            begun.set()
+        if not before:
+            del self.active[one.name]
+            self._say(f"drill {one.name} is over: all of it turns green again")
+
+    async def _break(self, name: str, phases: tuple[Phase, ...]) -> None:
+        """From now on *phases* are what the drill *name* breaks."""
         async with self._changing:
-            ended = [one for one in self.active if name in (None, one)]
-            for one in ended:
-                await self._set(one, broken=False)
-                self.active.remove(one)
-            return ended
+            self._phases.pop(name, None)
+            if phases:
+                self._phases[name] = phases
+            breaks = (one for now in self._phases.values() for phase in now for one in phase.breaks)
+            await self._fall(Sickness(breaks))
 
-    async def _set(self, name: str, *, broken: bool) -> None:
-        match name:
-            case "tcp-blackhole":
-                await (self._cache.fall_silent() if broken else self._cache.open())
-            case "cert-expired":
-                leaves = self._certificates.expired if broken else self._certificates.valid
-                self._pay_tls.load_cert_chain(leaves[names.PAY])
-            case "vantage-dark":
-                await self._set_dark(broken)
-            case _ if name in _DNS_FAULTS:
-                owner, fault = _DNS_FAULTS[name]
-                if broken:
-                    self._nameserver.faults[owner] = fault
-                else:
-                    del self._nameserver.faults[owner]
-            case _:
-                pass  # the page functions look at `active`
+    async def _fall(self, sick: Sickness) -> None:
+        before, self._sick = self._sick, sick
+        for server in self._resolvers.values():
+            server.faults = sick.names
+        self._network.lossy = sick.lossy
+        for check, listener in self._listeners.items():
+            await listener.lose(sick.drops.get(check, 0.0))
+        if sick.is_expired != before.is_expired:
+            leaves = self._certificates.expired if sick.is_expired else self._certificates.valid
+            self._pay_tls.load_cert_chain(leaves[names.PAY])
+        for source in sick.dark - before.dark:
+            self._network.cut(source)
+            await self._relays[source].cut()
+        for source in before.dark - sick.dark:
+            self._network.mend(source)
+            await self._relays[source].open()
 
-    async def _set_dark(self, broken: bool) -> None:
-        relay = self._relays[_DARK_SOURCE]
-        if broken:
-            self._network.cut(_DARK_SOURCE)
-            await relay.cut()
-        else:
-            self._network.mend(_DARK_SOURCE)
-            await relay.open()
+    def _web(self, check: str, host: str, well: Page) -> Serve:
+        def broken() -> dict[str, list[WebBreak]]:
+            return self._sick.web
 
-    def _shop_page(self) -> Page:
-        return _SHOP_BROKEN if "edge-502" in self.active else _SHOP
+        page = pages.page_of(check, well, broken, self._resolvers["public"].port)
+        return web_server(self._network, host, page)
 
-    def _api_page(self) -> Page:
-        return _API_DEGRADED if "api-degraded" in self.active else _API
+    def _site(self, site: Site) -> Serve:
+        return self._web(site.check, site.host, pages.WELL) if site.kind == "http" else self._greet
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._network.pass_through(source_of(writer))
+        writer.write(b"ready\r\n")
+        await writer.drain()
 
     async def _serve_pay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A handshake is all that anybody asks of it."""

@@ -1,7 +1,6 @@
 """What the demo's name server says. Messages in, messages out; knows no socket."""
 
 from collections.abc import Mapping
-from enum import Enum
 
 import dns.flags
 import dns.message
@@ -11,18 +10,11 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
+from vedette.up.world.breaks import Fault
 from vedette.up.world.names import APEXES, RECORDS
 
 TTL_SECONDS = 30
 _LONGEST_CHAIN = 8
-
-
-class Fault(Enum):
-    """How one name can be wrong while its neighbours are right."""
-
-    NODATA = "nodata"
-    NXDOMAIN = "nxdomain"
-    SERVFAIL = "servfail"
 
 
 def answer(query: dns.message.Message, faults: Mapping[str, Fault]) -> dns.message.Message:
