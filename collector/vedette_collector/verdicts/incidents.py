@@ -289,7 +289,7 @@ class Incidents:
         if not active:
             last = max(thread.seen for thread in case.threads.values())
             incident.state, incident.changed = "quiet", now
-            incident.quiet_since = max(now - (at - last), incident.opened)
+            incident.quiet_since = min(max(now - (at - last), incident.opened), now)
             case.quiet_at, case.is_acute = last, False
             incident.active = []
             changes.append(_change("quieted", incident, now))
@@ -370,7 +370,8 @@ class Incidents:
             self._frozen_since = at
         elif not is_lost and self._frozen_since is not None:
             for case in self._cases:
-                case.resume(at, self._frozen_since)
+                if not any(thread.is_telemetry for thread in case.threads.values()):
+                    case.resume(at, self._frozen_since)
             self._frozen_since = None
         for case in self._cases:
             if case.incident is not None:
