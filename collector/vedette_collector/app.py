@@ -18,9 +18,11 @@ from vedette.mqtt import Broker
 from vedette.systemd import notify, watchdog_seconds
 from vedette_collector.acks import Acks
 from vedette_collector.board import Board
+from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
+from vedette_collector.judging import Judging
 from vedette_collector.oversight import Oversight
 from vedette_collector.remote.counters import RemoteCounters
 from vedette_collector.remote.samples import targets
@@ -28,6 +30,7 @@ from vedette_collector.remote.settings import Settings
 from vedette_collector.remote.source import Recent, Source
 from vedette_collector.remote.stored import Stored
 from vedette_collector.remote.writer import Writer
+from vedette_collector.store.database import Loaded
 from vedette_collector.store.journal import Applying, Journal, Memory
 from vedette_collector.store.keeper import Keeper
 from vedette_collector.subscribe import Courier
@@ -43,6 +46,7 @@ class Options(Struct, frozen=True, kw_only=True):
     listen: Listen
     state: Path | None  # directory of what is kept over a restart; None: nothing is
     remote_write: Settings | None = None  # where late results are written to
+    asks: bool = True  # whether agents are asked for probes that would make a verdict surer
 
 
 class Collector:
@@ -61,6 +65,7 @@ class Collector:
         self._courier = Courier(options.broker, self._ingest, acks, self.board, self.condition)
         self._keeper: Keeper | None = None
         self._journal: Journal | None = None
+        self._judging = Judging(self.board, self.condition, asks=options.asks, origins=None)
         self._hub = Hub(self.board, self.condition)
         self._reload_wanted = asyncio.Event()
         self._reload_waiting: asyncio.Future[ConfigError | None] | None = None
@@ -74,12 +79,13 @@ class Collector:
             kept = apply if self._options.remote_write is None else recent.after(apply)
             applying = Applying(kept, self.condition.store)
             self._courier.journal = Memory(applying, self._courier.applied)
+            self._judge(None)
             await self._serve(stop, recent)
             return
         applying = Applying(self._effects.apply, self.condition.store)
         self._keeper = keeper = Keeper(self._options.state, self.board, self._ingest, self.condition)
         try:
-            keeper.recover(applying)
+            self._judge(keeper.recover(applying))
         except BaseException:
             keeper.release()
             raise
@@ -87,7 +93,13 @@ class Collector:
         try:
             await self._serve(stop, Stored(keeper.database.path, self._journal))
         finally:
+            self._journal.post(self._judging.cases.writing())
             await keeper.close(self._journal)
+
+    def _judge(self, loaded: Loaded | None) -> None:
+        """From now on what results say goes to the verdicts."""
+        self._judging.resume(loaded, Moment(time.time(), asyncio.get_running_loop().time()))
+        self._effects.feed = self._judging.feed
 
     async def _serve(self, stop: asyncio.Event, late: Source) -> None:
         remote = self._remote_writer(late)
@@ -113,6 +125,7 @@ class Collector:
                     group.create_task(
                         self._oversight.run(self._acks, self._courier.applied), name="oversight"
                     ),
+                    group.create_task(self._judging.run(self._courier.ask, self._journal), name="verdicts"),
                     group.create_task(self._reloads(), name="reloads"),
                     group.create_task(_watchdog(), name="watchdog"),
                 ]

@@ -98,7 +98,7 @@ NOTHING: Final[Order] = (-(2**53), -1)
 class Way:
     """What came of probes that went around something: their counters, and the newest of them."""
 
-    __slots__ = ("attempts", "failures", "last", "late", "not_run", "order")
+    __slots__ = ("attempts", "failures", "last", "late", "not_run", "order", "taught")
 
     def __init__(self) -> None:
         self.attempts = 0
@@ -107,6 +107,7 @@ class Way:
         self.late = 0  # came through the replay lane, with whatever outcome
         self.order = NOTHING  # of `last`
         self.last: Seen | None = None  # the newest that ended in ok or fail
+        self.taught: Facts | None = None  # the last facts that the verdicts learned from
 
     @property
     def total(self) -> int:
@@ -237,6 +238,7 @@ class Cell(Tally):
         "order",
         "spoiled",
         "stored_at",
+        "taught",
         "told_ok",
         "told_unknown",
     )
@@ -256,6 +258,7 @@ class Cell(Tally):
         self.base_order = NOTHING
         self.has_news = False  # state or history is newer than the stored one,
         self.stored_at = 0.0  # of this wall time; 0 when the verdict is another one by now
+        self.taught: Facts | None = None  # the last facts that the verdicts learned from
         self.told_ok = False  # the verdicts know that it is ok: they need not hear that again,
         self.told_unknown = False  # nor that nothing is known of it
         self.blocks: dict[str, str] | None = None  # rendered series; None when they are out of date

@@ -31,6 +31,7 @@ def collector(argv: list[str]) -> int:
         listen=listen(args.listen),
         state=None if args.no_store else args.state_dir or directory.default(),
         remote_write=settings_from(args),
+        asks=not args.no_asks,
     )
     asyncio.run(app.main(options))
     return 0
@@ -71,5 +72,10 @@ def _parser() -> argparse.ArgumentParser:
         "--no-store", action="store_true", help="keep everything in memory; it ends with the process"
     )
     add_options(run)
+    run.add_argument(
+        "--no-asks",
+        action="store_true",
+        help="do not ask agents to probe at once what would make a verdict surer",
+    )
     run.add_argument("--log-level", default="info", choices=log.LEVELS, help="default: %(default)s")
     return parser

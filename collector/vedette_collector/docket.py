@@ -4,13 +4,17 @@ The engine may be at work in another thread: readers have copies, made between t
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from vedette_collector.asks import Asks
-from vedette_collector.verdicts.incident import Incident, Severity
+from vedette_collector.verdicts.incident import Change, Incident, Severity
 from vedette_collector.verdicts.topology import Topology
 
 DECISIONS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)  # seconds, of the histogram
+KEPT_CLOSED: Final = 500  # incidents
 SEVERITIES: Final[tuple[Severity, ...]] = ("page", "ticket")
 
 
@@ -36,7 +40,30 @@ class Docket:
         """Open ones and those that are held for a return, the newest first."""
         return [each for each in self.incidents.values() if each.state != "closed"]
 
+    def take(self, known: Mapping[str, Incident]) -> bool:
+        """Copy what the engine knows; what it forgot stays, up to a number. Whether anything is new."""
+        before, found, closed = self.incidents, dict[str, Incident](), 0
+        for name in sorted({*before, *known}, reverse=True):
+            old, new = before.get(name), known.get(name)
+            each = old if new is None or new == old else _copy(new)
+            assert each is not None
+            closed += each.state == "closed"
+            if each.state != "closed" or closed <= KEPT_CLOSED:
+                found[name] = each
+        changed = found != before
+        self.incidents = found
+        return changed
+
+    def count(self, change: Change) -> None:
+        if change.what == "opened" or change.paged:
+            self.reached[change.severity] += 1
+
     def decided(self, seconds: float, at: float) -> None:
         self.decisions[bisect_left(DECISIONS, seconds)] += 1
         self.decision_seconds += seconds
         self.decided_at = at
+
+
+def _copy(incident: Incident) -> Incident:
+    """With what is in its findings: those are never changed."""
+    return replace(incident, findings=dict(incident.findings), active=list(incident.active))

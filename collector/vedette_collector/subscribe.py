@@ -1,4 +1,4 @@
-"""Feeds the core from the broker and publishes its acks: three links, because one identity is one connection.
+"""Feeds the core from the broker and publishes acks and asks: three links, as one identity is one connection.
 
 A message is settled with the broker once the core has decided on it; the agent keeps what it holds until an
 ack says that it is durable. The rights of the three identities do not overlap: the two that read cannot
@@ -12,11 +12,12 @@ import time
 from typing import Final
 
 from vedette.log import fields
-from vedette.mqtt import Broker, Link, LinkError, Subscription
+from vedette.mqtt import Broker, Link, LinkError, PublishRefused, Subscription
 from vedette.wire import codec, limits
-from vedette.wire.messages import Ack
+from vedette.wire.messages import Ack, Ask
 from vedette.wire.topics import Kind, subscription, topic
 from vedette_collector.acks import Acks
+from vedette_collector.asks import EXPIRY_SECONDS
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
@@ -26,6 +27,7 @@ from vedette_collector.store.journal import Keeping
 log = logging.getLogger("vedette.collector.subscribe")
 
 QUIET_SECONDS: Final = 0.005  # until replay looks again whether it is its turn
+REFUSED_SECONDS: Final = 600.0  # until a broker that refused an ask is given another
 ACK_SECONDS: Final = 0.1  # acks of one agent within this time become one
 
 _SUBSCRIPTIONS: Final[dict[str, tuple[Subscription, ...]]] = {
@@ -61,6 +63,7 @@ class Courier:
         self.journal: Keeping
         self._board = board
         self._condition = condition
+        self._ask_from = float("-inf")  # monotonic
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
         self.links = {
@@ -142,6 +145,25 @@ class Courier:
             async with asyncio.TaskGroup() as group:
                 for ack in self._acks.take(time.time_ns() // 1000):
                     group.create_task(self._publish(control, ack), name=f"ack {ack.agent}")
+
+    async def ask(self, ask: Ask) -> bool:
+        """Whether the broker took it. One that does not let us ask is left alone for a while."""
+        if asyncio.get_running_loop().time() < self._ask_from:
+            return False
+        payload, content_type = codec.encode(ask)
+        try:
+            await self.links["control"].publish(
+                topic(ask.agent, Kind.ASK), payload, expiry=EXPIRY_SECONDS, content_type=content_type
+            )
+        except PublishRefused as exc:
+            # Some brokers also drop the connection for it, and acks go by the same.
+            self._ask_from = asyncio.get_running_loop().time() + REFUSED_SECONDS
+            log.warning("the broker refuses asks: does its ACL have them?", extra=fields(reason=exc))
+            return False
+        except LinkError as exc:
+            log.debug("ask not published", extra=fields(agent=ask.agent, reason=exc))
+            return False
+        return True
 
     async def _publish(self, control: Link, ack: Ack) -> None:
         payload, content_type = codec.encode(ack)

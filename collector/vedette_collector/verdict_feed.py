@@ -12,8 +12,9 @@ from vedette.wire import limits
 from vedette.wire.messages import Result
 from vedette_collector.asks import Asks
 from vedette_collector.board import Board
-from vedette_collector.cell import Cell, Moment, label
+from vedette_collector.cell import Cell, Moment, Way, label
 from vedette_collector.verdicts.evidence import Observation
+from vedette_collector.verdicts.learned import Learned
 
 OLDEST_SECONDS: Final = 2.0 * limits.LIVE_EXPIRY_SECONDS  # what is fresh cannot have ended before that
 LOOKED_AT: Final = 2000  # cells between two turns of the loop; some 0.2 µs each
@@ -107,6 +108,29 @@ class Feed:
         self.failing.discard((cell.agent, cell.check.name))
         self._tell(partial(self._engine.unknown, cell.agent, cell.check.name))
 
+    def facts(self, learned: Learned) -> Iterator[None]:
+        """Tell *learned* what results of targets that work said since it was told last; one cell a step."""
+        for cell in self._board.all_cells():
+            self._teach(learned, cell, cell)
+            for way in (cell.ways or {}).values():
+                self._teach(learned, cell, way)
+            yield
+
+    def _teach(self, learned: Learned, cell: Cell, way: Cell | Way) -> None:
+        seen = way.last
+        if seen is None or seen.result.outcome != "ok" or seen.result.facts is None:
+            return
+        if way.taught is seen.result.facts:
+            return
+        way.taught = seen.result.facts
+        learned.observe(cell.agent, cell.check.name, seen.result.facts, seen.at, seen.result.bypass)
+
+    def arranged(self) -> None:
+        """The configuration is another one."""
+        cells = self._board.cells
+        self.failing = {each for each in self.failing if each[1] in cells.get(each[0], {})}
+        self.is_new = True
+
     def hold(self) -> None:
         self._held = []
         self.is_new = False
@@ -133,6 +157,16 @@ def ended(result: Result, offset_us: int | None, came: Moment) -> float:
         return came.wall
     at = (result.started_us + (result.duration_us or 0) + offset_us) / 1e6
     return min(max(at, came.wall - OLDEST_SECONDS), came.wall)
+
+
+def last_words(board: Board) -> dict[str, float]:
+    """When the newest result of each agent came, by the wall clock; of those that have one."""
+    found: dict[str, float] = {}
+    for cell in board.all_cells():
+        for seen in (cell.last, cell.spoiled):
+            if seen is not None:
+                found[cell.agent] = max(seen.at, found.get(cell.agent, 0.0))
+    return found
 
 
 def remembered(cell: Cell) -> list[Observation]:

@@ -13,7 +13,7 @@ from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
 from vedette_collector.ingest import Ingest
 from vedette_collector.store import checkpoint, recovery, rows
-from vedette_collector.store.database import Database, Writing
+from vedette_collector.store.database import Database, Loaded, Writing
 from vedette_collector.store.directory import Directory
 from vedette_collector.store.journal import Applying, Journal
 
@@ -45,8 +45,8 @@ class Keeper:
         self._condition = condition
         self._generation = 0  # the newest that is stored
 
-    def recover(self, apply: Applying) -> None:
-        """Make the board what it was. Raises StoreError for rows that cannot be read."""
+    def recover(self, apply: Applying) -> Loaded:
+        """Make the board what it was; returns what is stored. Raises StoreError if rows cannot be read."""
         began = time.monotonic()
         now = Moment(time.time(), asyncio.get_running_loop().time())
         loaded = self.database.load()
@@ -73,6 +73,7 @@ class Keeper:
         if loaded.facts:
             took = round(time.monotonic() - began, 3)
             log.info("store read", extra=fields(path=self.database.path, applied_again=count, seconds=took))
+        return loaded
 
     def journal(self, apply: Applying, applied: Callable[[], None]) -> Journal:
         journal = Journal(self.database, apply, applied, self._condition.store)

@@ -1,0 +1,217 @@
+"""Runs the verdicts: feeds the engine, lets it decide, tells what came of it, and asks its questions.
+
+The engine decides in a thread, so that results are taken in meanwhile; what they change reaches it
+afterwards. One decision runs at a time, and never two within half a second.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Final
+
+from vedette.checks.model import Assignment
+from vedette.log import fields
+from vedette.wire.messages import Ask
+from vedette_collector.absence import STOPPED, Absence, Gone
+from vedette_collector.asks import Asks
+from vedette_collector.board import Board
+from vedette_collector.cell import Moment
+from vedette_collector.condition import Condition
+from vedette_collector.docket import Docket
+from vedette_collector.store.cases import Cases
+from vedette_collector.store.database import Loaded
+from vedette_collector.store.journal import Journal
+from vedette_collector.verdict_feed import Feed, last_words
+from vedette_collector.verdicts import traits
+from vedette_collector.verdicts.engine import Decision, Engine
+from vedette_collector.verdicts.explained import explained
+from vedette_collector.verdicts.incident import Change
+from vedette_collector.verdicts.learned import Learned, Origins
+
+log = logging.getLogger("vedette.collector.verdicts")
+
+TICK_SECONDS: Final = 0.1
+APART_SECONDS: Final = 0.5  # between two decisions
+LOOK_SECONDS: Final = 1.0  # between two looks at who is gone
+SWEEP_SECONDS: Final = 10.0  # between two at which results became too old
+DEAF_SECONDS: Final = 30.0  # without the broker: shorter is a restart
+TAUGHT: Final = 500  # cells of which facts are learned at one look; some 5 µs each
+TAUGHT_AT_START: Final = 100_000
+STORE_SECONDS: Final = 1.0  # between two times that incidents are stored
+
+Send = Callable[[Ask], Awaitable[bool]]
+
+
+class Judging:
+    """Owns the engine. `feed` is for whoever applies results."""
+
+    def __init__(self, board: Board, condition: Condition, *, asks: bool, origins: Origins | None) -> None:
+        self._board = board
+        self._condition = condition
+        self._docket: Docket = condition.docket
+        self._base = traits.topology(board.assignment)
+        self._learned = Learned(board.assignment, origins)
+        self.engine = Engine(self._base)
+        self.asks = self._docket.asks = Asks(board, is_on=asks)
+        self.feed = Feed(self.engine, board, self.asks)
+        self.cases = Cases(condition.docket)
+        self._absence = Absence()
+        self._assignment: Assignment = board.assignment
+        self._deaf: Moment | None = None  # since when the link is down
+        self._decided = float("-inf")
+        self._teaching: Iterator[None] = iter(())
+        self._changed = asyncio.Event()
+
+    def resume(self, loaded: Loaded | None, now: Moment) -> None:
+        """Go on from what the store has, once the board is what it was."""
+        if loaded is not None:
+            self.engine.incidents.restore(self.cases.restored(loaded))
+        self._publish(now.wall)
+        for _ in zip(range(TAUGHT_AT_START), self.feed.facts(self._learned), strict=False):
+            pass
+        renewed = self._learned.renewed(self._base, now.wall)
+        if renewed is not None:
+            self.engine.arrange(renewed)
+        self.feed.resume(now)
+        for _ in self.feed.expire(now.mono):
+            pass
+        for agent, at in last_words(self._board).items():
+            self._absence.remember(agent, at, now.wall)
+
+    async def run(self, send: Send, journal: Journal | None) -> None:
+        """Until cancelled. *send* says whether the broker took an ask. *journal*: None: nothing is kept."""
+        loop = asyncio.get_running_loop()
+        looked = swept = float("-inf")
+        async with asyncio.TaskGroup() as group:
+            if journal is not None:
+                group.create_task(self._store(journal), name="incidents")
+            while True:
+                now = Moment(time.time(), loop.time())
+                if self._board.assignment is not self._assignment:
+                    self._arrange()
+                if now.mono - looked >= LOOK_SECONDS:
+                    looked = now.mono
+                    self._look(now)
+                if now.mono - swept >= SWEEP_SECONDS:
+                    swept = now.mono
+                    for _ in self.feed.expire(now.mono):
+                        await asyncio.sleep(0)
+                if self._is_due(now):
+                    decision = await self._decide(now)
+                    if decision is not None:
+                        for ask in self.asks.messages(decision.questions, now):
+                            group.create_task(self._send(send, ask), name=f"ask {ask.agent}")
+                await asyncio.sleep(TICK_SECONDS)
+
+    def _is_due(self, now: Moment) -> bool:
+        if now.mono - self._decided < APART_SECONDS:
+            return False
+        next_at = self.engine.next_at
+        return self.feed.is_new or (next_at is not None and next_at <= now.wall)
+
+    def _look(self, now: Moment) -> None:
+        is_linked = self._condition.links["live"]
+        for each in self._absence.look(self._board.agents, now, is_linked=is_linked):
+            if isinstance(each, Gone):
+                self.feed.gone(each.agent, each.at, has_stopped=each.reason == STOPPED)
+            else:
+                self.feed.back(each.agent, each.at)
+        if is_linked:
+            self._deaf = None
+        elif self._deaf is None:
+            self._deaf = now
+        deaf_since = self._deaf
+        is_deaf = deaf_since is not None and now.mono - deaf_since.mono > DEAF_SECONDS
+        self.engine.deaf(deaf_since.wall if is_deaf and deaf_since is not None else None)
+        self.asks.expire(now.mono)
+        self._teach(now)
+
+    def _teach(self, now: Moment) -> None:
+        """Let a few cells say what their results show of the way to their targets."""
+        for _ in range(TAUGHT):
+            try:
+                next(self._teaching)
+            except StopIteration:
+                self._teaching = self.feed.facts(self._learned)
+                break
+        renewed = self._learned.renewed(self._base, now.wall)
+        if renewed is not None:
+            self.engine.arrange(renewed)
+
+    def _arrange(self) -> None:
+        self._assignment = self._board.assignment
+        self._base = traits.topology(self._assignment)
+        self._learned = self._learned.arranged(self._assignment)
+        self._teaching = iter(())
+        self.engine.arrange(self._learned.topology(self._base))
+        self.feed.arranged()
+
+    async def _decide(self, now: Moment) -> Decision | None:
+        self._decided = now.mono
+        self.feed.hold()
+        try:
+            decision, seconds = await asyncio.to_thread(_timed, partial(self.engine.decide, now.wall))
+        except Exception:
+            self._docket.decision_errors += 1
+            if self._docket.decision_errors == 1:
+                log.exception("no decision could be made")
+            return None
+        finally:
+            self.feed.release()
+        self._docket.decided(seconds, now.wall)
+        self._tell(decision.changes)
+        self._publish(now.wall)
+        return decision
+
+    def _tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            self._docket.count(change)
+            what = "incident" if change.what == "updated" else f"incident {change.what}"
+            log.log(
+                logging.WARNING if change.paged else logging.INFO,
+                what,
+                extra=fields(
+                    incident=change.incident,
+                    headline=change.headline,
+                    severity=change.severity,
+                    paged=change.paged,
+                ),
+            )
+
+    def _publish(self, now: float) -> None:
+        """Show copies of what is held, and store what changed."""
+        incidents, docket = self.engine.incidents, self._docket
+        changed = docket.take(incidents.all)
+        alerting = frozenset(each.id for each in incidents.open() if incidents.is_alerting(each, now))
+        found = explained(self.engine.topology, incidents.open(), self.feed.failing)
+        if changed or alerting != docket.alerting:
+            self._board.version += 1
+        docket.alerting = alerting
+        docket.explained_checks, docket.explained_agents = found.checks, found.agents
+        docket.topology, docket.observed = self.engine.topology, self.feed.observed
+        if changed:
+            self._changed.set()
+
+    async def _store(self, journal: Journal) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await journal.write(self.cases.writing())
+            except Exception as exc:
+                self.cases.forget()
+                log.warning("incidents not stored", extra=fields(reason=exc))
+            await asyncio.sleep(STORE_SECONDS)
+
+    async def _send(self, send: Send, ask: Ask) -> None:
+        if await send(ask):
+            self.asks.sent(ask)
+        else:
+            self.asks.refused(ask)
+
+
+def _timed(decide: Callable[[], Decision]) -> tuple[Decision, float]:
+    began = time.thread_time()
+    return decide(), time.thread_time() - began
