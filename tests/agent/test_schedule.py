@@ -141,3 +141,78 @@ def test_every_slot_is_run_or_counted(intervals: dict[str, float], steps: list[f
     assert taken + schedule.skipped == pytest.approx(
         slots, abs=len(intervals)
     )  # a slot on the edge of a float
+
+
+def test_a_slot_during_a_run_out_of_turn_is_taken_behind_it() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 10.0}, 0.0)
+    first = phase("par-01", "web") * 10.0
+    schedule.begin("web")
+    assert schedule.take(first, 10) == []
+    assert schedule.take(first + 10.0, 10) == []
+    assert (schedule.skipped, schedule.overlapping) == (1, 1)  # one slot waits, and no more
+    assert schedule.ended_between("web")
+    assert schedule.busy == {"web"}
+    assert schedule.next_due == 0.0
+    assert schedule.take(first + 12.0, 10) == ["web"]
+    schedule.ended("web")
+    assert schedule.next_due == pytest.approx(first + 20.0)
+    assert schedule.take(first + 20.0, 10) == ["web"]
+
+
+def test_a_slot_that_waits_and_finds_no_room_is_counted() -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 10.0}, 0.0)
+    schedule.begin("web")
+    schedule.take(10.0, 10)
+    schedule.ended_between("web")
+    assert schedule.take(10.1, -3) == []
+    assert schedule.skipped == 1
+    assert schedule.busy == set()
+
+
+@given(gone_during=st.booleans())
+def test_a_slot_of_a_check_that_is_gone_does_not_wait(gone_during: bool) -> None:
+    schedule = Schedule("par-01")
+    schedule.assign({"web": 10.0}, 0.0)
+    schedule.begin("web")
+    schedule.take(10.0, 10)
+    if not gone_during:
+        schedule.ended_between("web")
+    schedule.assign({"other": 10.0}, 10.0)
+    if gone_during:
+        assert not schedule.ended_between("web")
+    assert "web" not in schedule.take(30.0, 10)
+
+
+@given(
+    intervals=st.dictionaries(st.text("abc", min_size=1, max_size=4), st.floats(0.5, 60.0), max_size=20),
+    steps=st.lists(st.tuples(st.floats(0.001, 90.0), st.integers(0, 7)), max_size=30),
+)
+def test_runs_out_of_turn_cost_no_slot(intervals: dict[str, float], steps: list[tuple[float, int]]) -> None:
+    """Whatever begins and ends beside the schedule, each slot is run, counted, or waits."""
+    schedule = Schedule("par-01")
+    schedule.assign(intervals, 1000.0)
+    names = sorted(intervals)
+    between: list[str] = []
+    now, taken = 1000.0, 0
+    for step, what in steps:
+        now += step
+        for name in schedule.take(now, 1000):
+            taken += 1
+            schedule.ended(name)
+        if what % 2 and between:
+            schedule.ended_between(between.pop(0))
+        for name in names[what :: what + 1]:
+            if name not in schedule.busy:
+                schedule.begin(name)
+                between.append(name)
+    assert schedule.overlapping <= schedule.skipped
+    for name in between:
+        schedule.ended_between(name)
+    taken += len(schedule.take(now, 1000))
+    slots = 0
+    for name, interval in intervals.items():
+        first = 1000.0 + (phase("par-01", name) * interval - 1000.0) % interval
+        slots += int((now - first) // interval) + 1 if now >= first else 0
+    assert taken + schedule.skipped == pytest.approx(slots, abs=len(intervals))

@@ -227,7 +227,10 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        number = int(self.now() / TICK) + 1
+        now = self.now()
+        number = int(now / TICK) + 1
+        if number * TICK <= now:  # by rounding: this is the tick that was just made
+            number += 1
         if not self._count:
             if self._wanted_at == math.inf:
                 return
