@@ -5,7 +5,7 @@ and a look at everything is taken only when failures that nobody explains become
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -14,7 +14,7 @@ from vedette_collector.verdicts.evidence import Finding, Observation, Question, 
 from vedette_collector.verdicts.incident import Change
 from vedette_collector.verdicts.incidents import Incidents
 from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
-from vedette_collector.verdicts.localize import attributed, localize
+from vedette_collector.verdicts.localize import localize
 from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
 from vedette_collector.verdicts.silence import Silence, deaf
 from vedette_collector.verdicts.topology import Topology
@@ -54,7 +54,7 @@ class Engine:
         self._asking = Asking()
         self._fresh: list[Probe] = []
         self._findings: list[Finding] = []
-        self._explained: list[tuple[Track, Parts]] = []
+        self._looking_back: set[Track] = set()
         self._noise: dict[Track, tuple[float, float]] = {}
         self._noise_at = -1e18
         self._alarms = _Alarms(self._index, settings)
@@ -91,7 +91,7 @@ class Engine:
             name: at for name, at in self._silence.since.items() if name in index.agent_number
         }
         self._alarms = _Alarms(index, self._settings)
-        self._fresh, self._explained = [], []
+        self._fresh, self._looking_back = [], set(TRACKS)
         self.watched = {self._names(probe) for probe in self._tracker.states}
         for check, mask in index.unseen.items():
             for agent in range(mask.bit_length()):
@@ -122,15 +122,19 @@ class Engine:
             self._failed(probe, state, seen, changed=changed)
 
     def _failed(self, probe: Probe, state: State, seen: Observation, *, changed: bool) -> None:
-        if attributed(state, self._explained):
+        if self._tracker.is_explained(state):
             if changed:
                 self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
             return
         if changed:
             self._fresh.append(probe)
             self._want(seen.at)
-        if self._alarms.rung(self._tracker, state, self._noise, seen.at):
+        alarm = self._alarms.rung(self._tracker, state, self._noise, seen.at)
+        if alarm == "newest" and changed:
             self._look(max(seen.at, self._looked_at + SOON))
+        elif alarm == "recent":
+            self._looking_back.add(state.track)
+            self._look(max(seen.at, self._looked_at + self._pace(seen.at)))
 
     def unknown(self, agent: str, check: str) -> None:
         """It has no result any more: it counts neither way until it has one again."""
@@ -208,10 +212,12 @@ class Engine:
         else:
             silent = [deaf(self._index, self._deaf_since, now)]
         if any(each.component.kind == "telemetry" for each in silent):
-            self._findings, self._explained = silent, []
+            self._findings = silent
+            self._tracker.explain(())
         else:
-            found = localize(self._tracker, now, self._noise, self._settings)
-            self._explained = found.parts
+            found = localize(self._tracker, now, self._noise, self._settings, self._looking_back)
+            self._looking_back = found.looked_back
+            self._tracker.explain(found.parts)
             self._findings = [*_merged(found.findings), *silent]
             if found.findings:
                 for track, measured in found.noise.items():
@@ -245,9 +251,9 @@ class Engine:
         )
 
     def _pace(self, now: float) -> float:
-        if now - self._same_since < CALM:
-            return SOON
-        return CALM if now - self._same_since < STEADY_AFTER else STEADY
+        """Seconds between two looks: the longer nothing new was found, the longer."""
+        same = now - self._same_since
+        return min(max(SOON, same / 2), CALM) if same < STEADY_AFTER else STEADY
 
     def _look(self, at: float) -> None:
         self._is_look_due = True
@@ -279,8 +285,8 @@ class _Alarms:
 
     def rung(
         self, tracker: Tracker, state: State, noise: dict[Track, tuple[float, float]], now: float
-    ) -> bool:
-        """Whether any entity of *state* has too many, among the newest results or in the longer window."""
+    ) -> Literal["newest", "recent"] | None:
+        """In which window an entity of *state* has too many that nobody explains."""
         track = state.track
         measured = noise.get(track, (0.0, 0.0))
         twice = max(self._settings.repeated_noise, measured[0])
@@ -293,10 +299,10 @@ class _Alarms:
         counts, recent = tracker.counts[track], tracker.recent[track]
         for entity in state.entities:
             if state.is_failing and counts[entity] >= self._bar(track, entity, twice, None):
-                return True
+                return "newest"
             if recent[entity] >= self._bar(track, entity, once, seconds):
-                return True
-        return False
+                return "recent"
+        return None
 
     def _bar(self, track: Track, entity: int, noise: float, seconds: float | None) -> int:
         key = (entity, track, seconds is None, round(noise * 1000))

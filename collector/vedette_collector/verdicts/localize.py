@@ -4,7 +4,8 @@ Failures that share nothing are left alone: one probe that fails is no incident.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind
@@ -23,6 +24,10 @@ from vedette_collector.verdicts.score import Settings
 from vedette_collector.verdicts.tracker import State, Tracker
 
 MOST: Final = 8  # findings of one track in one decision
+WINDOWS: Final = (
+    0.3,
+    1.0,
+)  # of what is remembered: a fault that has just begun is diluted in the whole of it
 FIRSTS: Final = 5
 EXONERATED: Final = 6
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
@@ -39,17 +44,23 @@ class Explained(NamedTuple):
 
     findings: list[Finding]
     parts: list[tuple[Track, Parts]]
+    looked_back: set[Track]  # tracks in which a longer window explained something
     noise: dict[Track, tuple[float, float]]  # share that fails without a cause: twice in a row, and once
 
 
 def localize(
-    tracker: Tracker, now: float, noise: dict[Track, tuple[float, float]], settings: Settings
+    tracker: Tracker,
+    now: float,
+    noise: dict[Track, tuple[float, float]],
+    settings: Settings,
+    looking_back: Container[Track],
 ) -> Explained:
-    found = Explained([], [], {})
+    """*looking_back*: the tracks in which the longer windows are worth the work."""
+    found = Explained([], [], set(), {})
     for track in TRACKS:
         if not tracker.failing[track] and not tracker.recent[track]:
             continue
-        _track(tracker, track, now, noise.get(track, (0.0, 0.0)), settings, found)
+        _track(tracker, track, now, noise.get(track, (0.0, 0.0)), settings, found, track in looking_back)
     return found
 
 
@@ -60,6 +71,7 @@ def _track(
     noise: tuple[float, float],
     settings: Settings,
     found: Explained,
+    is_looking_back: bool,
 ) -> None:
     index = tracker.index
     explained: list[Parts] = []
@@ -81,30 +93,33 @@ def _track(
         sample = sample.without(chosen[0].parts)
     quiet_twice = sample.failed / sample.total if sample.total else 0.0
 
-    seconds = tracker.remembered_seconds(now)
     once = max(settings.single_noise, noise[1])
-    left = [
-        each
-        for each in tracker.remembered(track)
-        if not any(is_through(each.entities, parts) for parts in explained)
-    ]
-    longer = Sample(
-        index,
-        track,
-        left,
-        lambda parts, without: index.exposure(track, parts, without) * seconds,
-        tuple(explained),
-    )
-    for _ in range(MOST):
-        chosen = best(longer, once, settings)
-        if chosen is None:
-            break
-        if is_worth_telling(chosen[0], once, settings) and _still_fails(tracker, track, chosen[0], now):
-            found.parts.append((track, chosen[0].parts))
-            found.findings.append(_finding(tracker, track, *chosen, longer.failures, now))
-        longer = longer.without(chosen[0].parts)
-    quiet_once = longer.failed / longer.total if longer.total else 0.0
+    quiet_once = noise[1]
+    for share in WINDOWS if is_looking_back else ():
+        seconds = share * tracker.remembered_seconds(now)
+        left = [
+            each
+            for each in tracker.remembered(track, now - seconds)
+            if not any(is_through(each.entities, parts) for parts in explained)
+        ]
+        longer = Sample(index, track, left, partial(_results, index, track, seconds), tuple(explained))
+        for _ in range(MOST):
+            chosen = best(longer, once, settings)
+            if chosen is None:
+                break
+            explained.append(chosen[0].parts)
+            found.looked_back.add(track)
+            if is_worth_telling(chosen[0], once, settings) and _still_fails(tracker, track, chosen[0], now):
+                found.parts.append((track, chosen[0].parts))
+                found.findings.append(_finding(tracker, track, *chosen, longer.failures, now))
+            longer = longer.without(chosen[0].parts)
+        quiet_once = longer.failed / longer.total if longer.total else 0.0
     found.noise[track] = (quiet_twice, quiet_once)
+
+
+def _results(index: Index, track: Track, seconds: float, parts: Parts, without: tuple[Parts, ...]) -> float:
+    """How many of the probes through *parts* ended in *seconds*."""
+    return index.exposure(track, parts, without) * seconds
 
 
 def _still_fails(tracker: Tracker, track: Track, chosen: Candidate, now: float) -> bool:
@@ -139,7 +154,6 @@ def _finding(
     )
     newest = sum(1 for each in inside if each.probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
-    partial = chosen.failed < 0.9 * chosen.total
     shares = (Share(chosen.failed, round(chosen.total)), Share(rest, max(round(whole - chosen.total), rest)))
     alternatives = _alternatives(index, chosen, near)
     agents = sorted({each.probe[1] for each in inside})
@@ -163,7 +177,7 @@ def _finding(
         confirmed=newest,
         asked=tracker.asked_inside(each.probe for each in inside),
         bypasses=bypasses,
-        is_partial=partial,
+        is_partial=chosen.failed < 0.9 * chosen.total,
     )
 
 
@@ -250,7 +264,10 @@ def _exonerated(
     tracker: Tracker, track: Track, parts: Parts, inside: Sequence[Failure]
 ) -> tuple[Exonerated, ...]:
     """What most of these failures go through as well, and what works where the component is not involved."""
-    index, counts = tracker.index, tracker.counts[track]
+    index = tracker.index
+    counts: Counter[int] = Counter()
+    for state in tracker.failing[track].values():
+        counts.update(state.entities)
     blamed = {entity for group in parts for entity in group}
     shared: Counter[int] = Counter()
     for each in inside:
@@ -271,8 +288,3 @@ def _exonerated(
             found.append((through / len(inside), share))
     found.sort(key=lambda each: (-each[0], each[1].elsewhere.total, each[1].entity))
     return tuple(each for _, each in found[:EXONERATED])
-
-
-def attributed(state: State, explained: Sequence[tuple[Track, Parts]]) -> bool:
-    """Whether the failure is one of a component that is blamed already."""
-    return any(track == state.track and is_through(state.entities, parts) for track, parts in explained)

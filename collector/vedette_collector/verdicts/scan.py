@@ -137,7 +137,8 @@ def best(sample: Sample, noise: float, settings: Settings) -> tuple[Candidate, l
     # evidence, so the kind decides.
     same = [each for each in found if (each.failed, each.total) == (first.failed, first.total)]
     chosen = min(same, key=_preference(sample))
-    simple = [each for each in same if each is not chosen and len(each.parts) <= len(chosen.parts)]
+    names = _names(chosen)
+    simple = [each for each in same if each is not chosen and _names(each) <= names]
     close = [
         each
         for each in found
@@ -148,6 +149,10 @@ def best(sample: Sample, noise: float, settings: Settings) -> tuple[Candidate, l
     return chosen, [*sorted(simple, key=_preference(sample)), *close]
 
 
+def _names(each: Candidate) -> int:
+    return sum(len(group) for group in each.parts)
+
+
 def is_worth_telling(each: Candidate, noise: float, settings: Settings) -> bool:
     return each.failed / each.total - noise >= settings.effect
 
@@ -156,9 +161,8 @@ def _preference(sample: Sample) -> Callable[[Candidate], tuple[int, int, tuple[i
     kinds = sample.index.kinds
 
     def key(each: Candidate) -> tuple[int, int, tuple[int, ...], Parts]:
-        names = sum(len(group) for group in each.parts)
         places = tuple(sorted(_PREFERRED[kinds[group[0]]] for group in each.parts))
-        return names, len(each.parts), places, each.parts
+        return _names(each), len(each.parts), places, each.parts
 
     return key
 
@@ -201,7 +205,13 @@ def _narrowed(sample: Sample, base: Candidate, noise: float, settings: Settings)
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
         group = _group(sample, base, inside, by, noise)
-        if group is not None and _is_contrast(base, group, noise, settings):
+        if group is None or not _is_contrast(base, group, noise, settings):
+            continue
+        # The other way round as well: what else goes through the group must be healthy too.
+        alone = group.parts[-1:]
+        failed = sum(each.weight for each in sample.failures if is_through(each.entities, alone))
+        other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
+        if _is_contrast(other, group, noise, settings):
             yield group
 
 

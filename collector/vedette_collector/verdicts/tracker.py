@@ -6,12 +6,12 @@ first attempts over some intervals say what fails now and then, which no newest 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
-from vedette_collector.verdicts.index import TRACKS, Index, Probe
-from vedette_collector.verdicts.scan import Failure
+from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
+from vedette_collector.verdicts.scan import Failure, is_through
 
 ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
 
@@ -19,7 +19,7 @@ ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so lon
 class State:
     """Of a probe whose newest result is not ok."""
 
-    __slots__ = ("bypasses", "code", "entities", "is_failing", "last", "since", "track")
+    __slots__ = ("bypasses", "code", "entities", "is_counted", "is_failing", "last", "since", "track")
 
     def __init__(self, at: float, code: str, track: Track, entities: tuple[int, ...]) -> None:
         self.since = at
@@ -28,17 +28,22 @@ class State:
         self.track = track
         self.entities = entities
         self.is_failing = False
+        self.is_counted = False  # among the failing ones that nobody explains
         self.bypasses: dict[Bypass, bool] = {}  # whether that way worked
 
 
-class Event(NamedTuple):
+class Event:
     """A first attempt that failed."""
 
-    at: float
-    probe: Probe
-    track: Track
-    code: str
-    entities: tuple[int, ...]
+    __slots__ = ("at", "code", "entities", "is_counted", "probe", "track")
+
+    def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
+        self.at = at
+        self.probe = probe
+        self.track = track
+        self.code = code
+        self.entities = entities
+        self.is_counted = False  # among those that nobody explains
 
 
 def track_of(code: str) -> Track:
@@ -54,9 +59,11 @@ class Tracker:
         self.index = index
         self.states: dict[Probe, State] = {}
         self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
-        self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}  # failing, by entity
         self.events: deque[Event] = deque()
-        self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}  # events, by entity
+        # By entity, what nobody explains: probes that fail, and events.
+        self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
+        self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
+        self._explained: tuple[tuple[Track, Parts], ...] = ()
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
         self.memory_seconds = memory * _middle(index.intervals)
         self.heard_since: float | None = None
@@ -105,22 +112,43 @@ class Tracker:
         # What was asked for, and what was repeated, was chosen because of other failures: it is no sample.
         if seen.attempt > 1 or seen.asked:
             return
-        self.events.append(Event(seen.at, probe, state.track, state.code, state.entities))
-        recent = self.recent[state.track]
-        for entity in state.entities:
-            recent[entity] += 1
+        event = Event(seen.at, probe, state.track, state.code, state.entities)
+        self.events.append(event)
+        if not self.is_explained(event):
+            event.is_counted = True
+            _add(self.recent[event.track], event.entities, 1)
 
     def _count(self, probe: Probe, state: State) -> None:
         self.failing[state.track][probe] = state
-        counts = self.counts[state.track]
-        for entity in state.entities:
-            counts[entity] += 1
+        if not self.is_explained(state):
+            state.is_counted = True
+            _add(self.counts[state.track], state.entities, 1)
 
     def _uncount(self, probe: Probe, state: State) -> None:
         del self.failing[state.track][probe]
-        counts = self.counts[state.track]
-        for entity in state.entities:
-            counts[entity] -= 1
+        if state.is_counted:
+            state.is_counted = False
+            _add(self.counts[state.track], state.entities, -1)
+
+    def explain(self, explained: Sequence[tuple[Track, Parts]]) -> None:
+        """Whose failures these are is known: they are not counted among those that nobody explains."""
+        self._explained = tuple(explained)
+        for track, counts in self.counts.items():
+            counts.clear()
+            for state in self.failing[track].values():
+                state.is_counted = not self.is_explained(state)
+                if state.is_counted:
+                    _add(counts, state.entities, 1)
+        if explained:
+            for event in self.events:
+                if event.is_counted and self.is_explained(event):
+                    event.is_counted = False
+                    _add(self.recent[event.track], event.entities, -1)
+
+    def is_explained(self, each: State | Event) -> bool:
+        return any(
+            track == each.track and is_through(each.entities, parts) for track, parts in self._explained
+        )
 
     def forget(self, probe: Probe) -> bool:
         """It is ok, or nothing is known of it. True when it was failing."""
@@ -133,6 +161,10 @@ class Tracker:
     def forget_agent(self, agent: int) -> None:
         for probe in [each for each in self.states if each[1] == agent]:
             self.forget(probe)
+        for event in self.events:
+            if event.probe[1] == agent and event.is_counted:
+                _add(self.recent[event.track], event.entities, -1)
+        self.events = deque(event for event in self.events if event.probe[1] != agent)
 
     def expire(self, now: float) -> None:
         """Drop what is older than the memory."""
@@ -140,9 +172,8 @@ class Tracker:
         events = self.events
         while events and events[0].at < until:
             old = events.popleft()
-            recent = self.recent[old.track]
-            for entity in old.entities:
-                recent[entity] -= 1
+            if old.is_counted:
+                _add(self.recent[old.track], old.entities, -1)
         if self.asked:
             until = now - ASKED_SECONDS
             self.asked = {probe: seen for probe, seen in self.asked.items() if seen[0] >= until}
@@ -159,17 +190,16 @@ class Tracker:
             Failure(probe, state.entities, 1, state.since) for probe, state in self.failing[track].items()
         ]
 
-    def remembered(self, track: Track) -> list[Failure]:
-        """The longer window: first attempts that failed, by probe."""
+    def remembered(self, track: Track, since: float) -> list[Failure]:
+        """A longer window: first attempts that failed since then, by probe."""
         found: dict[Probe, list[Event]] = {}
-        for event in self.events:
+        for event in reversed(self.events):
+            if event.at < since:
+                break
             if event.track == track:
                 found.setdefault(event.probe, []).append(event)
-        is_live = self.index.is_live
         return [
-            Failure(probe, events[-1].entities, len(events), events[0].at)
-            for probe, events in found.items()
-            if is_live(probe)
+            Failure(probe, events[0].entities, len(events), events[-1].at) for probe, events in found.items()
         ]
 
     def asked_inside(self, probes: Iterator[Probe]) -> Share:
@@ -204,10 +234,16 @@ class Tracker:
             there = place(event.probe)
             if there is not None:
                 entities = index.through(there, event.track, event.code)
-                new.events.append(event._replace(probe=there, entities=entities))
-                for entity in entities:
-                    new.recent[event.track][entity] += 1
+                moved_event = Event(event.at, there, event.track, event.code, entities)
+                moved_event.is_counted = True
+                new.events.append(moved_event)
+                _add(new.recent[event.track], entities, 1)
         return new
+
+
+def _add(counts: Counter[int], entities: tuple[int, ...], number: int) -> None:
+    for entity in entities:
+        counts[entity] += number
 
 
 def _middle(intervals: list[float]) -> float:
