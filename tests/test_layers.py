@@ -35,6 +35,7 @@ PURE = [
     "vedette_agent.schedule",
     "vedette_agent.allowance",
     "vedette_agent.outofturn",
+    "vedette_agent.bypass.plan",
     "vedette_agent.delivery.asks",
     "vedette_agent.delivery.bases",
     "vedette_agent.delivery.beats",

@@ -24,6 +24,7 @@ from vedette.log import LEVELS, fields, setup
 from vedette.mqtt import Broker, NotConnected, PublishRefused, add_broker_options, broker_from
 from vedette.systemd import notify, watchdog_seconds
 from vedette.timefloor import installed
+from vedette_agent.bypass.running import Bypasses
 from vedette_agent.delivery.publish import Publisher
 from vedette_agent.delivery.talk import Vitals
 from vedette_agent.engine.icmp import permission_problem
@@ -91,6 +92,7 @@ class Agent:
         self._floor = installed()
         self._shedding = Shedding()
         self._runner: Runner
+        self._bypasses: Bypasses
         self._publisher: Publisher
 
     async def run(self, assignment: Assignment, checks: Sequence[Check]) -> None:
@@ -112,6 +114,14 @@ class Agent:
             ask=self._asked,
         )
         publisher = self._publisher
+        self._bypasses = Bypasses(
+            self._name,
+            engine,
+            io,
+            publisher.add,
+            lambda check: check in self._runner.out_of_turn.failing,
+            self._shedding,
+        )
         self._runner = Runner(
             self._name,
             engine,
@@ -120,6 +130,8 @@ class Agent:
             lambda now: self._ticked(engine, now),
             publisher.showing.explain,
             self._shedding,
+            self._bypasses.confirmed,
+            self._bypasses.worked,
         )
         self._apply(assignment, checks)
         # What is loaded by now stays: full collections would walk over it, and hold the loop for 6 ms each.
@@ -161,6 +173,7 @@ class Agent:
         self._publisher.talk.config_hash = assignment.config_hash
         self._publisher.outbox.keep(check.name for check in checks)
         self._runner.assign(checks)
+        self._bypasses.assign(checks)
 
     async def _reloads(self) -> None:
         while True:
@@ -187,6 +200,8 @@ class Agent:
     def _ticked(self, engine: Engine, now: float) -> None:
         """Feeds the watchdog from the engine's own tick: one that stands still starves it."""
         self._publisher.tick()
+        if now >= self._bypasses.next_due:
+            self._bypasses.tick(now)
         if now >= self._look_at:
             self._look_at = now + LOOK_SECONDS
             self._weigh(engine, now)

@@ -58,6 +58,8 @@ class Runner:
     *confirmed* gets, after its result, the failure that is the second in a row: of a first failure's repeat,
     or of the next run where that comes before it or there is none.
 
+    *worked* is told of each success that was more than a single exchange.
+
     A probe that the stop of the agent ends has no result: it says nothing, and no seq was given to it.
     """
 
@@ -71,6 +73,7 @@ class Runner:
         explain: Callable[[Check, Result, Record, float], bool] = lambda *_: True,
         shedding: Shedding | None = None,
         confirmed: Callable[[Check, Result], None] = lambda *_: None,
+        worked: Callable[[Check, Record], None] = lambda *_: None,
     ) -> None:
         self.schedule = Schedule(agent)
         self.out_of_turn = OutOfTurn(agent)
@@ -85,6 +88,7 @@ class Runner:
         self._explain = explain
         self._shedding = shedding or Shedding()
         self._confirmed = confirmed
+        self._worked = worked
         self._explained: dict[str, str | None] = {}  # failure codes by check; none while it is ok
 
     def assign(self, checks: Iterable[Check]) -> None:
@@ -216,6 +220,7 @@ class Runner:
         self._deliver(self._shortened(job, said) if self._shedding.level else said)
         if said.outcome == "ok":
             self._recovered(check.name)
+            self._worked(check, run.record)
         elif said.outcome == "fail":
             self._failed(check, said, run)
 

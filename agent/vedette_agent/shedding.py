@@ -2,7 +2,7 @@
 
 In this order, each step on top of those before:
 
-    1 detail   evidence of failures, and the lists among the facts that people alone read
+    1 detail   evidence of failures, other ways to a target, lists among the facts that people alone read
     2 replay   what an outage left behind goes at the lowest rate
     3 phases   results without the times of their phases
     4 checks   checks of low priority are not run, and say so

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from vedette_collector.asks import Asks
+from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Change, Incident, Severity
 from vedette_collector.verdicts.topology import Topology
 
@@ -34,11 +35,21 @@ class Docket:
         self.decision_errors = 0
         self.observed = 0
         self.decided_at: float | None = None  # wall
+        self._extents: tuple[Topology, Extents] | None = None
 
     @property
     def held(self) -> list[Incident]:
         """Open ones and those that are held for a return, the newest first."""
         return [each for each in self.incidents.values() if each.state != "closed"]
+
+    @property
+    def extents(self) -> Extents | None:
+        """Of the topology."""
+        if self.topology is None:
+            return None
+        if self._extents is None or self._extents[0] is not self.topology:
+            self._extents = self.topology, Extents(self.topology)
+        return self._extents[1]
 
     def take(self, known: Mapping[str, Incident]) -> bool:
         """Copy what the engine knows; what it forgot stays, up to a number. Whether anything is new."""

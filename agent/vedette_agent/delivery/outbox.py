@@ -273,7 +273,7 @@ class Outbox:
 
     def _is_change(self, result: Result) -> bool:
         """The first state of a check is none: a start must not flush once per check."""
-        if result.outcome == "not_run":
+        if result.outcome == "not_run" or result.bypass is not None:
             return False
         state = (result.outcome, result.reason)
         before = self._last.get(result.check)

@@ -86,6 +86,8 @@ class Record:
 
     `stage` is what the prober is waiting for: it decides which layer a timeout or a reset belongs to.
     `phases` are seconds, as blackbox_exporter names them. A phase that repeats (redirects) adds up.
+    `looked_up` is the first name that was asked of DNS on the way to the target, with the address it gave.
+    `pinned` is such a name and its address, known before: it is not looked up.
     `notes` is what was sent and what came, in order: the evidence of a failure. What `secrets`
     gives is hidden wherever they are told; HTTP is noted only by probes that set it.
     """
@@ -100,11 +102,13 @@ class Record:
         "grpc",
         "http",
         "icmp",
+        "looked_up",
         "notes",
         "notes_dropped",
         "ntp",
         "path",
         "phases",
+        "pinned",
         "port",
         "resolver",
         "secrets",
@@ -123,6 +127,8 @@ class Record:
         self.address: str | None = None
         self.port: int | None = None
         self.resolver: str | None = None
+        self.looked_up: tuple[str, str] | None = None
+        self.pinned: tuple[str, str] | None = None
         self.dns: DnsFacts | None = None
         self.authority: AuthorityFacts | None = None
         self.trace: TraceFacts | None = None

@@ -39,6 +39,8 @@ async def address_of(io: "Io", host: str, family: Family, resolver: Endpoint | N
         raise ProbeFailed(Failure.DNS_NODATA, f"{host} is an address, and not one of IPv{family}")
     if name == "localhost" or name.endswith(".localhost"):
         return _LOOPBACK[family]
+    if record.pinned is not None and record.pinned[0] == name:
+        return record.pinned[1]
     known = io.files.address(name, family)
     if known is not None:
         return known
@@ -102,4 +104,7 @@ async def _ask(io: "Io", server: Endpoint, name: str, question: Query, record: R
                 Failure.DNS_CNAME_DANGLING, f"NOERROR with 0 {what}, by way of {' → '.join(answer.chain)}"
             )
         raise ProbeFailed(Failure.DNS_NODATA, f"NOERROR with 0 {what}")
-    return answer.answers[0]
+    address = answer.answers[0]
+    if record.looked_up is None:
+        record.looked_up = name, address
+    return address

@@ -148,14 +148,14 @@ def _told(
         _, expect, transport, facts, verdict = told
         if transport == asked.transport and (expect is check.expect or expect == check.expect):
             return facts, verdict
-    facts = _facts(answer, asked, was_truncated)
+    facts = facts_of(answer, asked, was_truncated)
     verdict = judge(answer, check, was_truncated=was_truncated)
     if is_plain and question.last is not None and question.last[1] is answer:
         question.told = answer, check.expect, asked.transport, facts, verdict
     return facts, verdict
 
 
-def _facts(answer: Answer, asked: Asked, was_truncated: bool) -> DnsFacts:
+def facts_of(answer: Answer, asked: Asked, was_truncated: bool) -> DnsFacts:
     answers, chain, said = answer.answers, answer.chain, answer.options
     return DnsFacts(
         rcode=rcode_text(answer.rcode),

@@ -51,13 +51,17 @@ class Inquiry:
     What the slowest of each step took on the wire is added to `phase`.
     """
 
-    def __init__(self, io: Io, record: Record, port: int, phase: Phase = "request") -> None:
+    def __init__(
+        self, io: Io, record: Record, port: int, phase: Phase = "request", *, only: Endpoint | None = None
+    ) -> None:
+        """*only*: the one server that is ever asked, where it is the host's own, which no policy denies."""
         self.phase: Phase = phase
         self.queries = 0
         self.strangers = 0
         self._io = io
         self._record = record
         self._port = port
+        self._only = only
         self._turns = Turns(io.loop)
 
     async def ask(self, wanted: Sequence[Wanted], shares: int = 1) -> list[Told]:
@@ -99,7 +103,8 @@ class Inquiry:
         self._record.note("dns.asked", f"{server}: {question.text} {question.rdtype_text}")
         started = self._io.engine.now()
         try:
-            asked = await ask(self._io, Endpoint(server.address, self._port), question, own)
+            endpoint = self._only or Endpoint(server.address, self._port)
+            asked = await ask(self._io, endpoint, question, own)
             seconds = asked.seconds + own.phases.get("connect", 0.0)
             if len(asked.wire) > MAX_AT_ONCE:
                 await suspend(self._turns.arm)

@@ -33,13 +33,13 @@ def agents(request: web.Request, board: Board, mono: float) -> web.Response:
     wanted = request.query.get("agent")
     rows = view.rows(board, mono)
     found = [each for each in view.agents(board, rows, mono) if wanted in (None, each.state.name)]
-    return _listing(request, "agents", found, _agent)
+    return listing(request, "agents", found, _agent)
 
 
 def checks(request: web.Request, board: Board, mono: float) -> web.Response:
     wanted = request.query.get("check")
     found = [check for check in board.checks.values() if wanted in (None, check.name)]
-    return _listing(request, "checks", found, lambda check: _check(board, check, mono))
+    return listing(request, "checks", found, lambda check: _check(board, check, mono))
 
 
 def results(request: web.Request, board: Board, mono: float) -> web.Response:
@@ -48,7 +48,7 @@ def results(request: web.Request, board: Board, mono: float) -> web.Response:
     found = [
         cell for cell in board.all_cells() if check in (None, cell.check.name) and agent in (None, cell.agent)
     ]
-    return _listing(request, "results", found, lambda cell: _result(cell, mono))
+    return listing(request, "results", found, lambda cell: _result(cell, mono))
 
 
 def evidence(request: web.Request, board: Board) -> web.Response:
@@ -61,7 +61,7 @@ def evidence(request: web.Request, board: Board) -> web.Response:
         for exhibit in board.evidence.of(*key)
     ]
     found.sort(key=lambda each: -each[1].at)
-    return _listing(
+    return listing(
         request, "evidence", found, lambda each: exhibits.told(*each[0], each[1]), most=MAX_EXHIBITS
     )
 
@@ -78,18 +78,20 @@ def ledger(request: web.Request, shown: Overview) -> web.Response:
         "notices": [_word(each) for each in shown.notices],
         "version": vedette.__version__,
     }
-    return _listing(request, "agents", found, _account, head=head)
+    return listing(request, "agents", found, _account, head=head)
 
 
-def _listing(
+def listing(
     request: web.Request,
     key: str,
     found: list[T],
     told: Callable[[T], dict[str, Any]],
     most: int = MAX_LIMIT,
+    usual: int = DEFAULT_LIMIT,
     head: dict[str, Any] | None = None,
 ) -> web.Response:
-    text = request.query.get("limit", str(min(DEFAULT_LIMIT, most)))
+    """The first `limit` of *found* under *key*, or *usual* ones, and how many there are."""
+    text = request.query.get("limit", str(min(usual, most)))
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most):
         return problem(400, f"limit must be a number from 1 to {most}")
     listed = [told(each) for each in found[: int(text)]]

@@ -18,7 +18,7 @@ from vedette.errors import ConfigError, VedetteError
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import accounts, api
+from vedette_collector.web import accounts, api, incidents
 from vedette_collector.web.caching import tagged
 from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
@@ -120,6 +120,7 @@ class Routes:
         app.router.add_get("/api/v1/results", self._results)
         app.router.add_get("/api/v1/evidence", self._evidence)
         app.router.add_get("/api/v1/ledger", self._ledger)
+        app.router.add_get("/api/v1/incidents", self._incident_list)
         app.router.add_get("/api/v1/history", self._history, allow_head=False)
         return app
 
@@ -182,6 +183,9 @@ class Routes:
 
     async def _evidence(self, request: web.Request) -> web.Response:
         return api.evidence(request, self._board)
+
+    async def _incident_list(self, request: web.Request) -> web.Response:
+        return incidents.incidents(request, self._board, self._condition.docket, time.time())
 
     async def _history(self, request: web.Request) -> web.Response:
         return await self._past.serve(request, _now().wall)

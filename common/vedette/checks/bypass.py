@@ -26,6 +26,7 @@ from vedette.checks.schema.bypass import BypassSettings
 from vedette.wire.messages import Bypass
 
 NONE: Final = BypassPlan(ways=())
+_PLAIN: Final = BypassPlan()
 _NOTHING: Final = BypassSettings()
 _IS_DNS: Final = frozenset[Bypass]({"authority", "no_validation"})
 
@@ -73,7 +74,8 @@ def planned(one: schema.Check, defaults: schema.Defaults) -> BypassPlan:
     return BypassPlan(
         ways=None if chosen is None else tuple(dict.fromkeys(chosen)),
         resolvers=tuple(formats.endpoint(text) for text in listed),
-        interval=BypassPlan().interval if interval is None else formats.interval(interval),
+        interval=_PLAIN.interval if interval is None else formats.interval(interval),
+        authority_port=own.authority_port or shared.authority_port or _PLAIN.authority_port,
     )
 
 

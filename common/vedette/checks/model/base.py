@@ -26,6 +26,7 @@ class BypassPlan(Struct, frozen=True, kw_only=True):
     ways: tuple[Bypass, ...] | None = None  # None: all that fit
     resolvers: tuple[Endpoint, ...] = ()  # the first that the check does not ask itself is the second one
     interval: float = 600.0  # from one way to the next, while the check succeeds
+    authority_port: int = 53  # of the name servers of the zone
 
 
 class BaseCheck(Struct, frozen=True, kw_only=True):

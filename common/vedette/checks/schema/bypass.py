@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from vedette.checks.schema.trace import Port
 from vedette.checks.schema.types import Interval, Resolver, Section
 
 Way = Literal["resolver", "authority", "no_validation", "last_good", "family"]
@@ -30,6 +31,16 @@ class BypassSettings(Section, frozen=True, kw_only=True):
         Annotated[
             Interval,
             Meta(description="one of the ways, in turn, so often while the check succeeds; 10m without it"),
+        ]
+        | None
+    ) = None
+    authority_port: (
+        Annotated[
+            Port,
+            Meta(
+                description="of the name servers of the zone; another than 53, which it is without it, for a "
+                "tree of one's own"
+            ),
         ]
         | None
     ) = None

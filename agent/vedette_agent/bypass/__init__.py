@@ -1,0 +1,1 @@
+"""Other ways to the targets of the checks: when they are tried, and how."""
