@@ -12,6 +12,7 @@ from vedette.errors import ConfigError
 from vedette.wire.facts import Facts, HttpFacts
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
+from vedette_collector.docket import Docket
 from vedette_collector.web.events import Hub
 from vedette_collector.web.server import Listen, Routes, serving
 
@@ -35,11 +36,14 @@ class Site:
 
 
 @asynccontextmanager
-async def site(core: Core, clients: int = 3, store: Path | None = None) -> AsyncIterator[Site]:
+async def site(
+    core: Core, clients: int = 3, store: Path | None = None, docket: Docket | None = None
+) -> AsyncIterator[Site]:
     async def reload() -> None:
         raise ConfigError("c.yaml: never")
 
     condition = Condition(NOW.wall)
+    condition.docket = docket or condition.docket
     hub = Hub(core.board, condition, clients)
     app = Routes(core.board, condition, hub, reload, store).application()
     async with (

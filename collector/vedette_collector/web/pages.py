@@ -1,4 +1,4 @@
-"""Renders the status page and the page of a check. Everything an agent or target said is escaped text."""
+"""Renders the status page and those of checks and incidents. What agents or targets said is escaped text."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,7 +10,11 @@ import vedette
 from vedette_collector.board import Board
 from vedette_collector.cell import BARS, Bar, Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import accounts, exhibits, view
+from vedette_collector.verdicts.extents import Extents
+from vedette_collector.verdicts.figures import moment
+from vedette_collector.verdicts.incident import Incident
+from vedette_collector.verdicts.words import headline
+from vedette_collector.web import accounts, exhibits, incident_view, view
 from vedette_collector.web.api import kind
 
 KEEP_SECONDS: Final = 0.5  # a page serves all its readers this long
@@ -34,6 +38,7 @@ class Pages:
 
     def __init__(self, board: Board, condition: Condition) -> None:
         self._board = board
+        self._docket = condition.docket
         self._condition = condition
         self._kept: dict[str, tuple[float, bytes]] = {}
         self._env = Environment(
@@ -48,6 +53,7 @@ class Pages:
         self._env.filters |= {
             "clock": clock,
             "iso": iso,
+            "moment": moment,
             "duration": view.duration,
             "number": "{:,}".format,
             "seconds": lambda value: view.duration(round(value * 1e6)),
@@ -57,6 +63,7 @@ class Pages:
         self._env.globals |= {
             "symbols": view.SYMBOLS,
             "words": view.WORDS,
+            "incident_states": incident_view.STATES,
             "version": vedette.__version__,
             "bars_shown": BARS,
             "bar_height": BAR_HEIGHT,
@@ -67,6 +74,16 @@ class Pages:
 
     def status(self, now: Moment) -> bytes:
         return self._fresh("/", now, lambda: self._status(now))
+
+    def incidents(self, now: Moment) -> bytes:
+        return self._fresh("/incidents", now, lambda: self._incidents(now))
+
+    def incident(self, name: str, now: Moment) -> bytes | None:
+        """None for one that is not known, or no longer."""
+        found = self._docket.incidents.get(name)
+        if found is None:
+            return None
+        return self._fresh(f"/incidents/{name}", now, lambda: self._incident(found, now))
 
     def check(self, name: str, now: Moment) -> bytes | None:
         """None for a check that the configuration does not have."""
@@ -99,6 +116,9 @@ class Pages:
         return self._env.get_template("status.html.j2").render(
             now=now.wall,
             ago=_ago(now.wall),
+            incidents=incident_view.block(
+                self._docket.held, view.watch(rows, agents), now.wall, self._source()
+            ),
             has_evidence=self._board.evidence.has,
             summary=view.summary(rows, agents, self._condition),
             rows=rows[:shown],
@@ -109,6 +129,29 @@ class Pages:
             said=said[:MAX_SAID],
             unsaid=len(said) - len(said[:MAX_SAID]),
         )
+
+    def _incidents(self, now: Moment) -> str:
+        found = incident_view.ordered(self._docket.incidents.values())
+        shown = found[: incident_view.MAX_LISTED]
+        return self._env.get_template("incidents.html.j2").render(
+            now=now.wall,
+            ago=_ago(now.wall),
+            listed=[(each, headline(each)) for each in shown],
+            unlisted=len(found) - len(shown),
+        )
+
+    def _incident(self, incident: Incident, now: Moment) -> str:
+        topology = self._docket.topology
+        return self._env.get_template("incident.html.j2").render(
+            now=now.wall,
+            ago=_ago(now.wall),
+            shown=incident_view.view(
+                incident, now.wall, self._source(), None if topology is None else Extents(topology)
+            ),
+        )
+
+    def _source(self) -> incident_view.Source:
+        return incident_view.Source(self._board.evidence.has, self._board.checks.__contains__)
 
     def _check(self, name: str, now: Moment) -> str:
         row = view.row(self._board, self._board.checks[name], now.mono)

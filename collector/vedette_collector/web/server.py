@@ -107,6 +107,8 @@ class Routes:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.on_response_prepare.append(_add_headers)
         app.router.add_get("/", self._status)
+        app.router.add_get("/incidents", self._incidents)
+        app.router.add_get("/incidents/{id}", self._incident)
         app.router.add_get("/checks/{name}", self._check)
         app.router.add_get("/evidence/{name}/{agent}", self._evidence_page)
         app.router.add_get("/events", self._hub.serve, allow_head=False)
@@ -126,6 +128,17 @@ class Routes:
 
     async def _status(self, request: web.Request) -> web.Response:
         return tagged(request, self._pages.status(_now()), "text/html")
+
+    async def _incidents(self, request: web.Request) -> web.Response:
+        return tagged(request, self._pages.incidents(_now()), "text/html")
+
+    async def _incident(self, request: web.Request) -> web.Response:
+        page = self._pages.incident(request.match_info["id"], _now())
+        if page is None:
+            return web.Response(
+                status=404, text="No incident of this ID is known. All incidents: /incidents\n"
+            )
+        return tagged(request, page, "text/html")
 
     async def _check(self, request: web.Request) -> web.Response:
         page = self._pages.check(request.match_info["name"], _now())

@@ -9,6 +9,7 @@ from vedette_collector.cell import Bar, Cell, Seen, State, label
 from vedette_collector.condition import Condition
 from vedette_collector.exposition.text import safe_version
 from vedette_collector.ledger import Figures
+from vedette_collector.web.incident_view import Watch
 
 MAX_CELLS: Final = 6000  # of the matrix: beyond it the page would be too long for anybody
 MAX_RESULTS: Final = 20
@@ -168,6 +169,20 @@ def agents(board: Board, all_rows: list[Row], mono: float) -> list[AgentView]:
             )
         )
     return found
+
+
+def watch(all_rows: list[Row], all_agents: list[AgentView]) -> Watch:
+    """Who looks now: fresh results of agents that are connected. Agents that name no network are one each."""
+    there = {agent.state.name: agent.state.tags for agent in all_agents if agent.connected}
+    probes = [
+        cell.agent
+        for each in all_rows
+        for cell in each.cells.values()
+        if cell.state in ("ok", "fail") and cell.agent in there
+    ]
+    looking = set(probes)
+    networks = {there[name].get("network") or there[name].get("asn") or f"\0{name}" for name in looking}
+    return Watch(len(probes), len(looking), len(networks))
 
 
 def summary(all_rows: list[Row], all_agents: list[AgentView], condition: Condition) -> Summary:

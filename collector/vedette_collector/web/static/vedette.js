@@ -22,6 +22,11 @@
       part.replaceWith(next);
       if (held && href) next.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus({ preventScroll: true });
     }
+    // A region that is read aloud has to stay, and is read when its text changes.
+    for (const part of document.querySelectorAll("[data-say]")) {
+      const next = fresh.getElementById(part.id);
+      if (next && next.textContent !== part.textContent) part.textContent = next.textContent;
+    }
     document.title = fresh.title;
   };
 
