@@ -106,7 +106,7 @@ def test_copies_keep_what_is_known_by_agent() -> None:
         tally.say(agent, name, 0.0)
     tally.settle(60.0)
     tally.say(0, "c", 70.0)
-    made = tally.copied(4, {0: 3, 2: 0}, least=1)
+    made = tally.copied([2, -1, -1, 0], least=1)
     assert sorted(made.each()) == [(0, "b"), (3, "a")]
     assert made.waiting == {3}
     assert made.settle(130.0)

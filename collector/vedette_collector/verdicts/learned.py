@@ -9,12 +9,13 @@ cannot name anything for others, and a new topology is made every 30 s at most.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from vedette.checks import formats
-from vedette.checks.model import Assignment, AuthorityCheck, Check, DnsCheck, HttpCheck
+from vedette.checks.model import Assignment, AuthorityCheck, Check, DnsCheck, Endpoint, HttpCheck
 from vedette.wire.facts import Facts
 from vedette.wire.messages import Bypass
 from vedette_collector.verdicts import naming
@@ -59,6 +60,7 @@ class Learned:
         self._checks = {check.name: check for check in assignment.checks}
         self._hosts = {check.name: host_of(check) for check in assignment.checks}
         self._sole = _sole(assignment, self._hosts)
+        self._asks_own = {check.name for check in assignment.checks if asks_own(check)}
         self._connects = {c.name for c in assignment.checks if Stage.CONNECTION in stages_of(c)}
         self._tallies: dict[Subject, Tally] = {}
         self._waiting: dict[Subject, None] = {}  # in the order of their turn
@@ -71,11 +73,11 @@ class Learned:
         """The same for another assignment. What no check of it is about is forgotten."""
         made = Learned(assignment, self._origins)
         made._remembered, made._is_new, made._next = self._remembered, True, self._next
-        numbers = {old: made._agents[name] for name, old in self._agents.items() if name in made._agents}
+        origin = [self._agents.get(name, -1) for name in made._agents]
         subjects = {subject for check in assignment.checks for subject in made._subjects(check)}
         for subject, tally in self._tallies.items():
             if subject in subjects:
-                copy = tally.copied(len(made._agents), numbers, least=made._least(subject))
+                copy = tally.copied(origin, least=made._least(subject))
                 made._tallies[subject] = copy
                 if copy.waiting:
                     made._waiting[subject] = None
@@ -195,10 +197,9 @@ class Learned:
         names = list(self._agents)
         found = {}
         for number, text in tally.each():
-            agent = names[number]
-            if agent in base.agents:
-                place = place_of(base.agents[agent])
-                found[agent] = self._resolvers.entities(formats.endpoint(text), place)
+            agent, server = names[number], _endpoint(text)
+            if agent in base.agents and server is not None:
+                found[agent] = self._resolvers.entities(server, place_of(base.agents[agent]))
         return {**found, **base.own_resolvers}
 
     def _subjects(self, check: Check) -> Iterator[Subject]:
@@ -231,7 +232,7 @@ class Learned:
         if facts.tls is not None and facts.tls.verified and facts.tls.issuer != facts.tls.subject:
             # Without verification anybody can name any issuer.
             yield Kind.CA_CHAIN, check.name, naming.clean(facts.tls.issuer or "")
-        if facts.resolver is not None and asks_own(check) and _is_endpoint(facts.resolver):
+        if facts.resolver is not None and check.name in self._asks_own and _endpoint(facts.resolver):
             yield Kind.RESOLVER, "", facts.resolver
         if self._origins is not None and check.name in self._connects:
             is_direct = not (isinstance(check, HttpCheck) and check.proxy is not None)
@@ -294,9 +295,9 @@ def _zone(host: str, facts: Facts) -> str | None:
     return naming.clean(longest) if "." in longest and longest != "." else None
 
 
-def _is_endpoint(text: str) -> bool:
+@lru_cache(maxsize=_PLACES)
+def _endpoint(text: str) -> Endpoint | None:
     try:
-        formats.endpoint(text)
+        return formats.endpoint(text)
     except ValueError:
-        return False
-    return True
+        return None

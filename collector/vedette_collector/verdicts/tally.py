@@ -7,7 +7,8 @@ and so on up to two hours.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 HOLD_SECONDS: Final = 60.0
@@ -109,23 +110,21 @@ class Tally:
             if name is not None:
                 yield agent, name
 
-    def copied(self, agents: int, numbers: dict[int, int], *, least: int) -> "Tally":
-        """The same for so many agents, of which *numbers* has the old and the new numbers."""
-        made = Tally(agents, self._limit, least=least, is_each=self._is_each)
+    def copied(self, origin: Sequence[int], *, least: int) -> "Tally":
+        """The same for other agents: *origin* has the old number of each, -1 where it is new."""
+        made = Tally(len(origin), self._limit, least=least, is_each=self._is_each)
         made._names, made._numbers = list(self._names), dict(self._numbers)
-        made._saying = [agents] + [0] * (len(self._names) - 1)
-        made._holding = list(made._saying)
-        for old, new in numbers.items():
-            for counts, before, after in (
-                (made._saying, self._said, made._said),
-                (made._holding, self._held, made._held),
-            ):
-                counts[_SILENT] -= 1
-                counts[before[old]] += 1
-                after[new] = before[old]
-            made._since[new], made._patience[new] = self._since[old], self._patience[old]
-            if old in self.waiting:
-                made.waiting.add(new)
+        # The last place of each, which is -1, is for who is new.
+        said, held, since = [*self._said, _SILENT], [*self._held, _SILENT], [*self._since, 0.0]
+        patience = [*self._patience, 0]
+        made._said = array("H", [said[old] for old in origin])
+        made._held = array("H", [held[old] for old in origin])
+        made._since = array("d", [since[old] for old in origin])
+        made._patience = bytearray(patience[old] for old in origin)
+        for counts, numbers in ((made._saying, made._said), (made._holding, made._held)):
+            found = Counter(numbers)
+            counts[:] = [found[number] for number in range(len(made._names))]
+        made.waiting = {new for new, old in enumerate(origin) if old in self.waiting}
         return made
 
     def _number(self, name: str | None) -> int | None:
