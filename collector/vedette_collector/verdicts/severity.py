@@ -46,7 +46,7 @@ def _is_urgent(component: Component, finding: Finding, extents: Extents) -> bool
     if Kind.AGENT in kinds or kinds == {Kind.CLIENT_STACK}:
         return False
     if kinds & _PROBED:
-        return _is_widely_seen(component, finding, extents) and not _is_refusal(kinds, finding)
+        return _is_widely_seen(component, finding, extents) and not is_refusal(component, finding)
     return len(extents.agents(component)) > 1
 
 
@@ -61,8 +61,9 @@ def _is_widely_seen(component: Component, finding: Finding, extents: Extents) ->
     return bool(seen) and finding.certainty == "certain"
 
 
-def _is_refusal(kinds: set[Kind], finding: Finding) -> bool:
-    """A target that answers all, and some networks with a status of refusal: it blocks the prober."""
+def is_refusal(component: Component, finding: Finding) -> bool:
+    """A target that answers some networks with a status that is wrong, and works from others."""
+    kinds = {part.kind for part in component.parts}
     if not (Kind.TARGET in kinds and kinds & _VANTAGES):
         return False
     answered = sum(count for code, count in finding.codes if code == _ANSWERED)

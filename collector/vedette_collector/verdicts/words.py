@@ -13,6 +13,7 @@ from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.figures import clock, duration, moment, portion
 from vedette_collector.verdicts.incident import Incident
 from vedette_collector.verdicts.phrases import KINDS, clean, entity_noun, failure, listed, noun, way
+from vedette_collector.verdicts.severity import is_refusal
 
 HEADLINE_CHARACTERS: Final = 200
 _DEPENDENTS: Final = 10
@@ -103,11 +104,11 @@ def report(
         not_seen_from=_not_seen_from(finding, extents),
         confirmed=_confirmed(finding),
         alternatives=_alternatives(finding),
-        exonerated=[_exonerated(each) for each in finding.exonerated],
+        exonerated=[_exonerated(each, finding.component) for each in finding.exonerated],
         dependents=[_said(each) for each in others[:_DEPENDENTS]] + _more(len(others)),
         earlier=[_earlier(each) for each in over[:_DEPENDENTS]] + _more(len(over)),
         firsts=[_first(each) for each in finding.firsts],
-        notes=_notes(incident),
+        notes=_notes(incident, finding),
     )
 
 
@@ -117,7 +118,7 @@ def _said(finding: Finding) -> str:
         how = f"{portion(share, _plural(share, 'agent'))} silent"
     else:
         how = f"{failure(finding.codes[0][0])}, " if finding.codes else ""
-        how += f"{portion(share, _plural(share, 'probe'))} {'fails' if share.total == 1 else 'fail'}"
+        how += f"{portion(share, _plural(share, 'probe'))} {_verb(finding, is_one=share.total == 1)}"
     rest = f": {how}{_beside(finding)}"
     # Of a long group of long names a part is enough; the figures are not.
     return clean(_capital(_subject(finding)), HEADLINE_CHARACTERS - len(rest)) + rest
@@ -133,8 +134,15 @@ def _subject(finding: Finding) -> str:
     if finding.certainty != "ambiguous" or not finding.alternatives:
         return noun(finding.component)
     first, *others = finding.alternatives
-    rest = f" or {len(others)} more" if others else ""
-    return f"{noun(finding.component)} or {noun(first)}{rest}"
+    if not others:
+        return f"{noun(finding.component)} or {noun(first)}"
+    return f"{noun(finding.component)}, {noun(first)} or {len(others)} more"
+
+
+def _verb(finding: Finding, *, is_one: bool = False) -> str:
+    if finding.track == "slow":
+        return "is slow" if is_one else "are slow"
+    return "fails" if is_one else "fail"
 
 
 def _state(incident: Incident, now: float, ends: float | None) -> str:
@@ -174,8 +182,12 @@ def _evidence(finding: Finding) -> str:
         return f"{_capital(inside)}{place} fell silent{beside}."
     inside = portion(finding.inside, f"{_plural(finding.inside, 'probe')} {way(finding.component)}")
     if not finding.outside.total:
-        return f"{_capital(inside)} failed; there are none that avoid it."
-    return f"{_capital(inside)} failed; {portion(finding.outside, '')} that avoid it did."
+        return f"{_capital(inside)} {_past(finding)}; there are none that avoid it."
+    return f"{_capital(inside)} {_past(finding)}; {portion(finding.outside, '')} that avoid it did."
+
+
+def _past(finding: Finding) -> str:
+    return "came slowly" if finding.track == "slow" else "failed"
 
 
 def _within(component: Component) -> str:
@@ -251,23 +263,29 @@ def _alternatives(finding: Finding) -> list[str]:
     ]
 
 
-def _exonerated(each: Exonerated) -> str:
+def _exonerated(each: Exonerated, blamed: Component) -> str:
     rest = portion(each.elsewhere, f"other {_plural(each.elsewhere, 'probe')} {KINDS[each.entity.kind].it}")
-    return f"Not {entity_noun(each.entity)}: {rest} failed."
+    alone = " alone" if each.entity in blamed.entities else ""
+    return f"Not {entity_noun(each.entity)}{alone}: {rest} failed."
 
 
 def _earlier(finding: Finding) -> str:
-    return f"{_capital(_subject(finding))}, from {clock(finding.began)} to {clock(finding.last)}"
+    return f"{_capital(_subject(finding))}, first seen {clock(finding.began)}, last {clock(finding.last)}"
 
 
 def _first(first: First) -> FirstFailure:
     check, agent = clean(first.check), clean(first.agent)
-    text = f"{clock(first.at)}: {check} from {agent}, {failure(first.code) if first.code else 'silent'}"
+    how = f"{check} from {agent}, {failure(first.code)}" if first.code else f"{agent} was heard of last"
+    text = f"{clock(first.at)}: {how}"
     return FirstFailure(agent=first.agent, check=first.check, code=first.code, at=first.at, text=text)
 
 
-def _notes(incident: Incident) -> list[str]:
+def _notes(incident: Incident, finding: Finding) -> list[str]:
     said: list[str] = []
+    if _is_telemetry(finding.component) and incident.state == "open":
+        said.append("Until agents are heard of again, no other incident is opened or closed.")
+    if is_refusal(finding.component, finding):
+        said.append("It answers, with an HTTP status, and works from elsewhere: it may block these probes.")
     if incident.frozen:
         said.append("Our own telemetry is lost: this is what was known before, and nothing ends unseen.")
     if incident.merged_into is not None:
