@@ -15,6 +15,7 @@ from boards.panels import (
     graph,
     history,
     mapping,
+    marks,
     organize,
     stat,
     steps,
@@ -24,6 +25,7 @@ from boards.panels import (
 
 UID = "vedette-overview"
 STATES = {"0": ("fails", RED), "1": ("ok", GREEN), "2": ("no data", GREY)}
+INCIDENT_STATES = {"1": ("alerting", RED), "0": ("quiet", GREY)}
 TEXT = {"type": "color-text"}
 DAYS: Steps = ((None, RED), (7, AMBER), (14, GREEN))
 
@@ -108,6 +110,34 @@ def _alerts() -> Json:
         "No alert is firing",
         [organize({name: name for name in names} | {"alertname": "alert"}, ["Time", "Value"])],
         [column("severity", mappings=severities, custom__cellOptions=TEXT)],
+    )
+
+
+def _incidents() -> Json:
+    names = ("component", "kind", "severity", "incident")
+    severities = mapping({"page": ("page", RED), "ticket": ("ticket", AMBER)})
+    return table(
+        24,
+        "Incidents",
+        "What broke, by the collector's verdict. `quiet`: nothing of it fails, and it is held open.",
+        [_now(q.INCIDENTS)],
+        "No incident",
+        [organize({name: name for name in names} | {"Value": "state"}, ["Time"])],
+        [
+            column("severity", mappings=severities, custom__cellOptions=TEXT),
+            column("state", mappings=mapping(INCIDENT_STATES), custom__cellOptions=TEXT),
+        ],
+    ) | {"height": 6}
+
+
+def _incident_history() -> Json:
+    return history(
+        25,
+        "Incidents, over time",
+        "One row an incident and headline, for as long as it is alerting or held open.",
+        Query(q.INCIDENTS, "{{component}} {{severity}}"),
+        INCIDENT_STATES,
+        "No incident",
     )
 
 
@@ -305,8 +335,12 @@ def overview() -> Json:
             variable("check", "Check", "label_values(vedette_check_assigned, check)"),
             variable("agent", "Agent", "label_values(vedette_check_assigned, agent)"),
         ],
-        q.FIRING,
         [
+            marks("Incidents", f"{q.INCIDENTS} == 1", "{{component}}", "{{kind}} {{incident}}", RED),
+            marks("Alerts", q.FIRING, "{{alertname}}", "{{check}} {{agent}}", AMBER),
+        ],
+        [
+            [Placed(10, _incidents()), Placed(14, _incident_history())],
             _numbers(),
             [Placed(10, _alerts()), Placed(14, _matrix())],
             [Placed(24, _timeline() | {"height": 10})],

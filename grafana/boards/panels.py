@@ -235,15 +235,31 @@ def variable(name: str, label: str, query: str) -> Json:
     }
 
 
+def marks(name: str, expr: str, title: str, text: str, color: str) -> Json:
+    """Lines across all graphs from where *expr* has a series; *title* and *text* name its labels."""
+    return {
+        "name": name,
+        "datasource": DATASOURCE,
+        "enable": True,
+        "hide": False,
+        "iconColor": color,
+        "expr": expr,
+        "titleFormat": title,
+        "textFormat": text,
+        "tagKeys": "severity",
+        "step": "60s",
+    }
+
+
 def board(
     uid: str,
     title: str,
     description: str,
     variables: list[Json],
-    annotated: str,
+    annotations: list[Json],
     rows: Sequence[Sequence[Placed]],
 ) -> Json:
-    """A whole dashboard; a row is as high as its highest `height`. *annotated*: a query of marks."""
+    """A whole dashboard; a row is as high as its highest `height`."""
     panels = []
     y = 0
     for row in rows:
@@ -268,18 +284,6 @@ def board(
         "regex": "",
         "skipUrlSync": False,
     }
-    alerts = {
-        "name": "Alerts",
-        "datasource": DATASOURCE,
-        "enable": True,
-        "hide": False,
-        "iconColor": RED,
-        "expr": annotated,
-        "titleFormat": "{{alertname}}",
-        "textFormat": "{{check}} {{agent}}",
-        "tagKeys": "severity",
-        "step": "60s",
-    }
     return {
         "uid": uid,
         "title": title,
@@ -294,7 +298,7 @@ def board(
         "timezone": "browser",
         "fiscalYearStartMonth": 0,
         "links": [],
-        "annotations": {"list": [alerts]},
+        "annotations": {"list": annotations},
         "templating": {"list": [source, *variables]},
         "panels": panels,
     }

@@ -40,6 +40,7 @@ BROKER_LINKS = "avg(vedette_collector_broker_connected)"
 
 FIRING = 'ALERTS{alertstate="firing",alertname=~"Vedette.*",alertname!="VedetteDeadMansSwitch"}'
 FIRING_TABLE = f"max by (alertname, severity, check, target, agent) ({FIRING})"
+INCIDENTS = "max by (incident, component, kind, severity) (vedette_incident)"
 REASONS_NOW = f"max by (check, agent, target, reason) (vedette_probe_failure_info{{{PAIR}}})"
 SUCCESS = _ratio(
     f"sum by (check) (rate({_SUCCESSES}[$__rate_interval]))",

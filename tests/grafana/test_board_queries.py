@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from collector.incident_stories import story_incidents
 from servers.collector_page import Fleet, served
 from servers.daemon import until
 from servers.prometheus import Prometheus, Sample, prometheus, shipped_prometheus
@@ -29,6 +30,7 @@ from vedette.checks.model import (
 )
 from vedette.wire.facts import DnsFacts, Facts, HttpFacts, IcmpFacts, TlsFacts
 from vedette.wire.messages import Phase, Result
+from vedette_collector.docket import Docket
 
 pytestmark = pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed")
 
@@ -42,7 +44,10 @@ CHECKS = (
     IcmpCheck(name="host", target="db.example.com", host="db.example.com", **SLOW),
 )
 NEVER_HERE = {"Lost results"}
-NEVER_IN_HEALTH = NEVER_HERE | {"Firing alerts", "Why it fails, now", "Failures by reason", "Not run"}
+INCIDENTS = {"Incidents", "Incidents, over time"}
+NEVER_IN_HEALTH = (
+    NEVER_HERE | INCIDENTS | {"Firing alerts", "Why it fails, now", "Failures by reason", "Not run"}
+)
 
 FAILED = Result(check="api-dns", outcome="fail", reason="dns.nodata", started_us=0, duration_us=8000)
 SPOILED = Result(check="api-dns", outcome="not_run", reason="loop_lag", started_us=0)
@@ -124,7 +129,8 @@ def board_queries() -> list[tuple[str, str]]:
     for path in BOARDS:
         board = json.loads(path.read_text())
         asked = [(p["title"], t["expr"]) for p in board["panels"] for t in p["targets"]]
-        asked += [("Firing alerts", one["expr"]) for one in board["annotations"]["list"]]
+        titles = {"Alerts": "Firing alerts", "Incidents": "Incidents"}
+        asked += [(titles[one["name"]], one["expr"]) for one in board["annotations"]["list"]]
         for title, shipped in asked:
             expr = shipped
             for name, value in (
@@ -189,6 +195,7 @@ def test_variables_list_checks_and_agents(world: World) -> None:
 
 def test_a_target_that_is_down_shows_with_its_reason(world: World) -> None:
     world.trouble.add("target")
+    world.fleet.condition.docket = story_incidents()
     try:
         until(
             lambda: {t for t, samples in ask_all(world.prometheus).items() if not samples} <= NEVER_HERE,
@@ -201,9 +208,16 @@ def test_a_target_that_is_down_shows_with_its_reason(world: World) -> None:
         assert answers["Checks failing"] == [Sample({}, 1.0)]
         assert {s.labels["reason"] for s in answers["Why it fails, now"]} == {"dns.nodata"}
         assert {s.labels["reason"] for s in answers["Failures by reason"]} == {"dns.nodata"}
-        assert {s.labels["alertname"] for s in answers["Firing alerts"]} == {"VedetteCheckFailing"}
+        assert {s.labels["alertname"] for s in answers["Firing alerts"]} == {
+            "VedetteCheckFailing",
+            "VedetteIncident",
+        }
+        # Alerting, held for a return, and nothing of the one that is closed; the mark is of those that alert.
+        assert sorted(s.value for s in answers["Incidents"]) == [0, 1, 1, 1, 1]
+        assert sorted(s.value for s in answers["Incidents, over time"]) == [0, 1, 1]
     finally:
         world.trouble.clear()
+        world.fleet.condition.docket = Docket()
 
 
 def test_an_agent_that_is_lost_shows_as_no_data_and_not_as_failure(world: World) -> None:
