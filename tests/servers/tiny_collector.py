@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from vedette.mqtt import Broker, Inbound, Link, NotConnected, Subscription
 from vedette.wire import codec, limits
-from vedette.wire.messages import Ack, Batch, EpochMark, Heartbeat, HeartbeatEcho, Presence, Result
+from vedette.wire.messages import Ack, Ask, Batch, EpochMark, Heartbeat, HeartbeatEcho, Presence, Result
 from vedette.wire.topics import Kind, address, subscription, topic
 
 
@@ -45,6 +45,20 @@ class TinyCollector:
                 self._changed.clear()
                 await self._changed.wait()
 
+    async def ask(self, agent: str, *checks: str, within: float = 10.0, times: int = 1) -> None:
+        """Ask for these checks, from now on until *within* seconds have passed; say it so many times."""
+        now_us = time.time_ns() // 1000
+        ask = Ask(
+            v=limits.VERSION,
+            agent=agent,
+            sent_us=now_us,
+            expires_us=now_us + int(within * 1e6),
+            checks=list(checks),
+        )
+        payload, content_type = codec.encode(ask)
+        for _ in range(times):
+            await self.link.publish(topic(agent, Kind.ASK), payload, expiry=10, content_type=content_type)
+
     async def _read(self) -> None:
         async for message in self.link.messages():
             try:
@@ -71,8 +85,8 @@ class TinyCollector:
                 await self._ack(agent, heartbeat.epoch, echo)
             case Kind.PRESENCE:
                 self.presences.append(codec.decode(message.payload, message.content_type, Presence))
-            case Kind.ACK:
-                raise AssertionError("nobody else acknowledges here")
+            case Kind.ACK | Kind.ASK:
+                raise AssertionError("nobody else says that here")
 
     def _note(self, batch: Batch) -> None:
         seen = self.seen.setdefault(batch.epoch, Counter())
