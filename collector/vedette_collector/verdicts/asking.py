@@ -29,6 +29,7 @@ class Asking:
 
     def __init__(self) -> None:
         self._asked: dict[Probe, float] = {}
+        self._looked: dict[int, float] = {}  # by check: when it was last asked about
         self._tokens = BURST
         self._filled = 0.0
 
@@ -37,6 +38,11 @@ class Asking:
         self._fill(now)
         chosen: dict[int, list[int]] = {}
         for probe in fresh:
+            if self._tokens < 1.0:
+                break
+            if now - self._looked.get(probe[0], -1e9) < index.intervals[probe[0]]:
+                continue  # its question is out, and another one would get the same answer
+            self._looked[probe[0]] = now
             for check, agent in self._helpful(index, probe):
                 if self._tokens < 1.0:
                     break
@@ -54,6 +60,7 @@ class Asking:
         self._tokens = min(BURST, self._tokens + RATE * max(now - self._filled, 0.0))
         self._filled = now
         if len(self._asked) > 4096:
+            self._looked = {check: at for check, at in self._looked.items() if now - at < 3600.0}
             self._asked = {probe: at for probe, at in self._asked.items() if now - at < 3600.0}
 
     def _helpful(self, index: Index, probe: Probe) -> Iterator[Probe]:

@@ -5,6 +5,7 @@ and a look at everything is taken only when failures that nobody explains become
 """
 
 from collections.abc import Iterable, Sequence
+from math import log
 from typing import Final, Literal, NamedTuple
 
 from msgspec.structs import replace
@@ -292,7 +293,7 @@ class _Alarms:
         twice = max(self._settings.repeated_noise, measured[0])
         once = max(self._settings.single_noise, measured[1])
         seconds = tracker.remembered_seconds(now)
-        key = (self._index.version, round(seconds))
+        key = (self._index.version, round(10 * log(max(seconds, 1.0))))
         if key != self._key:
             self._key = key
             self._bars.clear()

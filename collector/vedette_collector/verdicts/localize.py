@@ -6,22 +6,24 @@ Failures that share nothing are left alone: one probe that fails is no incident.
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from functools import partial
+from heapq import nsmallest
+from itertools import chain
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind
 from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, Finding, First, Share, Track
-from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts
+from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts, Probe
 from vedette_collector.verdicts.scan import (
     Candidate,
-    Failure,
     Sample,
     best,
     is_through,
+    is_through_any,
     is_worth_telling,
     named,
 )
 from vedette_collector.verdicts.score import Settings
-from vedette_collector.verdicts.tracker import State, Tracker
+from vedette_collector.verdicts.tracker import Event, State, Tracker
 
 MOST: Final = 8  # findings of one track in one decision
 WINDOWS: Final = (
@@ -97,11 +99,9 @@ def _track(
     quiet_once = noise[1]
     for share in WINDOWS if is_looking_back else ():
         seconds = share * tracker.remembered_seconds(now)
-        left = [
-            each
-            for each in tracker.remembered(track, now - seconds)
-            if not any(is_through(each.entities, parts) for parts in explained)
-        ]
+        left = tracker.remembered(track, now - seconds)
+        if explained:
+            left = [each for each in left if not is_through_any(each.entities, explained)]
         longer = Sample(index, track, left, partial(_results, index, track, seconds), tuple(explained))
         for _ in range(MOST):
             chosen = best(longer, once, settings)
@@ -125,7 +125,7 @@ def _results(index: Index, track: Track, seconds: float, parts: Parts, without: 
 def _still_fails(tracker: Tracker, track: Track, chosen: Candidate, now: float) -> bool:
     """Whether it failed lately, as far as one can say at its rate."""
     last = max(
-        event.at
+        event.since
         for event in tracker.events
         if event.track == track and is_through(event.entities, chosen.parts)
     )
@@ -143,21 +143,22 @@ def _finding(
     track: Track,
     chosen: Candidate,
     near: Sequence[Candidate],
-    failures: Sequence[Failure],
+    failures: Sequence[State | Event],
     now: float,
 ) -> Finding:
     index = tracker.index
     inside = [each for each in failures if is_through(each.entities, chosen.parts)]
-    rest = sum(each.weight for each in failures) - chosen.failed
+    rest = len(failures) - chosen.failed
     whole = max(
         float(index.count(track)) if chosen.total <= index.count(track) else chosen.total, chosen.total
     )
-    newest = sum(1 for each in inside if each.probe in tracker.failing[track])
+    probes = {each.probe for each in inside}
+    newest = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
     shares = (Share(chosen.failed, round(chosen.total)), Share(rest, max(round(whole - chosen.total), rest)))
     alternatives = _alternatives(index, chosen, near)
     agents = sorted({each.probe[1] for each in inside})
-    codes, firsts, bypasses, last = _seen(tracker, track, inside)
+    codes, firsts, bypasses, last = _seen(tracker, inside)
     return Finding(
         component=named(index, chosen.parts),
         track=track,
@@ -175,13 +176,13 @@ def _finding(
         exonerated=_exonerated(tracker, track, chosen.parts, inside),
         firsts=firsts,
         confirmed=newest,
-        asked=tracker.asked_inside(each.probe for each in inside),
+        asked=tracker.asked_inside(probes),
         bypasses=bypasses,
         is_partial=chosen.failed < 0.9 * chosen.total,
     )
 
 
-def _names(index: Index, inside: Iterable[Failure], kind: Kind) -> tuple[str, ...]:
+def _names(index: Index, inside: Iterable[State | Event], kind: Kind) -> tuple[str, ...]:
     return tuple(
         sorted(
             {
@@ -195,34 +196,30 @@ def _names(index: Index, inside: Iterable[Failure], kind: Kind) -> tuple[str, ..
 
 
 def _seen(
-    tracker: Tracker, track: Track, inside: Sequence[Failure]
+    tracker: Tracker, inside: Sequence[State | Event]
 ) -> tuple[tuple[tuple[str, int], ...], tuple[First, ...], tuple[tuple[Bypass, Share], ...], float]:
     index = tracker.index
     codes: Counter[str] = Counter()
     ways: dict[Bypass, list[bool]] = {}
-    firsts: list[First] = []
+    began: dict[Probe, State | Event] = {}
     last = 0.0
-    latest = {event.probe: event for event in tracker.events if event.track == track}
     for each in inside:
-        state: State | None = tracker.states.get(each.probe)
-        if state is None:
-            event = latest[each.probe]
-            code, seen = event.code, event.at
-        else:
-            code, seen = state.code, state.last
-            for way, worked in state.bypasses.items():
-                ways.setdefault(way, []).append(worked)
-        codes[code] += each.weight
-        last = max(last, seen)
-        firsts.append(
-            First(
-                agent=index.agents[each.probe[1]], check=index.checks[each.probe[0]], at=each.since, code=code
-            )
-        )
-    firsts.sort(key=lambda each: (each.at, each.agent, each.check))
+        codes[each.code] += 1
+        last = max(last, each.last if isinstance(each, State) else each.since)
+        before = began.get(each.probe)
+        if before is None or each.since < before.since:
+            began[each.probe] = each
+    for probe in began:
+        state = tracker.states.get(probe)
+        for way, worked in state.bypasses.items() if state is not None else ():
+            ways.setdefault(way, []).append(worked)
+    firsts = [
+        First(agent=index.agents[probe[1]], check=index.checks[probe[0]], at=each.since, code=each.code)
+        for probe, each in nsmallest(FIRSTS, began.items(), key=lambda item: (item[1].since, item[0]))
+    ]
     return (
         tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0]))),
-        tuple(firsts[:FIRSTS]),
+        tuple(firsts),
         tuple((way, Share(len(worked) - sum(worked), len(worked))) for way, worked in sorted(ways.items())),
         last,
     )
@@ -243,7 +240,7 @@ def _certainty(
     chosen: Candidate,
     alternatives: Sequence[Component],
     count: int,
-    inside: Sequence[Failure],
+    inside: Sequence[State | Event],
 ) -> Certainty:
     kinds = {index.kinds[group[0]] for group in chosen.parts}
     if count < 3:
@@ -261,30 +258,25 @@ def _certainty(
 
 
 def _exonerated(
-    tracker: Tracker, track: Track, parts: Parts, inside: Sequence[Failure]
+    tracker: Tracker, track: Track, parts: Parts, inside: Sequence[State | Event]
 ) -> tuple[Exonerated, ...]:
     """What most of these failures go through as well, and what works where the component is not involved."""
-    index = tracker.index
-    counts: Counter[int] = Counter()
-    for state in tracker.failing[track].values():
-        counts.update(state.entities)
+    index, failing = tracker.index, tracker.failing[track]
     blamed = {entity for group in parts for entity in group}
-    shared: Counter[int] = Counter()
-    for each in inside:
-        shared.update(each.entities)
+    counts = Counter(chain.from_iterable([state.entities for state in failing.values()]))
+    shared = Counter(chain.from_iterable([each.entities for each in inside]))
+    newest = {each.probe: each.entities for each in inside if each.probe in failing}
+    own = Counter(chain.from_iterable(newest.values()))
     allowed = KINDS[track] - {Kind.AGENT, Kind.PLANE, Kind.FAMILY, Kind.CLIENT_STACK, Kind.ACCESS}
     found: list[tuple[float, Exonerated]] = []
-    for entity, _ in shared.most_common(40):
+    for entity, through in shared.most_common(40):
         if entity in blamed or index.kinds[entity] not in allowed:
             continue
-        through = sum(1 for each in inside if entity in each.entities)
         total = index.count(track, ((entity,),)) - index.count(track, ((entity,), *parts))
         # Failures of this component among the newest results do not speak against the entity.
-        failed = counts[entity] - sum(
-            1 for each in inside if entity in each.entities and each.probe in tracker.failing[track]
-        )
+        failed = max(counts[entity] - own[entity], 0)
         if total >= ENOUGH and failed <= HEALTHY * total:
-            share = Exonerated(entity=index.entities[entity], elsewhere=Share(max(failed, 0), total))
+            share = Exonerated(entity=index.entities[entity], elsewhere=Share(failed, total))
             found.append((through / len(inside), share))
     found.sort(key=lambda each: (-each[0], each[1].elsewhere.total, each[1].entity))
     return tuple(each for _, each in found[:EXONERATED])

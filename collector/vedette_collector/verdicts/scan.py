@@ -5,9 +5,11 @@ entity of it or to the group that failed alike. The best group of each size is f
 Neill, "Fast subset scan for spatial pattern detection", J. R. Statist. Soc. B 74 (2012).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from math import log
-from typing import Final, NamedTuple
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
+from math import inf, log
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from vedette_collector.verdicts.component import Component, Kind, component
 from vedette_collector.verdicts.evidence import Track
@@ -53,12 +55,11 @@ _PREFERRED: Final[dict[Kind, int]] = {
 }  # fmt: skip
 
 
-class Failure(NamedTuple):
-    """Failures of one probe in the window."""
+class Failure(Protocol):
+    """One probe that fails, or one of its failures."""
 
     probe: Probe
     entities: tuple[int, ...]
-    weight: int  # how many
     since: float
 
 
@@ -72,14 +73,17 @@ class Candidate(NamedTuple):
     surprise: float  # by how much it is more than noise, its cost taken off
 
 
-class Sample:
+F = TypeVar("F", bound=Failure)
+
+
+class Sample(Generic[F]):
     """Failures of one track in one window, with what was explained already taken out of it."""
 
     def __init__(
         self,
         index: Index,
         track: Track,
-        failures: Sequence[Failure],
+        failures: Sequence[F],
         count: Callable[[Parts, tuple[Parts, ...]], float],
         explained: tuple[Parts, ...] = (),
     ) -> None:
@@ -88,20 +92,20 @@ class Sample:
         self.failures = failures
         self._count = count
         self._explained = explained
-        self.failed = sum(each.weight for each in failures)
+        self.failed = len(failures)
         self.total = max(self.count(()), float(self.failed))
-        self.by_entity: dict[int, int] = {}
-        by_entity = self.by_entity
-        for _, entities, weight, _ in failures:
-            for entity in entities:
-                by_entity[entity] = by_entity.get(entity, 0) + weight
+        self.by_entity = Counter(chain.from_iterable([each.entities for each in failures]))
 
     def count(self, parts: Parts) -> float:
         return self._count(parts, self._explained)
 
-    def without(self, parts: Parts) -> "Sample":
+    def without(self, parts: Parts) -> "Sample[F]":
         left = [each for each in self.failures if not is_through(each.entities, parts)]
         return Sample(self.index, self.track, left, self._count, (*self._explained, parts))
+
+
+def is_through_any(entities: tuple[int, ...], components: Sequence[Parts]) -> bool:
+    return any(is_through(entities, parts) for parts in components)
 
 
 def is_through(entities: tuple[int, ...], parts: Parts) -> bool:
@@ -114,7 +118,7 @@ def is_through(entities: tuple[int, ...], parts: Parts) -> bool:
     return True
 
 
-def best(sample: Sample, noise: float, settings: Settings) -> tuple[Candidate, list[Candidate]] | None:
+def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate, list[Candidate]] | None:
     """The candidate that explains most, and those that are no worse. None: all that fails may be chance.
 
     What explains most comes first, whether its effect is large or not: a narrower one that is only larger by
@@ -123,8 +127,6 @@ def best(sample: Sample, noise: float, settings: Settings) -> tuple[Candidate, l
     singles = sorted(_singles(sample, noise), key=_rank(sample))
     found = [each for each in singles if each.surprise >= settings.threshold]
     for base in singles[:BASES]:
-        if base.surprise < settings.narrowable:
-            continue
         for each in _narrowed(sample, base, noise, settings):
             if each.surprise >= settings.threshold and each.score >= base.score + settings.narrower:
                 found.append(each)
@@ -157,7 +159,7 @@ def is_worth_telling(each: Candidate, noise: float, settings: Settings) -> bool:
     return each.failed / each.total - noise >= settings.effect
 
 
-def _preference(sample: Sample) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:
+def _preference(sample: Sample[F]) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:
     kinds = sample.index.kinds
 
     def key(each: Candidate) -> tuple[int, int, tuple[int, ...], Parts]:
@@ -167,25 +169,29 @@ def _preference(sample: Sample) -> Callable[[Candidate], tuple[int, int, tuple[i
     return key
 
 
-def _rank(sample: Sample) -> Callable[[Candidate], tuple[float, tuple[int, int, tuple[int, ...], Parts]]]:
+def _rank(sample: Sample[F]) -> Callable[[Candidate], tuple[float, tuple[int, int, tuple[int, ...], Parts]]]:
     preference = _preference(sample)
     return lambda each: (-round(each.score, 6), preference(each))
 
 
-def _cost(sample: Sample, kind: Kind) -> float:
+def _cost(sample: Sample[F], kind: Kind) -> float:
     """ln of how many entities could have been blamed in place of this one: of its kind, and kinds."""
     sizes = sample.index.sizes[sample.track]
     return log(max(sizes.get(kind, 1), 1)) + log(len(sizes) or 1)
 
 
-def _singles(sample: Sample, noise: float) -> Iterator[Candidate]:
+def _singles(sample: Sample[F], noise: float) -> Iterator[Candidate]:
+    """Those that fail more than chance and their cost account for: no other is worth a second look."""
     kinds = sample.index.kinds
     for entity, failed in sample.by_entity.items():
-        if failed >= 2:
-            yield _candidate(sample, ((entity,),), failed, _cost(sample, kinds[entity]), noise)
+        if failed < 2 or failed <= noise * sample.count(((entity,),)):
+            continue
+        one = _candidate(sample, ((entity,),), failed, _cost(sample, kinds[entity]), noise)
+        if one.surprise > 0.0:
+            yield one
 
 
-def _candidate(sample: Sample, parts: Parts, failed: int, cost: float, noise: float) -> Candidate:
+def _candidate(sample: Sample[F], parts: Parts, failed: int, cost: float, noise: float) -> Candidate:
     total = max(sample.count(parts), float(failed))
     return Candidate(
         parts=parts,
@@ -196,11 +202,11 @@ def _candidate(sample: Sample, parts: Parts, failed: int, cost: float, noise: fl
     )
 
 
-def _narrowed(sample: Sample, base: Candidate, noise: float, settings: Settings) -> Iterator[Candidate]:
+def _narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Settings) -> Iterator[Candidate]:
     kinds = sample.index.kinds
     entity = base.parts[0][0]
     kind = kinds[entity]
-    inside = [each for each in sample.failures if entity in each.entities]
+    inside = Counter(chain.from_iterable([e.entities for e in sample.failures if entity in e.entities]))
     for by in _NARROWED_BY.get(kind, ()):
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
@@ -209,48 +215,50 @@ def _narrowed(sample: Sample, base: Candidate, noise: float, settings: Settings)
             continue
         # The other way round as well: what else goes through the group must be healthy too.
         alone = group.parts[-1:]
-        failed = sum(each.weight for each in sample.failures if is_through(each.entities, alone))
+        if len(alone[0]) == 1:
+            failed = sample.by_entity[alone[0][0]]
+        else:
+            failed = sum(1 for each in sample.failures if is_through(each.entities, alone))
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
         if _is_contrast(other, group, noise, settings):
             yield group
 
 
 def _group(
-    sample: Sample, base: Candidate, inside: Iterable[Failure], by: Kind, noise: float
+    sample: Sample[F], base: Candidate, inside: Mapping[int, int], by: Kind, noise: float
 ) -> Candidate | None:
-    """The best group of kind *by* within *base*; None when that is all of it."""
+    """The best group of kind *by* within *base*, whose failures by entity are *inside*. None: all of it."""
     kinds = sample.index.kinds
-    failed: dict[int, int] = {}
-    for each in inside:
-        for entity in each.entities:
-            if kinds[entity] is by:
-                failed[entity] = failed.get(entity, 0) + each.weight
+    failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     of = _values(sample, base, by, len(counted))
     cost = _cost(sample, kinds[base.parts[0][0]])
-    best_one: Candidate | None = None
+    kinds_of_it = log(len(sample.index.sizes[sample.track]))
+    best_score, best_size, best_failed, best_total, best_cost = -inf, 0, 0, 0.0, 0.0
     failed_so_far, total_so_far = 0, 0.0
     for size, (n, total, _) in enumerate(counted, 1):
         failed_so_far += n
         total_so_far += max(total, float(n))
         if total_so_far >= base.total:
             break
-        group = tuple(sorted(entity for _, _, entity in counted[:size]))
-        whole = cost + choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
-        one = Candidate(
-            parts=(*base.parts, group),
-            failed=failed_so_far,
-            total=total_so_far,
-            score=gain(failed_so_far, total_so_far, sample.failed, sample.total) - whole,
-            surprise=surprise(failed_so_far, total_so_far, noise) - whole,
-        )
-        if best_one is None or one.score > best_one.score:
-            best_one = one
-    return best_one
+        whole = cost + choices(max(of, size), size) + kinds_of_it
+        score = gain(failed_so_far, total_so_far, sample.failed, sample.total) - whole
+        if score > best_score:
+            best_score, best_size, best_failed = score, size, failed_so_far
+            best_total, best_cost = total_so_far, whole
+    if best_size == 0:
+        return None
+    return Candidate(
+        parts=(*base.parts, tuple(sorted(entity for _, _, entity in counted[:best_size]))),
+        failed=best_failed,
+        total=best_total,
+        score=best_score,
+        surprise=surprise(best_failed, best_total, noise) - best_cost,
+    )
 
 
-def _values(sample: Sample, base: Candidate, by: Kind, least: int) -> int:
+def _values(sample: Sample[F], base: Candidate, by: Kind, least: int) -> int:
     """Among how many entities of kind *by* there was a choice."""
     index = sample.index
     checks = index.checks_of(base.parts[0][0])
@@ -270,7 +278,7 @@ def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Sett
     )
 
 
-def _unrelated(sample: Sample, noise: float) -> Iterator[Candidate]:
+def _unrelated(sample: Sample[F], noise: float) -> Iterator[Candidate]:
     """Groups with nothing else in common: networks that failed together, many targets at once."""
     kinds = sample.index.kinds
     for kind, least in ((Kind.NETWORK, 2), (Kind.RESOLVER, 2), (Kind.TARGET, MANY)):

@@ -12,7 +12,6 @@ class Settings(NamedTuple):
     single_noise: float = 0.01  # and this share once
     effect: float = 0.03  # a component fails by at least so much more than what is around it
     contrast: float = 0.25  # what is left out of a component fails at most by this share of what is in it
-    narrowable: float = 0.0  # nats beyond its cost from which a component is tried with another one
     narrower: float = 6.0  # nats by which a narrower component must explain more than the one it is part of
     memory: float = 10.0  # intervals that are looked at for partial faults
     tie: float = 3.0  # nats: closer candidates cannot be told apart

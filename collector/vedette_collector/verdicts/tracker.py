@@ -6,12 +6,12 @@ first attempts over some intervals say what fails now and then, which no newest 
 """
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
 from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
-from vedette_collector.verdicts.scan import Failure, is_through
+from vedette_collector.verdicts.scan import is_through_any
 
 ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
 
@@ -19,9 +19,20 @@ ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so lon
 class State:
     """Of a probe whose newest result is not ok."""
 
-    __slots__ = ("bypasses", "code", "entities", "is_counted", "is_failing", "last", "since", "track")
+    __slots__ = (
+        "bypasses",
+        "code",
+        "entities",
+        "is_counted",
+        "is_failing",
+        "last",
+        "probe",
+        "since",
+        "track",
+    )
 
-    def __init__(self, at: float, code: str, track: Track, entities: tuple[int, ...]) -> None:
+    def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
+        self.probe = probe
         self.since = at
         self.last = at
         self.code = code
@@ -35,10 +46,10 @@ class State:
 class Event:
     """A first attempt that failed."""
 
-    __slots__ = ("at", "code", "entities", "is_counted", "probe", "track")
+    __slots__ = ("code", "entities", "is_counted", "probe", "since", "track")
 
     def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
-        self.at = at
+        self.since = at
         self.probe = probe
         self.track = track
         self.code = code
@@ -63,7 +74,7 @@ class Tracker:
         # By entity, what nobody explains: probes that fail, and events.
         self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
-        self._explained: tuple[tuple[Track, Parts], ...] = ()
+        self._explained: dict[Track, list[Parts]] = {track: [] for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
         self.memory_seconds = memory * _middle(index.intervals)
         self.heard_since: float | None = None
@@ -91,7 +102,7 @@ class Tracker:
         else:
             entities = self.index.through(probe, track, seen.code)
             if state is None:
-                state = self.states[probe] = State(seen.at, seen.code, track, entities)
+                state = self.states[probe] = State(seen.at, probe, track, seen.code, entities)
                 self._remember(probe, state, seen)
                 return False
             if state.is_failing:
@@ -132,7 +143,7 @@ class Tracker:
 
     def explain(self, explained: Sequence[tuple[Track, Parts]]) -> None:
         """Whose failures these are is known: they are not counted among those that nobody explains."""
-        self._explained = tuple(explained)
+        self._explained = {track: [parts for other, parts in explained if other == track] for track in TRACKS}
         for track, counts in self.counts.items():
             counts.clear()
             for state in self.failing[track].values():
@@ -146,9 +157,8 @@ class Tracker:
                     _add(self.recent[event.track], event.entities, -1)
 
     def is_explained(self, each: State | Event) -> bool:
-        return any(
-            track == each.track and is_through(each.entities, parts) for track, parts in self._explained
-        )
+        explained = self._explained[each.track]
+        return bool(explained) and is_through_any(each.entities, explained)
 
     def forget(self, probe: Probe) -> bool:
         """It is ok, or nothing is known of it. True when it was failing."""
@@ -170,7 +180,7 @@ class Tracker:
         """Drop what is older than the memory."""
         until = now - self.memory_seconds
         events = self.events
-        while events and events[0].at < until:
+        while events and events[0].since < until:
             old = events.popleft()
             if old.is_counted:
                 _add(self.recent[old.track], old.entities, -1)
@@ -184,25 +194,22 @@ class Tracker:
             return 0.0
         return min(self.memory_seconds, max(now - self.heard_since, 0.0))
 
-    def newest(self, track: Track) -> list[Failure]:
+    def newest(self, track: Track) -> list[State]:
         """The shorter window: probes that fail now."""
-        return [
-            Failure(probe, state.entities, 1, state.since) for probe, state in self.failing[track].items()
-        ]
+        return list(self.failing[track].values())
 
-    def remembered(self, track: Track, since: float) -> list[Failure]:
-        """A longer window: first attempts that failed since then, by probe."""
-        found: dict[Probe, list[Event]] = {}
+    def remembered(self, track: Track, since: float) -> list[Event]:
+        """A longer window: first attempts that failed since then, oldest first."""
+        found = []
         for event in reversed(self.events):
-            if event.at < since:
+            if event.since < since:
                 break
             if event.track == track:
-                found.setdefault(event.probe, []).append(event)
-        return [
-            Failure(probe, events[0].entities, len(events), events[-1].at) for probe, events in found.items()
-        ]
+                found.append(event)
+        found.reverse()
+        return found
 
-    def asked_inside(self, probes: Iterator[Probe]) -> Share:
+    def asked_inside(self, probes: Iterable[Probe]) -> Share:
         answers = [self.asked[probe][1] for probe in probes if probe in self.asked]
         return Share(sum(answers), len(answers))
 
@@ -224,7 +231,13 @@ class Tracker:
             there = place(probe)
             if there is None:
                 continue
-            copy = State(state.since, state.code, state.track, index.through(there, state.track, state.code))
+            copy = State(
+                state.since,
+                there,
+                state.track,
+                state.code,
+                index.through(there, state.track, state.code),
+            )
             copy.last, copy.bypasses = state.last, state.bypasses
             new.states[there] = copy
             if state.is_failing:
@@ -234,7 +247,7 @@ class Tracker:
             there = place(event.probe)
             if there is not None:
                 entities = index.through(there, event.track, event.code)
-                moved_event = Event(event.at, there, event.track, event.code, entities)
+                moved_event = Event(event.since, there, event.track, event.code, entities)
                 moved_event.is_counted = True
                 new.events.append(moved_event)
                 _add(new.recent[event.track], entities, 1)
