@@ -7,6 +7,7 @@ import secrets
 import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -37,6 +38,9 @@ from vedette_collector.subscribe import Courier
 from vedette_collector.web.events import Hub
 from vedette_collector.web.server import Listen, Routes, serving
 
+if TYPE_CHECKING:
+    from vedette_collector.origins import Database
+
 log = logging.getLogger("vedette.collector")
 
 
@@ -46,6 +50,7 @@ class Options(Struct, frozen=True, kw_only=True):
     listen: Listen
     state: Path | None  # directory of what is kept over a restart; None: nothing is
     remote_write: Settings | None = None  # where late results are written to
+    asn_database: Path | None = None  # who announces which addresses
     asks: bool = True  # whether agents are asked for probes that would make a verdict surer
 
 
@@ -65,7 +70,8 @@ class Collector:
         self._courier = Courier(options.broker, self._ingest, acks, self.board, self.condition)
         self._keeper: Keeper | None = None
         self._journal: Journal | None = None
-        self._judging = Judging(self.board, self.condition, asks=options.asks, origins=None)
+        self._origins = _origins(options.asn_database, None)
+        self._judging = Judging(self.board, self.condition, asks=options.asks, origins=self._origins)
         self._hub = Hub(self.board, self.condition)
         self._reload_wanted = asyncio.Event()
         self._reload_waiting: asyncio.Future[ConfigError | None] | None = None
@@ -188,12 +194,16 @@ class Collector:
         try:
             # In a thread: a large file takes longer than a scrape should wait.
             assignment = await asyncio.to_thread(read.load, self._options.config)
+            origins = await asyncio.to_thread(_origins, self._options.asn_database, self._origins)
         except ConfigError as exc:
             self.condition.reload_error = str(exc)
             self.board.version += 1
             log.error("configuration not reloaded, the one before still runs", extra=fields(reason=exc))
             return exc
         self.board.configure(assignment, time.time_ns() // 1000)
+        if origins is not None and origins is not self._origins:
+            self._origins = origins
+            self._judging.use(origins)
         if self._keeper is not None and self._journal is not None:
             self._keeper.configured(self._journal)
         _set_aside()
@@ -204,6 +214,15 @@ class Collector:
             extra=fields(checks=len(self.board.checks), agents=len(self.board.agents)),
         )
         return None
+
+
+def _origins(path: Path | None, before: "Database | None") -> "Database | None":
+    """What the file at *path* says; *before* while it is the same file. Raises ConfigError."""
+    if path is None:
+        return None
+    from vedette_collector.origins import Database
+
+    return before if before is not None and before.is_current() else Database(path)
 
 
 def _set_aside() -> None:

@@ -31,6 +31,7 @@ def collector(argv: list[str]) -> int:
         listen=listen(args.listen),
         state=None if args.no_store else args.state_dir or directory.default(),
         remote_write=settings_from(args),
+        asn_database=args.asn_database,
         asks=not args.no_asks,
     )
     asyncio.run(app.main(options))
@@ -59,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS:PORT",
         help="where to serve HTTP (default: %(default)s); it has no password: "
         "anything but loopback belongs behind a proxy",
+    )
+    run.add_argument(
+        "--asn-database",
+        type=Path,
+        metavar="FILE",
+        help="who announces which addresses, in MaxMind's format: verdicts then name the networks of targets "
+        "and paths that no tag names; read again at a reload",
     )
     where = run.add_mutually_exclusive_group()
     where.add_argument(

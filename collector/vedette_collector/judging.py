@@ -62,7 +62,13 @@ class Judging:
         self._deaf: Moment | None = None  # since when the link is down
         self._decided = float("-inf")
         self._teaching: Iterator[None] = iter(())
+        self._is_forgotten = True  # what was said before another database came
         self._changed = asyncio.Event()
+
+    def use(self, origins: Origins) -> None:
+        """Another database of networks, which all that was said before is put to."""
+        self._learned.use(origins)
+        self._is_forgotten = False
 
     def resume(self, loaded: Loaded | None, now: Moment) -> None:
         """Go on from what the store has, once the board is what it was."""
@@ -134,11 +140,17 @@ class Judging:
             try:
                 next(self._teaching)
             except StopIteration:
-                self._teaching = self.feed.facts(self._learned)
+                self._teaching = self._lesson()
                 break
         renewed = self._learned.renewed(self._base, now.wall)
         if renewed is not None:
             self.engine.arrange(renewed)
+
+    def _lesson(self) -> Iterator[None]:
+        if not self._is_forgotten:
+            yield from self.feed.forgotten()
+            self._is_forgotten = True
+        yield from self.feed.facts(self._learned)
 
     def _arrange(self) -> None:
         self._assignment = self._board.assignment

@@ -51,6 +51,7 @@ class Database:
                     raise ConfigError(
                         f"{path}: more than {MAX_BYTES >> 20} MiB; use one of autonomous systems"
                     )
+                self._path, self._stamp = path, _stamp(about)
                 self._reader = maxminddb.open_database(file, maxminddb.MODE_FD)
         except OSError as exc:
             raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
@@ -67,6 +68,13 @@ class Database:
                 f"{path}: names no autonomous systems; use a database of these, such as one of ASNs"
             )
 
+    def is_current(self) -> bool:
+        """Whether the file is still the one that was read."""
+        try:
+            return _stamp(self._path.stat()) == self._stamp
+        except OSError:
+            return False
+
     def __call__(self, address: str) -> Origin | None:
         """None: not in the file, or no address."""
         try:
@@ -78,6 +86,10 @@ class Database:
             return Origin(network, str(ip_network(f"{literal}/{bits}", strict=False)))
         except _DAMAGED:
             return None
+
+
+def _stamp(about: os.stat_result) -> tuple[int, int, int]:
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
 
 def _network(record: Any) -> str | None:

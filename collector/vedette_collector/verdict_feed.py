@@ -116,6 +116,14 @@ class Feed:
                 self._teach(learned, cell, way)
             yield
 
+    def forgotten(self) -> Iterator[None]:
+        """Have all that `facts` tells told again; one cell a step."""
+        for cell in self._board.all_cells():
+            cell.taught = None
+            for way in (cell.ways or {}).values():
+                way.taught = None
+            yield
+
     def _teach(self, learned: Learned, cell: Cell, way: Cell | Way) -> None:
         seen = way.last
         if seen is None or seen.result.outcome != "ok" or seen.result.facts is None:

@@ -56,7 +56,13 @@ async def until(fact: Callable[[], bool], seconds: float = 20.0) -> None:
 
 @asynccontextmanager
 async def collecting(
-    broker_url: str, config: Path, *, keeps: bool = True, remote_write: Settings | None = None
+    broker_url: str,
+    config: Path,
+    *,
+    keeps: bool = True,
+    remote_write: Settings | None = None,
+    asks: bool = True,
+    asn_database: Path | None = None,
 ) -> AsyncIterator[Running]:
     """With a broker behind *broker_url* or without one: being connected is for the caller to wait for."""
     options = Options(
@@ -65,6 +71,8 @@ async def collecting(
         listen=Listen("127.0.0.1", 0),
         state=config.parent / "state" if keeps else None,
         remote_write=remote_write,
+        asks=asks,
+        asn_database=asn_database,
     )
     collector = Collector(options)
     stop = asyncio.Event()
