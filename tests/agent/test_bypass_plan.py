@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from vedette_agent.bypass.plan import AGAIN, BURST, RATE, REST, Course, Plan, Turn
+from vedette_agent.bypass.plan import AGAIN, BURST, RATE, Course, Plan, Turn
 
 BOTH = Course(("authority", "no_validation"), ("authority", "no_validation"), 30.0, 600.0)
 
@@ -79,14 +79,15 @@ def test_the_ways_in_turn_rest_while_the_check_fails() -> None:
     assert all(turn.is_failing for _, turn in agent.run(7200.0))
 
 
-def test_a_check_that_flaps_is_gone_around_once_a_minute() -> None:
+def test_each_failure_of_a_check_that_flaps_is_gone_around_once() -> None:
+    """It fails every other minute for half an hour."""
     agent = Agent({"a": BOTH})
-    rounds = 0
-    for _ in range(30):
-        rounds += bool(agent.fail("a"))
+    tried = []
+    for _ in range(15):
+        tried.append([turn.way for turn in agent.fail("a")])
         agent.failing.clear()
-        agent.now += 10.0
-    assert rounds == 300.0 / REST
+        agent.run(120.0)
+    assert tried == [list(BOTH.ways)] * 15
 
 
 def test_when_everything_fails_the_budget_holds_and_the_others_get_their_turn() -> None:

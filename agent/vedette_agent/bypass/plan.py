@@ -18,7 +18,6 @@ from vedette.wire.messages import Bypass
 from vedette_agent.schedule import Schedule
 
 AGAIN: Final = 10  # intervals of a failing check from one round of all its ways to the next
-REST: Final = 60.0  # seconds from one round to the next of a check that fails, recovers and fails
 SHARE: Final = 0.1  # of the agent's probes,
 RATE: Final = 1.0  # or so many a second, where that is more
 BURST: Final = 40.0  # and at once
@@ -50,7 +49,6 @@ class Plan:
         self._turn: dict[str, int] = {}  # of the way that is next
         self._line: list[tuple[float, str]] = []  # a heap of rounds; some may have been put off
         self._round: dict[str, float] = {}  # when the next one is
-        self._last: dict[str, float] = {}  # when the last one was
         self._rate = RATE
         self._tokens = BURST
         self._at = 0.0
@@ -59,9 +57,8 @@ class Plan:
         """Try these from now on. *rate*: probes of the agent a second."""
         self._courses = courses
         self._rate = max(RATE, SHARE * rate)
-        for kept in (self._turn, self._round, self._last):
-            for name in [name for name in kept if name not in courses]:
-                del kept[name]
+        self._turn = {name: turn for name, turn in self._turn.items() if name in courses}
+        self._round = {name: at for name, at in self._round.items() if name in courses}
         self._health.assign({name: course.every for name, course in courses.items() if course.in_turn}, now)
 
     @property
@@ -71,7 +68,7 @@ class Plan:
     def confirmed(self, check: str, now: float) -> None:
         """*check* has failed, and not only once."""
         if check in self._courses:
-            self._put(check, max(now, self._last.get(check, -inf) + REST))
+            self._put(check, now)
 
     def take(self, now: float, is_failing: Callable[[str], bool]) -> list[Turn]:
         """What to try *now*. *is_failing* tells of a check."""
@@ -97,7 +94,6 @@ class Plan:
         if not self._affords(len(course.ways), 0.0, now):
             self._put(check, now + course.interval)
             return []
-        self._last[check] = now
         self._put(check, now + AGAIN * course.interval)
         return [Turn(check, way, True) for way in course.ways]
 
