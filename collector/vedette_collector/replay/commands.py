@@ -1,0 +1,133 @@
+"""`vedette replay`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from vedette.checks.formats import duration
+from vedette.checks.wording import suggestion
+from vedette.errors import ConfigError
+from vedette_collector.replay import play, table
+
+DATA: Final = Path(__file__).parent / "data"
+_ABOUT: Final = """Play published outages in virtual time to the verdict engine of the collector, and say what it
+would have told whom, and when. Beside it stands what a majority quorum per target would have done."""
+
+
+def replay(argv: list[str]) -> int:
+    """0 when all headlines are right, 1 when one is not; raises ConfigError (2) for files that cannot be used."""
+    args = _parser().parse_args(argv)
+    setting = play.Setting(args.scenarios, args.fleet, args.noise, args.interval)
+    if args.quiet_days:
+        return _quiet(setting, args)
+    known = play.scenarios_of(setting.scenarios, setting.fleet)
+    for each in args.id:
+        if each not in known:
+            raise ConfigError(f"{args.scenarios} has no scenario {each!r}; {suggestion(each, known)}")
+    wanted = [(each, seed) for each in args.id or known for seed in range(args.seed, args.seed + args.seeds)]
+    scores: list[dict[str, Any]] = []
+    width = max(len(each) for each, _ in wanted)
+    if not args.json:
+        print(table.head(width), flush=True)
+    for score in play.play(setting, wanted, args.jobs):
+        scores.append(score)
+        if not args.json:
+            print("\n".join([table.line(score, width), *table.details(score)]), flush=True)
+    if args.json:
+        print(json.dumps({"scenarios": scores}, indent=2))
+    else:
+        print("\n".join(table.summary(scores)))
+    return 0 if all(score["right_headline"] for score in scores) else 1
+
+
+def _quiet(setting: play.Setting, args: argparse.Namespace) -> int:
+    play.world_of(setting.fleet, setting.interval)
+    found = play.quiet(setting, args.quiet_days, args.seed, args.jobs)
+    if args.json:
+        print(json.dumps({"scenarios": [], "quiet": found}, indent=2))
+    else:
+        print(
+            f"{found['days']} days of {setting.noise:.1%} noise: {found['pages']} pages, "
+            f"{found['tickets']} tickets, {found['incidents']} incidents"
+        )
+        for headline in found["headlines"]:
+            print(f"    {headline}")
+    return 0 if found["pages"] == 0 else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vedette replay",
+        description=_ABOUT,
+        epilog="Exit 0: all headlines are right, or no page on quiet days. Exit 1: one is not. "
+        "The same seed gives the same result, whatever --jobs.",
+    )
+    parser.add_argument(
+        "scenarios",
+        nargs="?",
+        type=Path,
+        default=DATA / "library.yaml",
+        metavar="SCENARIOS",
+        help="outages (YAML); without it, those that come with Vedette",
+    )
+    parser.add_argument(
+        "--fleet",
+        type=Path,
+        default=DATA / "fleet.yaml",
+        metavar="FILE",
+        help="who probes what (YAML); without it, the fleet that comes with Vedette",
+    )
+    parser.add_argument(
+        "--id", action="append", default=[], metavar="ID", help="this scenario; may be repeated"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--seeds", type=_positive, default=1, metavar="N", help="so many seeds from --seed on"
+    )
+    parser.add_argument(
+        "--noise",
+        type=_share,
+        default=0.01,
+        metavar="SHARE",
+        help="of probes that fail anyway (default: 0.01)",
+    )
+    parser.add_argument(
+        "--interval", type=_interval, default=30.0, metavar="TIME", help="of every check (default: 30s)"
+    )
+    parser.add_argument("--quiet-days", type=_positive, metavar="N", help="instead: N days without an outage")
+    parser.add_argument(
+        "--jobs",
+        type=_positive,
+        default=play.default_jobs(),
+        metavar="N",
+        help="processes (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as one JSON object")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 0.5:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 0.5, such as 0.01")
+    return value
+
+
+def _interval(text: str) -> float:
+    try:
+        value = duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if not 1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 1s and 1h")
+    return value

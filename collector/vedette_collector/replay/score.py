@@ -1,0 +1,377 @@
+"""What an engine said about one outage, compared with what was expected. Only here is both known.
+
+- *Time zero* is when the first symptom was seen that this fleet can see: a result, or an agent that fell silent.
+- An expected verdict counts when the fleet has what it names, and some visible phase hits it. One with
+  `when: fleet has no …` counts when the fleet sees nothing of the scenario; then the others do not.
+- It is judged once, at the latest of: its own time; two intervals and SETTLE after the first symptom of the
+  newest phase that began by then and hits what it names; for a partial fault, when enough samples can have
+  come (`bound`). It is right when an open incident names it (`expected` has the rules). A quiet incident counts
+  as well while no symptom is on.
+- No incident at all is right too when fewer than two agents or two probes could see the phase, or when its end
+  comes before enough samples; so is then one that names exactly the probes in scope, in whatever words.
+- `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
+- `right_headline`: all that count are right.
+- A *surplus component* was in a headline, and no probe through it is hit by any phase.
+- A *wrong page* names a component that is not right and shares no entity with any expected verdict.
+- A *premature close* is one of an incident that had to do with the outage, before its last visible phase ended.
+- The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
+  open, and none that is open names the expected verdict of that time, or the one after it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from math import log
+from typing import Any, Final, NamedTuple
+
+from vedette_collector.replay.expected import Matcher, Situation, entities
+from vedette_collector.replay.record import Event, Named, Run, Shown
+from vedette_collector.replay.scenario import Expected, Phase, Scenario
+from vedette_collector.replay.world import World
+from vedette_collector.verdicts.component import Component
+from vedette_collector.verdicts.score import DEFAULTS
+
+SETTLE: Final = 15.0  # seconds: a page settles, a timeout and its repeat take 11 s
+_TICKET_ONLY: Final = "ticket not page"
+
+
+class Visible(NamedTuple):
+    """A phase of which this fleet sees something."""
+
+    phase: Phase
+    first: float | None  # symptom that was drawn
+    when: dict[int, float]  # probes (agents, where they fall silent) and when each showed it first
+    scope: frozenset[int]  # probes; of silent agents all of them
+    bound: float  # seconds until enough samples have come
+
+
+class Judged(NamedTuple):
+    expected: Expected
+    at: float
+    is_right: bool
+
+
+class Scored(NamedTuple):
+    counts: list[Judged]
+    right: bool
+    headline: str
+    first_right: float | None
+    surplus: list[str]
+    wrong_pages: list[str]
+    pages: int
+    incidents: int
+    premature: int
+    wrong_share: float
+    zero: float | None
+    bound: float | None  # of the first visible phase; None: nothing is visible, or no number of samples does
+    is_partial: bool
+    quorum_after: float | None
+    quorum_right: bool
+    quorum_pages: int
+    invisible: list[str]  # phases
+
+
+def score(world: World, scenario: Scenario, run: Run, noise: float) -> Scored:
+    return _Scoring(world, scenario, run, noise).scored()
+
+
+class _Scoring:
+    def __init__(self, world: World, scenario: Scenario, run: Run, noise: float) -> None:
+        self._world = world
+        self._run = run
+        self._scenario = scenario
+        self._match = Matcher(world)
+        self._visible = [one for one in _visible(world, scenario, run, noise) if one.scope]
+        firsts = [one.first for one in self._visible if one.first is not None]
+        self._zero = min(firsts, default=None)
+        self._end = max((one.phase.end for one in self._visible), default=run.end)
+        self._all = frozenset().union(*(one.scope for one in self._visible))
+        self._counting = self._which_count()
+        self._times = [at for at, _ in run.screens]
+        self._memo: dict[tuple[int, int, tuple[Named, ...]], bool] = {}
+
+    def scored(self) -> Scored:
+        judged = [self._judge(one) for one in self._counting]
+        run = self._run
+        pages = [event for event in run.events if event.paged]
+        alarm = run.quorum.first
+        first = self._visible[0] if self._visible else None
+        return Scored(
+            counts=judged,
+            right=all(one.is_right for one in judged),
+            headline=self._headline(judged),
+            first_right=self._first_right(),
+            surplus=self._surplus(),
+            wrong_pages=[event.headline for event in pages if self._is_wrong_page(event)],
+            pages=len(pages),
+            incidents=sum(event.what == "opened" for event in run.events),
+            premature=self._premature(),
+            wrong_share=self._wrong_share(),
+            zero=self._zero,
+            bound=None if first is None or first.bound == float("inf") else first.bound,
+            is_partial=first is not None and _is_partial(first.phase),
+            quorum_after=None if alarm is None or self._zero is None else alarm - self._zero,
+            quorum_right=run.quorum.targets == self._blamable(),
+            quorum_pages=run.quorum.pages,
+            invisible=[p.name for p in self._scenario.phases if p.name not in self._seen_names()],
+        )
+
+    def _seen_names(self) -> set[str]:
+        return {one.phase.name for one in self._visible}
+
+    # Which verdicts count
+
+    def _which_count(self) -> list[Expected]:
+        is_seen = bool(self._visible)
+        found = []
+        for one in self._scenario.expected:
+            if one.when:
+                counts = ("has no" in one.when) != is_seen
+            elif one.kind == "none":
+                counts = True
+            else:
+                counts = any(self._hits(visible, one) for visible in self._visible)
+            if counts:
+                found.append(one)
+        return found or [Expected(at=0.0, kind="none", entities=("not-observable",))]
+
+    def _hits(self, visible: Visible, expected: Expected) -> bool:
+        """Whether the phase has to do with what is expected."""
+        if expected.kind == "telemetry":
+            return visible.phase.symptom.is_silence
+        if expected.kind == "compound":
+            # What a compound lists need not be entities: the phase that goes on at its time is meant.
+            return visible.phase.begin <= expected.at + self._world.interval
+        return any(
+            self._world.extent(Component((part,)), None) & visible.scope
+            for part in (*self._match.parts(expected), *self._match.acceptable(expected, visible.scope))
+        )
+
+    # Right or not
+
+    def _judge(self, expected: Expected) -> Judged:
+        if expected.kind == "none":
+            return Judged(expected, expected.at, not any(event.paged for event in self._run.events))
+        hitting = [one for one in self._visible if self._hits(one, expected) and one.first is not None]
+        begun = [one for one in hitting if one.phase.begin <= expected.at] or hitting[:1]
+        if not begun:
+            return Judged(expected, expected.at, True)  # in scope, and nothing of it was drawn
+        newest = max(begun, key=lambda one: one.phase.begin)
+        first = newest.first or 0.0
+        at = max(expected.at, first + max(2 * self._world.interval, newest.bound) + SETTLE)
+        is_short = first + newest.bound > newest.phase.end
+        if at > newest.phase.end:
+            at = max(expected.at, newest.phase.end - 1.0)
+        shown = self._open(at)
+        is_right = any(self._names(expected, each, at) for each in shown)
+        if not is_right and (is_short or self._is_hardly_seen(newest)):
+            is_right = not shown or any(self._is_exact(each, at) for each in shown)
+        if _TICKET_ONLY in expected.qualifier and any(event.paged for event in self._run.events):
+            is_right = False
+        return Judged(expected, at, is_right)
+
+    def _open(self, at: float) -> list[Shown]:
+        """Incidents that say that something is wrong at *at*; quiet ones while nothing is on."""
+        place = bisect_right(self._times, at) - 1
+        known = self._run.screens[place][1] if place >= 0 else ()
+        is_lull = not any(one.phase.is_on(at) for one in self._visible)
+        return [each for each in known if each.state == "open" or (is_lull and each.state == "quiet")]
+
+    def _names(self, expected: Expected, shown: Shown, at: float) -> bool:
+        era = self._era(at)
+        key = (era, id(expected), shown.named)
+        if key not in self._memo:
+            self._memo[key] = self._match.is_named(expected, shown.named, self._situation(at))
+        return self._memo[key]
+
+    def _is_exact(self, shown: Shown, at: float) -> bool:
+        now = self._situation(at)
+        return any(
+            now.seen <= self._world.extent(named.component, None) and self._within(named, now.scope)
+            for named in shown.named
+        )
+
+    def _within(self, named: Named, scope: frozenset[int]) -> bool:
+        stages = {self._world.stage_of(self._world.check_of[probe]) for probe in scope}
+        return all(self._world.extent(named.component, stage) <= scope for stage in stages)
+
+    def _is_hardly_seen(self, visible: Visible) -> bool:
+        agents = {self._world.agent_of[probe] for probe in visible.scope}
+        return len(agents) < 2 or len(visible.scope) < 2
+
+    def _era(self, at: float) -> int:
+        """Between two begins or ends of phases the situation is one."""
+        return sum(one.phase.begin <= at for one in self._visible) + 1000 * sum(
+            one.phase.end <= at for one in self._visible
+        )
+
+    def _situation(self, at: float) -> Situation:
+        now = [one for one in self._visible if one.phase.begin <= at < one.phase.end]
+        if not now:
+            over = [one for one in self._visible if one.phase.end <= at]
+            now = over[-1:]
+        seen: set[int] = set()
+        for one in now:
+            shown = {which for which, when in one.when.items() if when <= at}
+            if one.phase.symptom.is_silence:
+                seen.update(p for p, agent in enumerate(self._world.agent_of) if agent in shown)
+            else:
+                seen |= shown
+        return Situation(frozenset().union(*(one.scope for one in now)), frozenset(seen))
+
+    def _current(self, at: float) -> list[Expected]:
+        """The verdict of that time, and the one after it."""
+        real = [one for one in self._counting if one.kind != "none"]
+        place = max(sum(one.at <= at for one in real) - 1, 0)
+        return real[place : place + 2]
+
+    def _segments(self) -> Iterator[tuple[float, float, tuple[Shown, ...]]]:
+        """Times in which neither what is shown nor what is the case changes, from time zero on."""
+        if self._zero is None:
+            return
+        edges = {self._zero, self._end, *(at for at in self._times if self._zero < at < self._end)}
+        for one in self._visible:
+            edges |= {each for each in (one.phase.begin, one.phase.end) if self._zero < each < self._end}
+        edges |= {one.at for one in self._counting if self._zero < one.at < self._end}
+        ordered = sorted(edges)
+        for begin, end in zip(ordered, ordered[1:], strict=False):
+            place = bisect_right(self._times, begin) - 1
+            shown = self._run.screens[place][1] if place >= 0 else ()
+            yield begin, end, tuple(each for each in shown if each.state == "open")
+
+    def _first_right(self) -> float | None:
+        for begin, _, shown in self._segments():
+            if any(self._names(one, each, begin) for one in self._current(begin) for each in shown):
+                return begin - (self._zero or 0.0)
+        return None
+
+    def _wrong_share(self) -> float:
+        opened = next((begin for begin, _, shown in self._segments() if shown), None)
+        if opened is None or opened >= self._end:
+            return 0.0
+        wrong = 0.0
+        for begin, end, shown in self._segments():
+            if shown and not any(
+                self._names(one, each, begin) for one in self._current(begin) for each in shown
+            ):
+                wrong += end - begin
+        return wrong / (self._end - opened)
+
+    def _headline(self, judged: list[Judged]) -> str:
+        """What stood there when the last verdict was judged, else the last that was said."""
+        at = judged[-1].at
+        said = [event for event in self._run.events if event.at <= at and event.what != "closed"]
+        for one in judged[-1:]:
+            shown = {each.id for each in self._open(at) if self._names(one.expected, each, at)}
+            said = [event for event in said if event.incident in shown] or said
+        return said[-1].headline if said else (self._run.events[0].headline if self._run.events else "")
+
+    # Surplus
+
+    def _surplus(self) -> list[str]:
+        named = dict.fromkeys(event.component for event in self._run.events if event.what != "closed")
+        return [str(each) for each in named if not self._world.extent(each, None) & self._all]
+
+    def _is_wrong_page(self, event: Event) -> bool:
+        expected = [one for one in self._counting if one.kind != "none"]
+        if any(_TICKET_ONLY in one.qualifier for one in expected):
+            return True
+        mine = set(event.component.entities)
+        if any(mine & entities(one, self._match, self._all) for one in expected):
+            return False
+        place = bisect_right(self._times, event.at) - 1
+        shown = (
+            [each for each in self._run.screens[place][1] if each.id == event.incident] if place >= 0 else []
+        )
+        return not any(self._names(one, each, event.at) for one in expected for each in shown)
+
+    def _premature(self) -> int:
+        related = {
+            event.incident
+            for event in self._run.events
+            if self._world.extent(event.component, None) & self._all
+        }
+        return sum(
+            event.what == "closed" and event.at < self._end and event.incident in related
+            for event in self._run.events
+        )
+
+    def _blamable(self) -> set[str]:
+        """Targets of phases that hit them from everywhere: what a quorum should find."""
+        world = self._world
+        return {
+            world.fleet.targets[world.check_target[world.check_of[probe]]].name
+            for one in self._visible
+            if not one.phase.symptom.is_silence and set(one.phase.scope.groups) <= {"target"}
+            for probe in one.scope
+        }
+
+
+def _visible(world: World, scenario: Scenario, run: Run, noise: float) -> Iterator[Visible]:
+    for phase, seen in zip(scenario.phases, run.seen, strict=True):
+        if not phase.symptom.is_visible:
+            continue
+        if phase.symptom.is_silence:
+            agents = set(world.agents(phase.scope))
+            scope = frozenset(p for p, agent in enumerate(world.agent_of) if agent in agents)
+            bound = 0.0
+        else:
+            scope = frozenset(world.probes(phase.scope, phase.symptom.stage))
+            bound = sample_seconds(phase, len(scope), world.interval, noise)
+        yield Visible(phase, seen.first, seen.probes, scope, bound)
+
+
+def sample_seconds(phase: Phase, probes: int, interval: float, noise: float) -> float:
+    """Time until n samples of a partial fault have n * kl(p, noise) of the threshold; 0 of a hard one."""
+    if not _is_partial(phase) or not probes:
+        return 0.0
+    rate = phase.fraction * (0.5 if phase.period is not None else 1.0)
+    floor = max(noise, 1e-3)
+    if rate <= floor:
+        return float("inf")
+    each = rate * log(rate / floor) + (1 - rate) * log((1 - rate) / (1 - floor))
+    return DEFAULTS.threshold / each / probes * interval
+
+
+def _is_partial(phase: Phase) -> bool:
+    return phase.fraction < 1 or phase.period is not None
+
+
+def told(scored: Scored, scenario: Scenario, seed: int) -> dict[str, Any]:
+    """As JSON says it."""
+    return {
+        "id": scenario.id,
+        "seed": seed,
+        "right_headline": scored.right,
+        "headline": scored.headline,
+        "time_to_first_right_s": _rounded(scored.first_right),
+        "surplus_components": len(scored.surplus),
+        "wrong_pages": len(scored.wrong_pages),
+        "pages": scored.pages,
+        "incidents": scored.incidents,
+        "premature_closes": scored.premature,
+        "wrong_headline_share": round(scored.wrong_share, 4),
+        "is_partial": scored.is_partial,
+        "sample_bound_s": _rounded(scored.bound),
+        "first_visible_s": _rounded(scored.zero),
+        "expected": [
+            {
+                "at_s": round(one.at, 1),
+                "kind": one.expected.kind,
+                "entity": list(one.expected.entities),
+                "right": one.is_right,
+            }
+            for one in scored.counts
+        ],
+        "surplus": scored.surplus,
+        "wrong_page_headlines": scored.wrong_pages,
+        "not_visible": scored.invisible,
+        "quorum": {
+            "time_to_first_alarm_s": _rounded(scored.quorum_after),
+            "right_targets": scored.quorum_right,
+            "pages": scored.quorum_pages,
+        },
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)
