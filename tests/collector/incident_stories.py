@@ -63,6 +63,7 @@ def holding(*found: Incident) -> Docket:
     docket = Docket()
     docket.incidents = {each.id: each for each in found}
     docket.alerting = frozenset(each.id for each in found if each.state == "open")
+    docket.explained_checks = {"web": found[0].id} if found else {}
     return docket
 
 

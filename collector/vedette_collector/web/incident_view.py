@@ -1,6 +1,6 @@
 """What the pages show of incidents: the sentences of `words`, in lists that are bounded. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts import words
@@ -34,6 +34,7 @@ class IncidentView(NamedTuple):
     report: words.Report
     exonerated: Names
     targets: Names
+    checks: Names  # that fail because of it
     firsts: list[FirstView]
 
 
@@ -60,6 +61,7 @@ class Source(NamedTuple):
 
     has_evidence: Callable[[str, str], bool]  # of a check and an agent
     is_known: Callable[[str], bool]  # a check
+    explained: Mapping[str, str]  # incidents by check whose failures they account for
 
 
 def ordered(incidents: Iterable[Incident]) -> list[Incident]:
@@ -117,6 +119,7 @@ def view(incident: Incident, now: float, source: Source, extents: Extents | None
         report,
         _names(report.exonerated),
         _names(sorted(targets)),
+        _names(sorted(check for check, name in source.explained.items() if name == incident.id)),
         [
             FirstView(each, source.has_evidence(each.check, each.agent), source.is_known(each.check))
             for each in report.firsts[:MAX_NAMES]

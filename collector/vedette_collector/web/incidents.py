@@ -12,12 +12,13 @@ from vedette_collector.verdicts.evidence import Exonerated, Finding, First, Shar
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Incident
 from vedette_collector.web import api
+from vedette_collector.web.incident_view import Watch
 
 MOST: Final = 100  # in one answer; each may have some 50 KiB
 DEFAULT: Final = 50
 
 
-def incidents(request: web.Request, board: Board, docket: Docket, now: float) -> web.Response:
+def incidents(request: web.Request, board: Board, docket: Docket, watch: Watch, now: float) -> web.Response:
     """The newest first. `state=open`, the default, are those that are not closed."""
     state, wanted = request.query.get("state", "open"), request.query.get("id")
     if state not in ("open", "all"):
@@ -28,7 +29,7 @@ def incidents(request: web.Request, board: Board, docket: Docket, now: float) ->
         if wanted == each.id or (wanted is None and (state == "all" or each.state != "closed"))
     ]
     extents = docket.extents
-    head = {"decided": docket.decided_at}
+    head = {"decided": docket.decided_at, "watching": watch._asdict()}
     return api.listing(
         request,
         "incidents",

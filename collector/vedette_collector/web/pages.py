@@ -10,7 +10,6 @@ import vedette
 from vedette_collector.board import Board
 from vedette_collector.cell import BARS, Bar, Moment
 from vedette_collector.condition import Condition
-from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.figures import moment
 from vedette_collector.verdicts.incident import Incident
 from vedette_collector.verdicts.words import headline
@@ -117,7 +116,7 @@ class Pages:
             now=now.wall,
             ago=_ago(now.wall),
             incidents=incident_view.block(
-                self._docket.held, view.watch(rows, agents), now.wall, self._source()
+                self._docket.held, view.watch(self._board, now.mono), now.wall, self._source()
             ),
             has_evidence=self._board.evidence.has,
             summary=view.summary(rows, agents, self._condition),
@@ -141,17 +140,16 @@ class Pages:
         )
 
     def _incident(self, incident: Incident, now: Moment) -> str:
-        topology = self._docket.topology
         return self._env.get_template("incident.html.j2").render(
             now=now.wall,
             ago=_ago(now.wall),
-            shown=incident_view.view(
-                incident, now.wall, self._source(), None if topology is None else Extents(topology)
-            ),
+            shown=incident_view.view(incident, now.wall, self._source(), self._docket.extents),
         )
 
     def _source(self) -> incident_view.Source:
-        return incident_view.Source(self._board.evidence.has, self._board.checks.__contains__)
+        return incident_view.Source(
+            self._board.evidence.has, self._board.checks.__contains__, self._docket.explained_checks
+        )
 
     def _check(self, name: str, now: Moment) -> str:
         row = view.row(self._board, self._board.checks[name], now.mono)

@@ -18,7 +18,7 @@ from vedette.errors import ConfigError, VedetteError
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.condition import Condition
-from vedette_collector.web import accounts, api, incidents
+from vedette_collector.web import accounts, api, incidents, view
 from vedette_collector.web.caching import tagged
 from vedette_collector.web.door import ASK_SECONDS, MAX_CONNECTIONS, Door
 from vedette_collector.web.events import Hub
@@ -198,7 +198,9 @@ class Routes:
         return api.evidence(request, self._board)
 
     async def _incident_list(self, request: web.Request) -> web.Response:
-        return incidents.incidents(request, self._board, self._condition.docket, time.time())
+        now = _now()
+        watch = view.watch(self._board, now.mono)
+        return incidents.incidents(request, self._board, self._condition.docket, watch, now.wall)
 
     async def _history(self, request: web.Request) -> web.Response:
         return await self._past.serve(request, _now().wall)

@@ -171,18 +171,16 @@ def agents(board: Board, all_rows: list[Row], mono: float) -> list[AgentView]:
     return found
 
 
-def watch(all_rows: list[Row], all_agents: list[AgentView]) -> Watch:
-    """Who looks now: fresh results of agents that are connected. Agents that name no network are one each."""
-    there = {agent.state.name: agent.state.tags for agent in all_agents if agent.connected}
-    probes = [
-        cell.agent
-        for each in all_rows
-        for cell in each.cells.values()
-        if cell.state in ("ok", "fail") and cell.agent in there
-    ]
-    looking = set(probes)
-    networks = {there[name].get("network") or there[name].get("asn") or f"\0{name}" for name in looking}
-    return Watch(len(probes), len(looking), len(networks))
+def watch(board: Board, mono: float) -> Watch:
+    """Who looks now: fresh results of connected agents. An agent that names no network is one of its own."""
+    probes, networks, agents = 0, set[tuple[str, str]](), 0
+    for name, agent in board.agents.items():
+        fresh = sum(cell.state(mono) in ("ok", "fail") for cell in board.cells[name].values())
+        if fresh and agent.is_connected(mono):
+            probes, agents = probes + fresh, agents + 1
+            network = agent.tags.get("network") or agent.tags.get("asn")
+            networks.add(("network", network) if network else ("agent", name))
+    return Watch(probes, agents, len(networks))
 
 
 def summary(all_rows: list[Row], all_agents: list[AgentView], condition: Condition) -> Summary:
