@@ -63,6 +63,7 @@ class Courier:
         self.journal: Keeping
         self._board = board
         self._condition = condition
+        self._asking = asyncio.Lock()
         self._ask_from = float("-inf")  # monotonic
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
@@ -148,21 +149,25 @@ class Courier:
 
     async def ask(self, ask: Ask) -> bool:
         """Whether the broker took it. One that does not let us ask is left alone for a while."""
-        if asyncio.get_running_loop().time() < self._ask_from:
-            return False
         payload, content_type = codec.encode(ask)
-        try:
-            await self.links["control"].publish(
-                topic(ask.agent, Kind.ASK), payload, expiry=EXPIRY_SECONDS, content_type=content_type
-            )
-        except PublishRefused as exc:
-            # Some brokers also drop the connection for it, and acks go by the same.
-            self._ask_from = asyncio.get_running_loop().time() + REFUSED_SECONDS
-            log.warning("the broker refuses asks: does its ACL have them?", extra=fields(reason=exc))
-            return False
-        except LinkError as exc:
-            log.debug("ask not published", extra=fields(agent=ask.agent, reason=exc))
-            return False
+        loop = asyncio.get_running_loop()
+        until = loop.time() + EXPIRY_SECONDS
+        # One at a time: what is refused once is not tried with the others that wait.
+        async with self._asking:
+            if not self._ask_from <= loop.time() < until:
+                return False
+            try:
+                await self.links["control"].publish(
+                    topic(ask.agent, Kind.ASK), payload, expiry=EXPIRY_SECONDS, content_type=content_type
+                )
+            except PublishRefused as exc:
+                # Some brokers also drop the connection for it, and acks go by the same.
+                self._ask_from = loop.time() + REFUSED_SECONDS
+                log.warning("the broker refuses asks: does its ACL have them?", extra=fields(reason=exc))
+                return False
+            except LinkError as exc:
+                log.debug("ask not published", extra=fields(agent=ask.agent, reason=exc))
+                return False
         return True
 
     async def _publish(self, control: Link, ack: Ack) -> None:
