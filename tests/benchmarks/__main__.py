@@ -11,7 +11,8 @@ from benchmarks.figure import Line
 from benchmarks.settings import Settings
 
 GROUPS = (
-    *("schedule", "ingest", "durable", "wire", "exposition", "remote_write", "memory", "replay", "load"),
+    *("schedule", "ingest", "durable", "wire", "exposition", "decision", "remote_write", "memory"),
+    *("replay", "load"),
     *("footprint", "probes", "spool", "saturation", "accuracy"),
 )
 

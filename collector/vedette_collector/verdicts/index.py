@@ -5,7 +5,9 @@ each of its checks, and counting them is counting bits: 1,000 agents and 500 che
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from functools import cache
+from itertools import chain
+from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.evidence import Track
@@ -35,6 +37,19 @@ _TLS_ONLY: Final = frozenset({Kind.CA_CHAIN, Kind.CLIENT_STACK})
 Probe = tuple[int, int]  # numbers of check and agent
 Group = tuple[int, ...]  # entities of one kind, by number: what goes through any of them
 Parts = tuple[Group, ...]  # what goes through all of these
+
+
+class _Reach(NamedTuple):
+    """Of a group: the checks that it is limited to, and whether it holds the same agents for all checks
+    with, and for all without, a resolver of their own."""
+
+    checks: frozenset[int] | None
+    is_uniform: bool
+
+
+@cache
+def _allowed(track: Track, *, is_tls: bool) -> frozenset[Kind]:
+    return KINDS[track] if is_tls else KINDS[track] - _TLS_ONLY
 
 
 class Index:
@@ -73,6 +88,8 @@ class Index:
                 probe = (self.check_number[check], self.agent_number[agent])
                 self._pair_entities[probe] = tuple(self._number(entity, pair=probe) for entity in entities)
         self.kinds = [entity.kind for entity in self.entities]
+        self._blamed: dict[tuple[frozenset[Kind], int, bool], tuple[int, ...]] = {}
+        self._reaches: dict[Group, _Reach] = {}
         self.intervals = [topology.checks[name].interval for name in self.checks]
         self._own_checks = {
             number for number, name in enumerate(self.checks) if topology.checks[name].own_resolver
@@ -81,7 +98,12 @@ class Index:
             track: [n for n, name in enumerate(self.checks) if _STAGE[track] in topology.checks[name].stages]
             for track in TRACKS
         }
-        self.assigned = [self._mask(topology.assigned.get(name, ())) for name in self.checks]
+        masks: dict[tuple[str, ...], int] = {}
+        for agents in topology.assigned.values():
+            if agents not in masks:
+                masks[agents] = self._mask(agents)
+        self._on_track = {track: frozenset(checks) for track, checks in self.track_checks.items()}
+        self.assigned = [masks.get(topology.assigned.get(name, ()), 0) for name in self.checks]
         self.present = 0
         self.unseen: dict[int, int] = {}  # by check: mask of agents without a result
         self.sizes: dict[Track, dict[Kind, int]] = {track: self._sizes(track) for track in KINDS}
@@ -140,16 +162,25 @@ class Index:
     def through(self, probe: Probe, track: Track, code: str) -> tuple[int, ...]:
         """The entities that the failure of *probe* with *code* can be blamed on."""
         check, agent = probe
-        found = self.check_entities[check] + self.agent_entities[agent]
-        if check in self._own_checks:
-            found += self._own_entities.get(agent, ())
+        allowed = _allowed(track, is_tls=code.startswith("tls."))
+        found = self._blamable(allowed, check, True) + self._blamable(allowed, agent, False)
+        if check in self._own_checks and agent in self._own_entities:
+            found += self._filtered(allowed, self._own_entities[agent])
         pair = self._pair_entities.get(probe)
-        if pair is not None:
-            found += pair
-        kinds, allowed = self.kinds, KINDS[track]
-        if track == "connection" and not code.startswith("tls."):
-            allowed = allowed - _TLS_ONLY
-        return tuple(entity for entity in found if kinds[entity] in allowed)
+        return found if pair is None else found + self._filtered(allowed, pair)
+
+    def _blamable(self, allowed: frozenset[Kind], number: int, is_check: bool) -> tuple[int, ...]:
+        """Of the entities of one check, or of one agent."""
+        key = (allowed, number, is_check)
+        found = self._blamed.get(key)
+        if found is None:
+            entities = self.check_entities[number] if is_check else self.agent_entities[number]
+            found = self._blamed[key] = self._filtered(allowed, entities)
+        return found
+
+    def _filtered(self, allowed: frozenset[Kind], entities: tuple[int, ...]) -> tuple[int, ...]:
+        kinds = self.kinds
+        return tuple(entity for entity in entities if kinds[entity] in allowed)
 
     def set_present(self, agent: int, *, is_present: bool) -> None:
         bit = 1 << agent
@@ -248,25 +279,30 @@ class Index:
         return total, rate
 
     def _candidates(self, track: Track, parts: Parts) -> Sequence[int] | None:
-        """The checks that can matter. None: all of the track."""
-        best: set[int] | None = None
+        """The checks that can matter. None: all of the track, and a count by classes of them will do."""
+        best: frozenset[int] | None = None
+        is_uniform = True
         for group in parts:
-            if any(self._by_agents[entity] or self._by_own[entity] for entity in group):
-                continue
-            checks: set[int] = set()
-            for entity in group:
-                checks |= self._by_checks[entity]
-                checks.update(self._by_pair[entity])
-            if best is None or len(checks) < len(best):
-                best = checks
+            reach = self._reach(group)
+            is_uniform = is_uniform and reach.is_uniform
+            if reach.checks is not None and (best is None or len(reach.checks) < len(best)):
+                best = reach.checks
         if best is None:
-            return None if all(self._is_uniform(group) for group in parts) else self.track_checks[track]
-        stage = _STAGE[track]
-        return [c for c in best if stage in self.topology.checks[self.checks[c]].stages]
+            return None if is_uniform else self.track_checks[track]
+        on_track = self._on_track[track]
+        return [check for check in best if check in on_track]
 
-    def _is_uniform(self, group: Group) -> bool:
-        """Whether it holds the same agents for all checks with, and for all without, an own resolver."""
-        return not any(self._by_checks[entity] or self._by_pair[entity] for entity in group)
+    def _reach(self, group: Group) -> "_Reach":
+        found = self._reaches.get(group)
+        if found is None:
+            checks: frozenset[int] | None = None
+            if not any(self._by_agents[entity] or self._by_own[entity] for entity in group):
+                checks = frozenset(
+                    chain.from_iterable((*self._by_checks[e], *self._by_pair[e]) for e in group)
+                )
+            is_uniform = not any(self._by_checks[entity] or self._by_pair[entity] for entity in group)
+            found = self._reaches[group] = _Reach(checks, is_uniform)
+        return found
 
     def _sum_classes(self, track: Track, parts: Parts) -> tuple[int, float]:
         classes = self._classes.get(track)

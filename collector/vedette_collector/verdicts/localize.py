@@ -16,9 +16,9 @@ from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts, Probe
 from vedette_collector.verdicts.scan import (
     Candidate,
     Sample,
+    Through,
     best,
     is_through,
-    is_through_any,
     is_worth_telling,
     named,
 )
@@ -101,7 +101,8 @@ def _track(
         seconds = share * tracker.remembered_seconds(now)
         left = tracker.remembered(track, now - seconds)
         if explained:
-            left = [each for each in left if not is_through_any(each.entities, explained)]
+            is_explained = Through(explained)
+            left = [each for each in left if not is_explained(each.entities)]
         longer = Sample(index, track, left, partial(_results, index, track, seconds), tuple(explained))
         for _ in range(MOST):
             chosen = best(longer, once, settings)

@@ -6,7 +6,7 @@ Neill, "Fast subset scan for spatial pattern detection", J. R. Statist. Soc. B 7
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf, log
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
@@ -104,8 +104,20 @@ class Sample(Generic[F]):
         return Sample(self.index, self.track, left, self._count, (*self._explained, parts))
 
 
-def is_through_any(entities: tuple[int, ...], components: Sequence[Parts]) -> bool:
-    return any(is_through(entities, parts) for parts in components)
+class Through:
+    """Whether a failure goes through any of some components."""
+
+    __slots__ = ("_others", "_singles")
+
+    def __init__(self, components: Iterable[Parts] = ()) -> None:
+        components = list(components)
+        self._singles = frozenset(entity for parts in components if len(parts) == 1 for entity in parts[0])
+        self._others = [parts for parts in components if len(parts) > 1]
+
+    def __call__(self, entities: tuple[int, ...]) -> bool:
+        if not self._singles.isdisjoint(entities):
+            return True
+        return bool(self._others) and any(is_through(entities, parts) for parts in self._others)
 
 
 def is_through(entities: tuple[int, ...], parts: Parts) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
 from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
-from vedette_collector.verdicts.scan import is_through_any
+from vedette_collector.verdicts.scan import Through
 
 ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
 
@@ -74,7 +74,7 @@ class Tracker:
         # By entity, what nobody explains: probes that fail, and events.
         self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
-        self._explained: dict[Track, list[Parts]] = {track: [] for track in TRACKS}
+        self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
         self.memory_seconds = memory * _middle(index.intervals)
         self.heard_since: float | None = None
@@ -143,7 +143,9 @@ class Tracker:
 
     def explain(self, explained: Sequence[tuple[Track, Parts]]) -> None:
         """Whose failures these are is known: they are not counted among those that nobody explains."""
-        self._explained = {track: [parts for other, parts in explained if other == track] for track in TRACKS}
+        self._explained = {
+            track: Through(parts for other, parts in explained if other == track) for track in TRACKS
+        }
         for track, counts in self.counts.items():
             counts.clear()
             for state in self.failing[track].values():
@@ -157,8 +159,7 @@ class Tracker:
                     _add(self.recent[event.track], event.entities, -1)
 
     def is_explained(self, each: State | Event) -> bool:
-        explained = self._explained[each.track]
-        return bool(explained) and is_through_any(each.entities, explained)
+        return self._explained[each.track](each.entities)
 
     def forget(self, probe: Probe) -> bool:
         """It is ok, or nothing is known of it. True when it was failing."""
