@@ -224,8 +224,9 @@ def _summary(plan: _Plan, kind: broker.Kind, page_port: int, data: Path) -> list
         f"  logs     {data / 'logs'}",
     ]
     if plan.world is not None:
+        small, day = next(iter(DRILLS)), next(reversed(DRILLS))
         lines.append(
-            f"  drills   {_called()} drill start {next(iter(DRILLS))}   (or {', '.join(list(DRILLS)[1:])})"
+            f"  drills   {_called()} drill start {small}   (or {day}; `drill list` tells all {len(DRILLS)})"
         )
     return [*lines, "Ctrl-C ends everything."]
 

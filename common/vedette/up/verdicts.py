@@ -11,19 +11,25 @@ from vedette.up import page
 from vedette.up.control import DrillState
 from vedette.up.world.drill import Phase
 
-_INCIDENTS: Final = "/api/v1/incidents?state=open"
+_INCIDENTS: Final = "/api/v1/incidents"
 _ENDLESS_SECONDS: Final = 120.0  # for a phase that lasts until it is stopped
 _LATE_SECONDS: Final = 20.0  # a verdict may come when its phase is over
 _LOOK_SECONDS: Final = 0.2
+
+
+class _Part(Struct, frozen=True):
+    component: str
+    active: bool = False
 
 
 class Named(Struct, frozen=True):
     """An incident as the collector tells it, as far as a drill looks at it."""
 
     id: str
+    state: str  # open, quiet, closed
     component: str
     headline: str
-    also: list[str] = []  # components that are part of the same incident
+    dependents: list[_Part] = []  # components that are part of the same incident
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -55,7 +61,7 @@ class Awaited:
             if after < 0:
                 continue
             for incident in incidents:
-                match = _match(phase, (incident.component, *incident.also))
+                match = _match(phase, _components(incident))
                 if match is not None:
                     self._open.remove(phase)
                     found.append(
@@ -77,6 +83,10 @@ class Awaited:
         return late
 
 
+def _components(incident: Named) -> list[str]:
+    return [incident.component, *(part.component for part in incident.dependents if part.active)]
+
+
 def _bound(phase: Phase) -> float:
     lasts = _ENDLESS_SECONDS if phase.lasts_seconds is None else phase.lasts_seconds
     return phase.after_seconds + lasts + _LATE_SECONDS
@@ -96,12 +106,12 @@ class _Incidents(Struct, frozen=True):
 
 
 async def named(page_port: int) -> list[Named]:
-    """The open incidents; none while the collector gives no answer."""
+    """The incidents that go on; none while the collector gives no answer."""
     body = await page.get(page_port, _INCIDENTS)
     if body is None:
         return []
     try:
-        return json.decode(body, type=_Incidents).incidents
+        return [one for one in json.decode(body, type=_Incidents).incidents if one.state == "open"]
     except (DecodeError, ValidationError):
         return []
 

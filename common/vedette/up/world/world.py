@@ -89,16 +89,16 @@ class World:
             *self._listeners.values(),
             *self._relays.values(),
         )
+        await self._group.__aenter__()
         try:
-            async with self._group:
-                for server in servers:
-                    await server.open()
-                try:
-                    yield
-                finally:
-                    for running in self.active.values():
-                        running.timetable.cancel()
+            for server in servers:
+                await server.open()
+            yield
         finally:
+            for running in self.active.values():
+                running.timetable.cancel()
+            # What was raised inside is no failure of the timetables, and passes as it is.
+            await self._group.__aexit__(None, None, None)
             for source in self._sick.dark:
                 self._network.mend(source)
             for server in servers:
