@@ -118,7 +118,7 @@ class Runner:
         Its result is of a probe that began after this, and says that it was asked for.
         """
         job = self._jobs.get(name)
-        if job is None or self._engine.on_tick is None:
+        if job is None:
             self.out_of_turn.asked["unknown"] += 1
         elif self._shedding.level >= Step.CHECKS:
             self.out_of_turn.asked["shed"] += 1
@@ -231,9 +231,8 @@ class Runner:
     def _failed(self, check: Check, said: Result, run: Run) -> None:
         if not self._is_known(check):
             return  # it began before the configuration changed
-        told = self._explained.get(check.name)
         # A repeat is shown beside what it repeats.
-        if told != said.reason or (said.attempt > 1 and told is not None):
+        if said.attempt > 1 or self._explained.get(check.name) != said.reason:
             self._show(check, said, run)
         now = self._engine.now()
         is_second = self.out_of_turn.failed(check.name, now)

@@ -209,6 +209,7 @@ def test_a_check_that_runs_is_probed_again_behind_it() -> None:
             assert len(began) == 2
             assert began[0] < at < ended[0] <= began[1] <= ended[0] + LATE
             assert all(result.asked for _, result in stage.ended)
+            assert stage.runner.out_of_turn.asked == {"run": 2}
 
     run(test)
 
@@ -326,6 +327,8 @@ def test_what_was_asked_of_a_check_that_is_gone_is_forgotten() -> None:
             stage.runner.ask("a", 5.0)
             stage.runner.assign([check("b", HOUR)])
             await asyncio.sleep(5.0)
-            assert [name for _, name in stage.began] == ["a"]
+            stage.runner.ask("b", 5.0)
+            await asyncio.sleep(5.0)
+            assert [name for _, name in stage.began] == ["a", "b"]
 
     run(test)
