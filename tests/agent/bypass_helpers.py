@@ -105,7 +105,7 @@ async def probing(*checks: Check, policy: Policy | None = None) -> AsyncIterator
 class Names:
     """What a resolver, or an authority, knows: texts of records by name and type; else it is NXDOMAIN.
 
-    As the behaviour of a DNS server. `rcode` is all it says where it is set, `is_silent` that it says nothing.
+    The behaviour of a DNS server. `rcode` is all it says where that is set; `is_silent`: it says nothing.
     """
 
     def __init__(self, records: dict[str, list[str]], flags: int = 0) -> None:
