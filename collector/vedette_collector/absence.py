@@ -57,11 +57,12 @@ class Absence:
                 if name in self._gone:
                     self._gone.discard(name)
                     found.append(Back(name, now.wall))
-            elif name in self._heard:
-                reason = _reason(state)
-                if may_judge or reason == STOPPED:
+            elif name not in self._gone:
+                at, reason = self._heard.get(name, state.seen_at), _reason(state)
+                if at is not None and (may_judge or reason == STOPPED):
+                    self._heard.pop(name, None)
                     self._gone.add(name)
-                    found.append(Gone(name, self._heard.pop(name), reason))
+                    found.append(Gone(name, at, reason))
         for name in [name for name in self._heard if name not in agents]:
             del self._heard[name]
         self._gone &= agents.keys()

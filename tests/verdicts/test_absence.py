@@ -53,6 +53,16 @@ def test_one_that_never_spoke_is_not_gone() -> None:
     assert fleet.found == []
 
 
+def test_one_that_came_and_went_between_two_looks_is_gone() -> None:
+    fleet = Fleet()
+    fleet.hear("par-01")
+    fleet.until(59, "par-01")
+    fleet.hear("fra-01")
+    fleet.core.send(presence("fra-01", state="gone", reason="connection lost"), now=fleet.now)
+    fleet.until(65, "par-01")
+    assert fleet.found == [Gone("fra-01", WALL + 59, "connection lost")]
+
+
 def test_a_will_is_a_loss_and_a_goodbye_is_not_a_silence() -> None:
     fleet = Fleet()
     fleet.hear("par-01", "fra-01")
