@@ -1,1 +1,1 @@
-"""`vedette status`: one screen that tells whether anything is missing. The standard library is enough."""
+"""`vedette status` and `vedette incidents`: what a collector tells. The standard library is enough."""

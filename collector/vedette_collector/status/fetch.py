@@ -1,4 +1,4 @@
-"""Gets the books from a collector, or says why not. Whatever answers is bounded in size and time."""
+"""Gets what a collector tells, or says why not. Whatever answers is bounded in size and time."""
 
 import json
 import queue
@@ -13,8 +13,8 @@ from vedette.errors import ConfigError, VedetteError
 
 SECONDS: Final = 10.0
 MAX_BYTES: Final = 16 * 1024 * 1024
-PATH: Final = "/api/v1/ledger"
-LIMIT: Final = 10_000  # agents
+LEDGER: Final = "/api/v1/ledger?limit=10000"
+INCIDENTS: Final = "/api/v1/incidents?limit=100"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -22,8 +22,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def ledger(url: str) -> dict[str, Any]:
-    """What the collector at *url* says. Raises VedetteError."""
+def told(url: str, path: str) -> dict[str, Any]:
+    """What the collector at *url* answers under *path*, a JSON object. Raises VedetteError."""
     hint = f"--url {url}: expected http://HOST:PORT, such as http://127.0.0.1:9960"
     try:
         parts = urlsplit(url)
@@ -32,14 +32,14 @@ def ledger(url: str) -> dict[str, Any]:
         raise ConfigError(hint) from exc
     if not usable:
         raise ConfigError(hint)
-    body = _within(f"{url.rstrip('/')}{PATH}?limit={LIMIT}", url)
+    body = _within(f"{url.rstrip('/')}{path}", url)
     try:
-        told = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError) as exc:
         raise VedetteError(f"{url} does not answer as a collector does: no JSON") from exc
-    if not isinstance(told, dict):
-        raise VedetteError(f"{url} does not answer as a collector does: no ledger")
-    return told
+    if not isinstance(answer, dict):
+        raise VedetteError(f"{url} does not answer as a collector does: no JSON object")
+    return answer
 
 
 def _within(address: str, url: str) -> bytes:
@@ -63,7 +63,8 @@ def _got(address: str, url: str) -> bytes | VedetteError:
             body: bytes = answer.read(MAX_BYTES + 1)
     except urllib.error.HTTPError as exc:
         with exc:
-            return VedetteError(f"{url} does not answer as a collector does: status {exc.code} for {PATH}")
+            path = urlsplit(address).path
+            return VedetteError(f"{url} does not answer as a collector does: status {exc.code} for {path}")
     except (OSError, HTTPException, ValueError) as exc:
         reason = exc.reason if isinstance(exc, urllib.error.URLError) else exc
         return VedetteError(f"{url} cannot be reached: {reason}. Is the collector running, and is it there?")

@@ -29,7 +29,7 @@ def lines(told: dict[str, Any], *, colour: bool) -> list[str]:
 
     is_complete = told["complete"] is True
     mark = paint("✓", "good") if is_complete else paint("✕", "bad")
-    out = [f"{mark} {paint(_plain(told['sentence']), 'bold')}", "", _totals(told["totals"])]
+    out = [f"{mark} {paint(plain(told['sentence']), 'bold')}", "", _totals(told["totals"])]
     for word in told["problems"]:
         out.append(f"{paint('✕', 'bad')} collector: {_word(word)}")
     for word in told["notices"]:
@@ -41,7 +41,7 @@ def lines(told: dict[str, Any], *, colour: bool) -> list[str]:
     out += ["", paint(_line(HEADS, widths), "bold")]
     for agent, row in zip(shown, rows, strict=True):
         out.append(_line(row, widths))
-        lost = {_plain(reason): int(count) for reason, count in agent["results"]["declared_lost"].items()}
+        lost = {plain(reason): int(count) for reason, count in agent["results"]["declared_lost"].items()}
         if lost:
             out.append(paint(f"  lost: {_counts(lost)}", "dim"))
         out += [f"  {paint('✕', 'bad')} {_word(word)}" for word in agent["problems"]]
@@ -54,7 +54,7 @@ def lines(told: dict[str, Any], *, colour: bool) -> list[str]:
 
 
 def _totals(totals: dict[str, Any]) -> str:
-    lost = {_plain(reason): int(count) for reason, count in totals["declared_lost"].items()}
+    lost = {plain(reason): int(count) for reason, count in totals["declared_lost"].items()}
     why = f" ({_counts(lost)})" if lost else ""
     return (
         f"produced {int(totals['produced']):,} = applied {int(totals['applied']):,} "
@@ -72,7 +72,7 @@ def _row(agent: dict[str, Any]) -> tuple[str, ...]:
     books = agent["results"]
     age, offset = agent["live_age_seconds"], agent["clock_offset_seconds"]
     return (
-        _plain(agent["name"]),
+        plain(agent["name"]),
         "connected" if agent["connected"] is True else "away",
         f"{int(books['produced']):,}",
         f"{int(books['applied']):,}",
@@ -90,7 +90,7 @@ def _row(agent: dict[str, Any]) -> tuple[str, ...]:
 def _spool(spool: dict[str, Any] | None) -> str:
     if spool is None:
         return "-"
-    state = _plain(spool["state"])
+    state = plain(spool["state"])
     oldest = spool["oldest_seconds"]
     if state == "off" or not int(spool["results"]):
         return state
@@ -105,8 +105,8 @@ def _span(seconds: float) -> str:
 
 
 def _word(word: dict[str, Any]) -> str:
-    advice = _plain(word["advice"])
-    return _plain(word["text"]) + (f": {advice}" if advice else "")
+    advice = plain(word["advice"])
+    return plain(word["text"]) + (f": {advice}" if advice else "")
 
 
 def _line(cells: tuple[str, ...], widths: list[int]) -> str:
@@ -116,6 +116,6 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
     ).rstrip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Nothing that a terminal obeys."""
     return "".join(c if c.isprintable() else "?" for c in text[:300])

@@ -5,7 +5,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from vedette_collector.board import Board
-from vedette_collector.docket import Docket
+from vedette_collector.docket import SEVERITIES, Docket
 from vedette_collector.verdicts import words
 from vedette_collector.verdicts.component import Component
 from vedette_collector.verdicts.evidence import Exonerated, Finding, First, Share
@@ -29,7 +29,12 @@ def incidents(request: web.Request, board: Board, docket: Docket, watch: Watch, 
         if wanted == each.id or (wanted is None and (state == "all" or each.state != "closed"))
     ]
     extents = docket.extents
-    head = {"decided": docket.decided_at, "watching": watch._asdict()}
+    failing = [each.severity for each in docket.held if each.state == "open"]
+    head = {
+        "decided": docket.decided_at,
+        "open": {severity: failing.count(severity) for severity in SEVERITIES},
+        "watching": watch._asdict(),
+    }
     return api.listing(
         request,
         "incidents",
