@@ -261,3 +261,14 @@ def test_what_a_resumed_machine_remembers_is_late_whatever_its_clock_says() -> N
     outbox.begin("f" * 32, 1.0)
     outbox.add(result("since"), 1.0)
     assert in_order(outbox, 3.0) == [("since", False), ("before", True)]
+
+
+def test_a_result_by_another_way_is_no_change_of_state_and_hides_none() -> None:
+    outbox = box()
+    outbox.add(result(), 0.0)
+    taken(outbox, 1.0)
+    around = Result(check="web", outcome="fail", started_us=1, reason="dns.timeout", bypass="resolver")
+    assert outbox.add(around, 2.0) == 3.0
+    assert outbox.add(result(), 2.1) == 3.0
+    taken(outbox, 3.0)
+    assert outbox.add(result(outcome="fail", reason="dns.timeout"), 4.0) == 4.0
