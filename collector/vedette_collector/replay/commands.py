@@ -11,12 +11,12 @@ from vedette.errors import ConfigError
 from vedette_collector.replay import play, table
 
 DATA: Final = Path(__file__).parent / "data"
-_ABOUT: Final = """Play published outages in virtual time to the verdict engine of the collector, and say what it
-would have told whom, and when. Beside it stands what a majority quorum per target would have done."""
+_ABOUT: Final = """Play published outages in virtual time to the verdict engine of the collector, and say what
+it would have told, and when. Beside it stands what a majority quorum per target would have done."""
 
 
 def replay(argv: list[str]) -> int:
-    """0 when all headlines are right, 1 when one is not; raises ConfigError (2) for files that cannot be used."""
+    """0 when all headlines are right, 1 when one is not. Raises ConfigError (2): a file cannot be used."""
     args = _parser().parse_args(argv)
     setting = play.Setting(args.scenarios, args.fleet, args.noise, args.interval)
     if args.quiet_days:

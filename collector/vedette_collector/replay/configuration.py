@@ -1,4 +1,4 @@
-"""The configuration that an operator of such a fleet would have: what hits whom in a scenario is not in it."""
+"""The configuration that an operator of such a fleet would have. What hits whom in a scenario is not in it."""
 
 from typing import Final
 

@@ -10,7 +10,9 @@ from random import Random
 
 
 class Failures:
-    """Slots of *probes* (in order of *offsets*, their seconds within a round) that fail with probability *rate*.
+    """Which of *probes* fail, each with probability *rate* in each round, between *begin* and *end*.
+
+    The probes come in the order of *offsets*, their seconds within a round.
 
     `at` and `probe` are the next one; at is infinite when there is none before *end*.
     """

@@ -2,8 +2,8 @@
 
 Rules, for a component and an expected verdict:
 
-1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` the vantage
-   network, `client_trust` a CA chain or client stack). The component is right when it is that entity. `A+B`
+1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` the
+   vantage network, `client_trust` a CA chain or client stack). The component is right when it is that entity. `A+B`
    are several of one kind, all of them and no other, in one component or in those of one headline.
 2. A conjunction with the expected entity in it is right when it holds the same probes as the entity alone, or
    the same as the phases that are on: then it says no less, and nothing that is untrue.
@@ -197,7 +197,7 @@ class Matcher:
         return side if bool(seen) and seen <= covered <= allowed else None
 
     def _group(self, kind: str, names: tuple[str, ...]) -> frozenset[int] | None:
-        """Probes of a group that is no entity: all with the tag, or of the zone. None: there is no such group."""
+        """Probes of a group that is no entity: all with the tag, or of the zone. None: no such group."""
         world = self._world
         if kind == "target":
             zones = world.extent(_one(Part(Kind.ZONE, names)), None)

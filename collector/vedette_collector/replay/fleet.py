@@ -1,5 +1,6 @@
-"""A fleet as the replay files describe it: agents, targets and resolvers with their tags, defaults filled in."""
+"""A fleet as the replay files describe it: agents, targets, resolvers and their tags, defaults filled in."""
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ from msgspec import Struct
 
 from vedette.checks.problems import Path as Place
 from vedette.checks.problems import quoted
-from vedette.checks.tree import Node
+from vedette.checks.tree import Node, Scalar
 from vedette.checks.wording import suggestion
 from vedette_collector.replay.reading import Reading, plain
 
@@ -19,8 +20,10 @@ AGENT_TAGS: Final = frozenset(
     ("agent", "asn", "region", "host_region", "access", "tls_stack", "hijack_cone", "peer_group")
 )
 TARGET_TAGS: Final = frozenset(
-    "service provider region authority asn provider_asn product prefix_set depends_on plane host_os "
-    "ca_chain tld zone cf_stack".split()
+    (
+        *("service", "provider", "region", "authority", "asn", "provider_asn", "product", "prefix_set"),
+        *("depends_on", "plane", "host_os", "ca_chain", "tld", "zone", "cf_stack"),
+    )
 )
 RESOLVER_TAGS: Final = frozenset(("name", "public", "validating", "aggressive_nsec", "flushed", "nta"))
 
@@ -94,7 +97,7 @@ def read_fleet(path: Path) -> Fleet:
     return Fleet(agents=tuple(agents.values()), targets=tuple(targets.values()), resolvers=resolvers)
 
 
-def _entries(reading: Reading, root: dict[str, tuple[object, Node]], kind: str) -> list[tuple[Node, Place]]:
+def _entries(reading: Reading, root: dict[str, tuple[Scalar, Node]], kind: str) -> list[tuple[Node, Place]]:
     if kind not in root:
         return []
     found = list(reading.entries(root[kind][1], (kind,)))
@@ -104,14 +107,16 @@ def _entries(reading: Reading, root: dict[str, tuple[object, Node]], kind: str) 
 
 
 def _entry(
-    reading: Reading, node: Node, place: Place, kind: str, others: dict[str, object]
+    reading: Reading, node: Node, place: Place, kind: str, others: Container[str]
 ) -> tuple[str, dict[str, str], tuple[str, ...]]:
     """Name, other tags, and the resolvers of an agent."""
     pairs = reading.mapping(node, place)
     needed = frozenset((kind, "resolvers") if kind == "agent" else (kind,))
     for missing in sorted(needed - pairs.keys()):
         reading.amiss(node.mark, place, f"{missing} is missing; add it")
-    name, tags, asked = "", {}, ()
+    name = ""
+    tags: dict[str, str] = {}
+    asked: tuple[str, ...] = ()
     for key, (_, value) in pairs.items():
         if key == kind:
             name = reading.text(value, (*place, key))

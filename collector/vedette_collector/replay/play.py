@@ -1,4 +1,4 @@
-"""Runs scenarios and quiet days, one after the other or in processes. What comes out does not depend on how many."""
+"""Runs scenarios and quiet days, in one process or more: what comes out does not depend on how many."""
 
 import os
 from collections.abc import Iterator

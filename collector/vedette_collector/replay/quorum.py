@@ -1,7 +1,7 @@
 """The baseline: an alarm per target when most places see it fail. What many monitoring systems do.
 
-A place is a pair of an agent's network and a resolver (for connections, of the network and nothing): of its
-agents' newest results more than half fail. A target is in alarm while, by name or by connection, more than
+A place is a pair of an agent's network and a resolver (for connections, of the network and nothing): more
+than half of its probes failed twice in a row. A target is in alarm while, by name or by connection, more than
 half of its places see it fail. Silent agents do not count. Each new alarm is a page.
 """
 

@@ -1,4 +1,4 @@
-"""YAML files of scenarios and fleets to plain values that know their places. Every problem is told at once."""
+"""YAML files of scenarios and fleets, read strictly. Every problem is told at once, with its place."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -75,7 +75,7 @@ class Reading:
         mark: Mark,
         is_open: bool = False,
     ) -> bool:
-        """Whether all of *needed* are there. *is_open*: other keys are descriptions, unless they look mistyped."""
+        """Whether all *needed* are there. *is_open*: others are descriptions, unless they look mistyped."""
         for name, (key, _) in pairs.items():
             if name in known or name in needed:
                 continue

@@ -1,4 +1,4 @@
-"""What came out of one run: all that scoring sees of the engine. Times are seconds since the begin of the outage."""
+"""What came out of one run: all that scoring sees of the engine. Times: seconds since the outage began."""
 
 from typing import NamedTuple
 
@@ -42,7 +42,11 @@ class Seen(Struct):
 
     in_scope: int  # probes; agents where they fall silent
     first: float | None = None  # when the first symptom was seen
-    probes: dict[int, float] = field(default_factory=dict)  # when each showed it first; agents likewise
+    when: dict[int, float] = field(default_factory=dict)  # each probe, or agent, showed it first
+
+    def show(self, which: int, at: float) -> None:
+        self.when[which] = min(at, self.when.get(which, at))
+        self.first = at if self.first is None else min(at, self.first)
 
 
 class Alarms(Struct):

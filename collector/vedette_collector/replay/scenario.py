@@ -20,17 +20,21 @@ from vedette_collector.replay.symptom import LAYERS, Symptom, is_known, known_co
 
 GROUPS: Final = ("vantage", "target", "resolver", "path")
 VERDICT_KINDS: Final = (
-    "target dependency host_class provider provider_region provider_network product prefix_set authority_dns "
-    "zone tld ca_chain plane resolver resolver_class transit vantage_network vantage_region vantage_site "
-    "vantage_access agent agent_fleet client_trust client_stack address_family telemetry compound none"
-).split()
+    *("target", "dependency", "host_class", "provider", "provider_region", "provider_network", "product"),
+    *("prefix_set", "authority_dns", "zone", "tld", "ca_chain", "plane", "resolver", "resolver_class"),
+    *("transit", "vantage_network", "vantage_region", "vantage_site", "vantage_access", "agent"),
+    *("agent_fleet", "client_trust", "client_stack", "address_family", "telemetry", "compound", "none"),
+)
 
 _YEAR_MINUTES: Final = 366 * 1440.0
 _PHASE: Final = frozenset(("t_offset_min", "duration_min", "scope", "symptom"))
 _PHASE_MORE: Final = frozenset(("name", "fraction", "pattern", "note", "notes"))
 _SCENARIO_MORE: Final = frozenset(
-    "title founding synthetic date t0_utc end_utc sources provenance root_cause controls_green naive_wrong "
-    "official official_detection_min official_detection_kind detect_goal_min notes".split()
+    (
+        *("title", "founding", "synthetic", "date", "t0_utc", "end_utc", "sources", "provenance", "notes"),
+        *("root_cause", "controls_green", "naive_wrong", "detect_goal_min"),
+        *("official", "official_detection_min", "official_detection_kind"),
+    )
 )
 _VERDICT_MORE: Final = frozenset(
     ("at_min", "qualifier", "within", "blast_radius", "same_incident", "when", "note", "notes")

@@ -1,25 +1,27 @@
 """What an engine said about one outage, compared with what was expected. Only here is both known.
 
-- *Time zero* is when the first symptom was seen that this fleet can see: a result, or an agent that fell silent.
+- *Time zero* is when the first symptom was seen that this fleet can see: a result, or a silent agent.
 - An expected verdict counts when the fleet has what it names, and some visible phase hits it. One with
   `when: fleet has no …` counts when the fleet sees nothing of the scenario; then the others do not.
 - It is judged once, at the latest of: its own time; two intervals and SETTLE after the first symptom of the
   newest phase that began by then and hits what it names; for a partial fault, when enough samples can have
-  come (`bound`). It is right when an open incident names it (`expected` has the rules). A quiet incident counts
-  as well while no symptom is on.
-- No incident at all is right too when fewer than two agents or two probes could see the phase, or when its end
-  comes before enough samples; so is then one that names exactly the probes in scope, in whatever words.
+  come (`sample_seconds`). It is right when an open incident names it (`expected` has the rules), or a quiet
+  one while no symptom is on.
+- No incident at all is right too when fewer than two agents or two probes could see the phase, or when it
+  ends before enough samples came; so is then one that names just the probes in scope, in whatever words.
 - `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
 - `right_headline`: all that count are right.
 - A *surplus component* was in a headline, and no probe through it is hit by any phase.
 - A *wrong page* names a component that is not right and shares no entity with any expected verdict.
-- A *premature close* is one of an incident that had to do with the outage, before its last visible phase ended.
+- A *premature close* is one of an incident that had to do with the outage, before the last visible phase
+  ended.
 - The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
   open, and none that is open names the expected verdict of that time, or the one after it.
 """
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 from math import log
 from typing import Any, Final, NamedTuple
 
@@ -233,7 +235,7 @@ class _Scoring:
             edges |= {each for each in (one.phase.begin, one.phase.end) if self._zero < each < self._end}
         edges |= {one.at for one in self._counting if self._zero < one.at < self._end}
         ordered = sorted(edges)
-        for begin, end in zip(ordered, ordered[1:], strict=False):
+        for begin, end in pairwise(ordered):
             place = bisect_right(self._times, begin) - 1
             shown = self._run.screens[place][1] if place >= 0 else ()
             yield begin, end, tuple(each for each in shown if each.state == "open")
@@ -317,7 +319,7 @@ def _visible(world: World, scenario: Scenario, run: Run, noise: float) -> Iterat
         else:
             scope = frozenset(world.probes(phase.scope, phase.symptom.stage))
             bound = sample_seconds(phase, len(scope), world.interval, noise)
-        yield Visible(phase, seen.first, seen.probes, scope, bound)
+        yield Visible(phase, seen.first, seen.when, scope, bound)
 
 
 def sample_seconds(phase: Phase, probes: int, interval: float, noise: float) -> float:

@@ -27,7 +27,7 @@ from vedette_collector.verdicts.topology import Stage
 LAYERS: Final = ("dns", "tcp", "tls", "http", "icmp", "agent")
 _STATUS: Final = re.compile(r"[1-5]([0-9]{2}|xx)")
 
-_CODES: Final = {
+_CODES: Final[dict[str, dict[str, Failure | None]]] = {
     "dns": {
         "nodata": Failure.DNS_NODATA,
         "nxdomain": Failure.DNS_NXDOMAIN,

@@ -28,10 +28,13 @@ def line(score: dict[str, Any], width: int) -> str:
 
 
 def head(width: int) -> str:
-    first = f"{'':{width}}      {'':5} {'first':>7} {'sample':>7} {'surplus':>7} {'wrong':>5} {'':5} {'inci-':>5} {'early':>6} {'wrong':>7} | quorum: first, right"
+    first = (
+        f"{'':{width}}      {'':5} {'first':>7} {'sample':>7} {'surplus':>7} {'wrong':>5} {'':5} {'inci-':>5} "
+        f"{'early':>6} {'wrong':>7} | majority quorum:"
+    )
     second = (
-        f"{'scenario':{width}} seed {'right':>5} {'right':>7} {'bound':>7} {'parts':>7} {'pages':>5} {'pages':>5} "
-        f"{'dents':>5} {'closes':>6} {'time':>7} | {'alarm':>7} {'set':>5} {'pages':>5}"
+        f"{'scenario':{width}} seed {'right':>5} {'right':>7} {'bound':>7} {'parts':>7} {'pages':>5} "
+        f"{'pages':>5} {'dents':>5} {'closes':>6} {'time':>7} | {'alarm':>7} {'right':>5} {'pages':>5}"
     )
     return f"{first}\n{second}"
 
