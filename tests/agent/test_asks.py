@@ -14,6 +14,7 @@ from servers import virtual_time
 from vedette.errors import WireError
 from vedette.mqtt.messages import Inbound
 from vedette.wire import codec, limits
+from vedette.wire.failure import ASK_FATES
 from vedette.wire.messages import Ask
 from vedette.wire.topics import Kind, topic
 from vedette_agent.allowance import ASKED_BURST, ASKED_RATE, ASKED_SHARE, ASKED_TOGETHER, AskedBudget
@@ -144,12 +145,13 @@ def test_whatever_comes_is_heard_or_refused(payload: bytes, offset_us: int | Non
     assert asks.counts == {outcome: 1}
 
 
-def test_reasons_fit_into_a_heartbeat() -> None:
-    """All that there are, in one count: at most 32."""
+def test_what_may_become_of_an_ask_fits_into_a_heartbeat() -> None:
+    """Each of these is met by a test above or below."""
     of_messages = {"taken", "retained", "foreign", "life", "early", "expired", "duplicate"}
     of_codec = {"too_large", "content_type", "compression", "version", "schema"}
     of_checks = {"run", "unknown", "rate", "late", "shed"}
-    assert len(of_messages | of_codec | of_checks) <= limits.MAX_REASONS
+    assert of_messages | of_codec | of_checks == set(ASK_FATES)
+    assert len(ASK_FATES) <= limits.MAX_REASONS
 
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:

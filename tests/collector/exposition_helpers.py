@@ -139,6 +139,8 @@ def full() -> Core:
             gaps=[Gap(epoch=EPOCH, first=97, end=100, reason="spool_full")],
             evidence_lost={"rate": 1},
             shed={"detail": 7, "made_up": 1},
+            repeats={"run": 5, "made_up": 1},
+            asks={"expired": 2, "made_up": 1},
             spool=SpoolState(state="ok", results=3, size_bytes=4096, oldest_us=1_799_999_000_000_000),
             clock_offset_us=-1500,
             clock_rtt_us=900,

@@ -117,6 +117,8 @@ def test_what_an_agent_says_of_itself() -> None:
     assert value(page, "vedette_agent_config_matches", agent="par-01") == 1
     assert value(page, "vedette_agent_clock_offset_seconds", agent="fra-01") is None
     assert value(page, "vedette_agent_shed_total", agent="par-01", step="detail") == 7
+    assert value(page, "vedette_agent_repeats_total", agent="par-01", fate="run") == 5
+    assert value(page, "vedette_agent_asks_total", agent="par-01", fate="expired") == 2
     assert "made_up" not in page
     assert value(page, "vedette_agent_clock_bad", agent="par-01") == 0
     assert value(page, "vedette_agent_clock_bad", agent="fra-01") is None

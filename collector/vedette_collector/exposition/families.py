@@ -291,6 +291,25 @@ FLEET_FAMILIES: Final = (
         "run. In this order; a step appears with its first time.",
     ),
     Family(
+        "vedette_agent_repeats_total",
+        "counter",
+        "First failures of an agent's checks that no regular run overtook, by what became of their repeats.",
+        ("agent", "fate"),
+        "`run`: repeated at once; `rate`: more failed at once than is repeated; `shed`: the agent had too "
+        "much to do. A fate appears with its first time.",
+    ),
+    Family(
+        "vedette_agent_asks_total",
+        "counter",
+        "Asks that reached an agent and the checks that they named, by what became of them.",
+        ("agent", "fate"),
+        "Of asks: `taken`; refused because of their time (`life`, `early`, `expired`), `duplicate`, "
+        "`retained`, for another agent (`foreign`), or unreadable (`too_large`, `content_type`, "
+        "`compression`, `version`, `schema`). Of checks: `run`; not run because they are not the agent's "
+        "(`unknown`), asked for too often (`rate`), not free in time (`late`), or because the agent had too "
+        "much to do (`shed`). A fate appears with its first time.",
+    ),
+    Family(
         "vedette_agent_clock_bad",
         "gauge",
         "Whether an agent's clock is more than 2 s from the collector's, or for 60 s nobody knows how far.",

@@ -7,7 +7,7 @@ from typing import Final
 import vedette
 from vedette.checks.model import Check
 from vedette.mqtt.counters import LinkCounters
-from vedette.wire.failure import SHED_STEPS
+from vedette.wire.failure import ASK_FATES, REPEAT_FATES, SHED_STEPS
 from vedette.wire.messages import Heartbeat
 from vedette_collector.board import AGES, AgentState, Board
 from vedette_collector.condition import Condition
@@ -165,6 +165,12 @@ def _heartbeat(beat: Heartbeat, own: tuple[tuple[str, str], ...]) -> Iterator[Sa
     for step in SHED_STEPS:
         if step in beat.shed:
             yield "vedette_agent_shed_total", (*own, ("step", step)), beat.shed[step]
+    for fate in REPEAT_FATES:
+        if fate in beat.repeats:
+            yield "vedette_agent_repeats_total", (*own, ("fate", fate)), beat.repeats[fate]
+    for fate in ASK_FATES:
+        if fate in beat.asks:
+            yield "vedette_agent_asks_total", (*own, ("fate", fate)), beat.asks[fate]
     if beat.clock_offset_us is not None:
         yield "vedette_agent_clock_offset_seconds", own, beat.clock_offset_us / 1e6
     if beat.clock_rtt_us is not None:

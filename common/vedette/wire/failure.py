@@ -129,6 +129,14 @@ class Lost(StrEnum):
 
 # What an agent leaves out when it has too much to do, in this order: `Heartbeat.shed` counts it.
 SHED_STEPS = ("detail", "replay", "phases", "checks")
+# What became of the repeats of first failures: `Heartbeat.repeats`.
+REPEAT_FATES = ("run", "rate", "shed")
+# What became of asks and of the checks that they named: `Heartbeat.asks`.
+ASK_FATES = (
+    "taken", "retained", "foreign", "life", "early", "expired", "duplicate",
+    "too_large", "content_type", "compression", "version", "schema",
+    "run", "unknown", "rate", "late", "shed",
+)  # fmt: skip
 
 FAILURE_CODES = frozenset(f.value for f in Failure)
 NOT_RUN_REASONS = frozenset(r.value for r in NotRun)
