@@ -1,8 +1,9 @@
-"""`vedette check config FILE` and `vedette schema`."""
+"""`vedette check config FILE`, the way to `vedette check fleet FILE`, and `vedette schema`."""
 
 import argparse
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,13 @@ from vedette.checks.problems import BadConfig, dotted
 MAX_AGENTS_SHOWN: Final = 40
 
 
+FLEET: Final = "vedette_collector.fleet.commands"  # by its name: what is shared imports neither program
+
+
 def check(argv: list[str]) -> int:
+    if argv[:1] == ["fleet"]:
+        code: int = import_module(FLEET).fleet(argv[1:])
+        return code
     parser = argparse.ArgumentParser(prog="vedette check", description="Check a file before it is used.")
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     config = what.add_parser(
@@ -23,6 +30,7 @@ def check(argv: list[str]) -> int:
     )
     config.add_argument("file", type=Path, metavar="FILE")
     config.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
+    what.add_parser("fleet", help="what verdicts will not be able to tell apart, and what to add")
     given = parser.parse_args(argv)
     try:
         assignment = read.load(given.file)
