@@ -139,9 +139,9 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def what_stays_is_said(self) -> None:
-        """After half a minute at most every finding is part of an open incident, unless we are blind."""
+        """Every finding is part of an open incident then, even if we were blind until shortly before."""
         telling = [each for each in self.present if each.certainty != "insufficient"]
-        if self.present_for < 31 or self.incidents.is_frozen:
+        if self.present_for < 62 or self.incidents.is_frozen:
             return
         active = {key for each in self.incidents.open() for key in each.active}
         assert {str(each.component) for each in telling} <= active

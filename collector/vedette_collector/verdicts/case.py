@@ -146,7 +146,7 @@ class Case:
             thread.miss(at)
             if thread.is_active(at) and any(
                 other.finding.track == thread.finding.track
-                and extents.inside(thread.finding.component, other.finding.component) >= 0.9
+                and extents.inside(thread.finding.component, other.finding.component)
                 for other in found
             ):
                 thread.is_superseded = True

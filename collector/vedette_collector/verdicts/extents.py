@@ -5,8 +5,8 @@ Made once for each topology. Whether one component lies inside another is answer
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeVar, cast
 
 from vedette_collector.verdicts.component import Component, Entity, Kind, Part
 from vedette_collector.verdicts.topology import Topology
@@ -15,6 +15,7 @@ Probe = tuple[str, str]  # agent, check
 T = TypeVar("T")
 
 UBIQUITOUS: Final = 0.8  # what this share of all targets has says nothing about two of them
+INSIDE: Final = 0.9  # of the probes
 _SIDE: Final = 20  # checks, and agents of each, in a sample
 _COMMON: Final = frozenset(
     {
@@ -55,76 +56,96 @@ class Extents:
                 self._checks_of[entity].add(name)
                 if entity.kind in _COMMON:
                     self._of_target[target].add(entity)
-        self._samples: dict[Component, list[Probe]] = {}
-        self._inside: dict[tuple[Component, Component], float] = {}
-        self._implied: dict[Component, frozenset[Entity]] = {}
+        self._targets = frozenset(self._target_of.values())
+        self._networks_of = {
+            agent: [entity.name for entity in entities if entity.kind == Kind.NETWORK]
+            for agent, entities in topology.agents.items()
+        }
+        self._inside: dict[tuple[Component, Component], bool] = {}
+        self._kept: dict[tuple[str, Component], Any] = {}
 
-    def inside(self, inner: Component, outer: Component) -> float:
-        """Share of the probes through *inner* that go through *outer* as well; 0 if there are none."""
+    def inside(self, inner: Component, outer: Component) -> bool:
+        """Whether nearly all probes through *inner* go through *outer* as well. No, if there are none."""
         if (known := self._inside.get((inner, outer))) is None:
-            sample = self._sample(inner)
-            through = sum(self._goes(probe, outer) for probe in sample)
-            known = self._inside[inner, outer] = through / len(sample) if sample else 0.0
+            sample = self._once("sample", inner, self._sample)
+            left = (1 - INSIDE) * len(sample)  # may be outside
+            for probe in sample:
+                left -= not self._goes(probe, outer)
+                if left < 0:
+                    break
+            known = self._inside[inner, outer] = bool(sample) and left >= 0
         return known
 
     def targets(self, component: Component) -> frozenset[str]:
         """Targets that lie in it. Empty when nothing of it says what is probed."""
-        checks = self._checks(component)
-        return frozenset() if checks is None else frozenset(self._target_of[each] for each in checks)
+        return self._once("targets", component, self._find_targets)
 
     def implied(self, component: Component) -> frozenset[Entity]:
         """What all its targets have in common, without what nearly every target has."""
-        if (known := self._implied.get(component)) is None:
-            of_each = [self._of_target[target] for target in sorted(self.targets(component))]
-            common = set.intersection(*of_each) if of_each else set()
-            known = frozenset(entity for entity in common if not self._is_everywhere(entity))
-            self._implied[component] = known
-        return known
+        return self._once("implied", component, self._find_implied)
 
     def agents(self, component: Component) -> frozenset[str]:
         """Agents whose probes can go through it."""
+        return self._once("agents", component, self._find_agents)
+
+    def probing(self, component: Component) -> frozenset[str]:
+        """Agents that probe its targets, from wherever. All agents when it says nothing of targets."""
+        return self._once("probing", component, self._find_probing)
+
+    def looking(self, component: Component) -> frozenset[str]:
+        """Networks of the agents that probe its targets, as far as it was written down."""
+        return self._once("looking", component, lambda each: self.networks(self.probing(each)))
+
+    def networks(self, agents: Iterable[str]) -> frozenset[str]:
+        return frozenset(name for agent in agents for name in self._networks_of.get(agent, ()))
+
+    def is_broad(self, component: Component) -> bool:
+        """Nearly every target lies in it."""
+        return len(self.targets(component)) >= UBIQUITOUS * len(self._targets)
+
+    def interval(self, component: Component) -> float | None:
+        """The longest interval of its checks in seconds; None when it says nothing of checks."""
+        return self._once("interval", component, self._find_interval)
+
+    def _once(self, what: str, component: Component, find: Callable[[Component], T]) -> T:
+        known = self._kept.get((what, component), self)
+        if known is self:
+            known = self._kept[what, component] = find(component)
+        return cast(T, known)
+
+    def _find_targets(self, component: Component) -> frozenset[str]:
+        return frozenset(self._target_of[each] for each in self._checks(component) or ())
+
+    def _find_implied(self, component: Component) -> frozenset[Entity]:
+        of_each = [self._of_target.get(target, set()) for target in sorted(self.targets(component))]
+        common: set[Entity] = set.intersection(*of_each) if of_each else set()
+        return frozenset(entity for entity in common if not self._is_everywhere(entity))
+
+    def _find_agents(self, component: Component) -> frozenset[str]:
         found = set(self._topology.agents)
         for part in component.parts:
-            checks = self._union(self._checks_of, part)
             agents = self._union(self._agents_of, part) | self._union(self._own_of, part)
             agents |= {agent for agent, _ in self._pairs(part)}
-            for check in checks:
+            for check in self._union(self._checks_of, part):
                 agents.update(self._topology.assigned.get(check, ()))
             found &= agents
         return frozenset(found)
 
-    def probing(self, component: Component) -> frozenset[str]:
-        """Agents that probe its targets, from wherever. All agents when it says nothing of targets."""
+    def _find_probing(self, component: Component) -> frozenset[str]:
         checks = self._checks(component)
         if checks is None:
             return frozenset(self._topology.agents)
         return frozenset(agent for check in checks for agent in self._topology.assigned.get(check, ()))
 
-    def networks(self, agents: Iterable[str]) -> frozenset[str]:
-        return frozenset(
-            entity.name
-            for agent in agents
-            for entity in self._topology.agents.get(agent, ())
-            if entity.kind == Kind.NETWORK
-        )
-
-    def is_broad(self, component: Component) -> bool:
-        """Nearly every target lies in it."""
-        return len(self.targets(component)) >= UBIQUITOUS * len(self._of_all_targets())
-
-    def interval(self, component: Component) -> float | None:
-        """The longest interval of its checks in seconds; None when it says nothing of checks."""
+    def _find_interval(self, component: Component) -> float | None:
         checks = self._checks(component)
         return (
             max((self._topology.checks[each].interval for each in checks), default=None) if checks else None
         )
 
-    def _of_all_targets(self) -> set[str]:
-        return set(self._target_of.values())
-
     def _is_everywhere(self, entity: Entity) -> bool:
-        having = {self._target_of[check] for check in self._checks_of[entity]}
-        return len(having) >= UBIQUITOUS * len(self._of_all_targets())
+        having = {self._target_of[check] for check in self._checks_of.get(entity, ())}
+        return len(having) >= UBIQUITOUS * len(self._targets)
 
     def _checks(self, component: Component) -> set[str] | None:
         found: set[str] | None = None
@@ -134,10 +155,7 @@ class Extents:
         return found
 
     def _sample(self, component: Component) -> list[Probe]:
-        if (known := self._samples.get(component)) is None:
-            known = [probe for probe in self._candidates(component) if self._goes(probe, component)]
-            self._samples[component] = known
-        return known
+        return [probe for probe in self._candidates(component) if self._goes(probe, component)]
 
     def _candidates(self, component: Component) -> list[Probe]:
         checks, agents = set(self._topology.checks), set(self._topology.agents)
@@ -155,7 +173,9 @@ class Extents:
         return [
             (agent, check)
             for check in _spread(sorted(checks), _SIDE)
-            for agent in _spread(sorted(agents.intersection(self._topology.assigned.get(check, ()))), _SIDE)
+            for agent in _spread(
+                [each for each in self._topology.assigned.get(check, ()) if each in agents], _SIDE
+            )
         ]
 
     def _goes(self, probe: Probe, component: Component) -> bool:

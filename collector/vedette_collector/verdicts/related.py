@@ -28,7 +28,6 @@ SPREADING_SECONDS: Final = (
 SILENCE_SECONDS: Final = (
     120.0  # agents that fell silent so shortly before all the others were the first of them
 )
-INSIDE: Final = 0.9
 
 # Blamed in both, these are the fault; the others only say from where, or with what, it is seen.
 _NAMED: Final = frozenset(
@@ -76,7 +75,7 @@ def is_inside(inner: Finding, outer: Finding, extents: Extents) -> bool:
 
     Nearly every target lies in something like a large top-level domain: then only one track counts.
     """
-    if extents.inside(inner.component, outer.component) < INSIDE:
+    if not extents.inside(inner.component, outer.component):
         return False
     return inner.track == outer.track or not extents.is_broad(outer.component)
 

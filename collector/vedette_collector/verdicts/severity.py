@@ -52,10 +52,10 @@ def _is_urgent(component: Component, finding: Finding, extents: Extents) -> bool
 
 def _is_widely_seen(component: Component, finding: Finding, extents: Extents) -> bool:
     """From two networks, or from all that look, when there is but one and no doubt left."""
-    probing = extents.probing(component)
-    networks = extents.networks(probing)
+    networks = extents.looking(component)
     # Agents whose network nobody wrote down count for themselves.
-    seen, looking = (finding.networks, networks) if networks else (finding.agents, probing)
+    seen = finding.networks if networks else finding.agents
+    looking = networks or extents.probing(component)
     if len(looking) > 1:
         return len(seen) > 1
     return bool(seen) and finding.certainty == "certain"
