@@ -102,6 +102,7 @@ PURE = [
     "vedette_collector.web.exhibits",
     "vedette_collector.salvage",
     "vedette_collector.exposition.*",
+    "vedette_collector.verdicts.*",
     "vedette_collector.waiting",
     "vedette_collector.web.view",
 ]
