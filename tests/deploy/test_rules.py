@@ -250,3 +250,16 @@ def test_an_alert_goes_where_its_severity_says(name: str) -> None:
         assert run(*routes, f"--verify.receivers={severity}", *labels).returncode == 0
         for other in {"page", "ticket", "heartbeat"} - {severity}:
             assert run(*routes, f"--verify.receivers={other}", *labels).returncode == 1
+
+
+def test_an_incident_waits_for_nothing() -> None:
+    """The collector has confirmed it: it is told with the first evaluation, and grouped with nothing else."""
+    assert not {"for", "keep_firing_for"} & set(alerts()["VedetteIncident"])
+    (route,) = (
+        one
+        for one in load(ALERTMANAGER)["route"]["routes"]
+        if one["matchers"] == ['alertname="VedetteIncident"']
+    )
+    assert route["group_wait"] == "0s"
+    assert "incident" in route["group_by"]
+    assert all("group_wait" not in one for one in route["routes"]), "they inherit it"
