@@ -2,10 +2,11 @@
 
 In this order, each step on top of those before:
 
-    1 detail   evidence of failures, other ways to a target, lists among the facts that people alone read
+    1 detail   evidence of failures, repeats of first ones, other ways to a target, lists among the facts that
+               people alone read
     2 replay   what an outage left behind goes at the lowest rate
     3 phases   results without the times of their phases
-    4 checks   checks of low priority are not run, and say so
+    4 checks   checks of low priority are not run, and say so; asks are not answered
 
 Never whether a target is up or down, the heartbeat, or the count of what was produced. What is left out is
 counted. A level is taken as soon as the load asks for it, and given up one at a time, each after ten quiet
