@@ -14,7 +14,7 @@ from vedette_collector.verdicts.asking import Asking
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
 from vedette_collector.verdicts.incident import Change
 from vedette_collector.verdicts.incidents import Incidents
-from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
+from vedette_collector.verdicts.index import TRACKS, Index, Probe
 from vedette_collector.verdicts.localize import localize
 from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
 from vedette_collector.verdicts.silence import Silence, deaf
@@ -281,7 +281,8 @@ class _Alarms:
     def __init__(self, index: Index, settings: Settings) -> None:
         self._index = index
         self._settings = settings
-        self._bars: dict[tuple[int, Track, bool, int], int] = {}
+        self._bars: dict[tuple[Track, bool, int], dict[int, int]] = {}  # by entity
+        self._nats = WAKE * settings.threshold
         self._key: tuple[int, int] = (-1, -1)
 
     def rung(
@@ -297,25 +298,26 @@ class _Alarms:
         if key != self._key:
             self._key = key
             self._bars.clear()
-        counts, recent = tracker.counts[track], tracker.recent[track]
+        if state.is_failing:
+            counts = tracker.counts[track]
+            bars = self._bars.setdefault((track, True, round(twice * 1000)), {})
+            for entity in state.entities:
+                bar = bars.get(entity)
+                if bar is None:
+                    total = float(self._index.count(track, ((entity,),)))
+                    bar = bars[entity] = _least(total, twice, self._nats)
+                if counts[entity] >= bar:
+                    return "newest"
+        recent = tracker.recent[track]
+        bars = self._bars.setdefault((track, False, round(once * 1000)), {})
         for entity in state.entities:
-            if state.is_failing and counts[entity] >= self._bar(track, entity, twice, None):
-                return "newest"
-            if recent[entity] >= self._bar(track, entity, once, seconds):
+            bar = bars.get(entity)
+            if bar is None:
+                total = self._index.exposure(track, ((entity,),)) * seconds
+                bar = bars[entity] = _least(total, once, self._nats)
+            if recent[entity] >= bar:
                 return "recent"
         return None
-
-    def _bar(self, track: Track, entity: int, noise: float, seconds: float | None) -> int:
-        key = (entity, track, seconds is None, round(noise * 1000))
-        bar = self._bars.get(key)
-        if bar is None:
-            parts: Parts = ((entity,),)
-            if seconds is None:
-                total = float(self._index.count(track, parts))
-            else:
-                total = self._index.exposure(track, parts) * seconds
-            bar = self._bars[key] = _least(total, noise, WAKE * self._settings.threshold)
-        return bar
 
 
 def _least(total: float, noise: float, nats: float) -> int:

@@ -74,6 +74,7 @@ class Tracker:
         # By entity, what nobody explains: probes that fail, and events.
         self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
+        self._blamed: list[tuple[Track, Parts]] = []
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
         self.memory_seconds = memory * _middle(index.intervals)
@@ -143,6 +144,8 @@ class Tracker:
 
     def explain(self, explained: Sequence[tuple[Track, Parts]]) -> None:
         """Whose failures these are is known: they are not counted among those that nobody explains."""
+        new = [each for each in explained if each not in self._blamed]
+        self._blamed = list(explained)
         self._explained = {
             track: Through(parts for other, parts in explained if other == track) for track in TRACKS
         }
@@ -152,7 +155,7 @@ class Tracker:
                 state.is_counted = not self.is_explained(state)
                 if state.is_counted:
                     _add(counts, state.entities, 1)
-        if explained:
+        if new:  # events of the others were told apart when they came
             for event in self.events:
                 if event.is_counted and self.is_explained(event):
                     event.is_counted = False
