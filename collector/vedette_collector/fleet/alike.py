@@ -50,11 +50,11 @@ _NATURAL: Final = frozenset({Kind.ZONE, Kind.TLD, Kind.PREFIX_SET})  # most have
 
 def alike(survey: Survey) -> Iterator[Hint]:
     """Grouped by the kinds that cannot be told apart: a fleet has many networks with one agent each."""
-    pairs: dict[tuple[Kind, Kind], list[tuple[str, str]]] = defaultdict(list)
+    pairs: dict[tuple[Kind, Kind], set[tuple[str, str]]] = defaultdict(set)
     for group in survey.alike():
         base, *others = sorted(group, key=lambda entity: _BASES.get(entity.kind, _order(entity.kind)))
         for entity in others:
-            pairs[base.kind, entity.kind].append((entity.name, base.name))
+            pairs[base.kind, entity.kind].add((entity.name, base.name))
     for (like, kind), found in sorted(pairs.items(), key=lambda pair: (_rank(pair[0][1]), -len(pair[1]))):
         one, many, advice = _WORDS[kind]
         beside = _WORDS[like][0]

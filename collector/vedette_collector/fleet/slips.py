@@ -1,5 +1,6 @@
 """Tags that were probably meant otherwise. They are free, so that none of these is an error."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ _STANDARD: Final = {
     "agent": frozenset({*(word for words in AGENT_TAGS.values() for word in words), RESOLVER_TAG}),
     "check": frozenset({*(word for words in CHECK_TAGS.values() for word in words), REGION_TAG}),
 }
+_SIGNS: Final = re.compile(r"[ ._-]+")  # us-east1 and us-east-1 are regions of two providers
 _ELSEWHERE: Final = {("check", "network"): "asn", ("check", "site"): "region", ("agent", "provider"): "site"}
 
 
@@ -45,7 +47,7 @@ def _values(tagged: list[tuple[str, dict[str, str]]]) -> Iterator[Hint]:
     forms: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for side, tags in tagged:
         for tag in tags.keys() & _STANDARD[side]:
-            plain = "".join(c for c in tags[tag].casefold() if c.isalnum())
+            plain = _SIGNS.sub("-", tags[tag].casefold())
             forms[side, tag, plain].add(tags[tag])
     several = sorted((tag, sorted(values)) for (_, tag, _), values in forms.items() if len(values) > 1)
     if several:
