@@ -118,7 +118,7 @@ class Judging:
         return self.feed.is_new or (next_at is not None and next_at <= now.wall)
 
     def _look(self, now: Moment) -> None:
-        is_linked = self._condition.links["live"]
+        is_linked = self._condition.links["live"] and not self._condition.refusals["live"]
         for each in self._absence.look(self._board.agents, now, is_linked=is_linked):
             if isinstance(each, Gone):
                 self.feed.gone(each.agent, each.at, has_stopped=each.reason == STOPPED)
@@ -162,6 +162,8 @@ class Judging:
 
     async def _decide(self, now: Moment) -> Decision | None:
         self._decided = now.mono
+        if self._docket.due_since is None:
+            self._docket.due_since = now.mono
         self.feed.hold()
         try:
             decision, seconds = await asyncio.to_thread(_timed, partial(self.engine.decide, now.wall))
@@ -197,7 +199,9 @@ class Judging:
         incidents, docket = self.engine.incidents, self._docket
         changed = docket.take(incidents.all)
         alerting = frozenset(each.id for each in incidents.open() if incidents.is_alerting(each, now))
-        found = explained(self.engine.topology, incidents.open(), self.feed.failing)
+        # What is only held for a return has no alert of its own: it must not keep others quiet.
+        telling = [each for each in incidents.open() if each.id in alerting]
+        found = explained(self.engine.topology, telling, self.feed.failing)
         if changed or alerting != docket.alerting:
             self._board.version += 1
         docket.alerting = alerting

@@ -11,10 +11,14 @@ from benchmarks.figure import Figure, median_figure
 from benchmarks.settings import Settings
 from vedette.wire.topics import Kind, topic
 from vedette_collector.acks import Acks
+from vedette_collector.asks import Asks
 from vedette_collector.board import Board
 from vedette_collector.cell import Moment
 from vedette_collector.effects import Effects
 from vedette_collector.ingest import Ingest
+from vedette_collector.verdict_feed import Feed
+from vedette_collector.verdicts.engine import Engine
+from vedette_collector.verdicts.traits import topology
 
 AGENTS, CHECKS = 20, 100
 RESULTS = 40_000
@@ -33,6 +37,7 @@ def _round(size: int) -> tuple[float, float]:
     board = Board(config)
     acks = Acks("f" * 32, board.ledger)
     ingest, effects = Ingest(board, acks), Effects(board, acks)
+    effects.feed = Feed(Engine(topology(config)), board, Asks(board))
     names = [check.name for check in config.checks]
     messages: list[tuple[str, bytes, str]] = []
     per_agent = RESULTS // AGENTS
