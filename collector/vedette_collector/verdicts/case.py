@@ -8,6 +8,7 @@ all are silent it is us, and they are missed one after another.
 
 from collections.abc import Iterable
 from math import inf
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -39,6 +40,15 @@ class Settings(Struct, frozen=True, kw_only=True):
     kept_closed_seconds: float = 24 * 3600.0
     most_cases: int = 300
     most_findings: int = 100  # of one incident
+
+
+class Moment(NamedTuple):
+    """What a decision is made by."""
+
+    at: float  # by the steady clock
+    wall: float
+    extents: Extents
+    settings: Settings
 
 
 class Thread:
@@ -251,6 +261,16 @@ class Case:
             return settings.longest_hold
         lasted = 2 * (incident.quiet_since - incident.began)
         return max(min(max(lasted, settings.shortest_hold), settings.longest_hold), self.lull(settings))
+
+    def ends(self, settings: Settings) -> float:
+        """Steady time at which a quiet one is closed."""
+        since = inf if self.quiet_at is None else self.quiet_at
+        return max(since + self.hold(settings), self.not_before)
+
+    def is_over(self, at: float) -> bool:
+        if self.incident is not None:
+            return self.incident.state == "closed"
+        return not self.active(at)
 
     def prune(self, at: float, settings: Settings) -> None:
         """Forget the findings that are over for longest, if there are too many."""

@@ -16,21 +16,17 @@
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from hashlib import sha256
-from typing import Literal
 
-from vedette_collector.verdicts.case import Case, Settings, Thread
+from vedette_collector.verdicts.case import Case, Moment, Settings, Thread
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.extents import Extents
+from vedette_collector.verdicts.folding import home, unions
 from vedette_collector.verdicts.incident import Change, Incident
-from vedette_collector.verdicts.related import GROWING_SECONDS, Strength, is_inside, related
+from vedette_collector.verdicts.life import merge, step
 from vedette_collector.verdicts.severity import severity
 from vedette_collector.verdicts.topology import Topology
-from vedette_collector.verdicts.words import Report, headline, report
-
-What = Literal["opened", "updated", "quieted", "reopened", "closed"]
+from vedette_collector.verdicts.words import Report, report
 
 
 class Incidents:
@@ -70,7 +66,7 @@ class Incidents:
         case = next((each for each in self._cases if each.incident is incident), None)
         ends = None
         if case is not None and case.quiet_at is not None:
-            ends = max(case.quiet_at + case.hold(self._settings), case.not_before) - self._skew
+            ends = case.ends(self._settings) - self._skew
         return report(incident, now, self._extents, ends)
 
     def restore(self, incidents: Iterable[Incident]) -> None:
@@ -90,30 +86,40 @@ class Incidents:
         self._freeze(present, at)
         if self.is_frozen:
             present = [each for each in present if each.component.part(Kind.TELEMETRY) is not None]
-        return self._decide(present, at, now, self._extents)
-
-    def _decide(self, present: list[Finding], at: float, now: float, extents: Extents) -> list[Change]:
-        changes: list[Change] = []
-        keys: dict[Case, set[str]] = {}
-        joined: set[Case] = set()
-        for finding in present:
-            case = self._home(finding, at, now, extents)
-            if case is None:
-                continue
-            keys.setdefault(case, set()).add(str(finding.component))
-            if case.see(finding, at, extents, self._settings):
-                joined.add(case)
-        moving = [case for case in self._cases if not self.is_frozen or case.is_telemetry(at)]
-        for case in moving:
-            case.miss(keys.get(case, ()), at, extents)
-        for case in self._merged(moving, at, now, extents, changes):
-            moving.remove(case)
-        for case in moving:
-            self._step(case, at, now, extents, changes, has_joined=case in joined)
-        self._cases = [case for case in self._cases if not self._is_over(case, at)]
+        changes = self._decide(present, Moment(at, now, self._extents, self._settings))
         self._forget(now)
         self.next_at = self._next(at)
         return changes
+
+    def _decide(self, present: list[Finding], now: Moment) -> list[Change]:
+        found: dict[Case, set[str]] = {}
+        joined: set[Case] = set()
+        for finding in present:
+            case = home(finding, self._cases, now)
+            if case is None:
+                if len(self._cases) >= self._settings.most_cases:
+                    continue
+                case = Case(now.at, min(finding.began, now.wall))
+                self._cases.append(case)
+            found.setdefault(case, set()).add(str(finding.component))
+            if case.see(finding, now.at, now.extents, self._settings):
+                joined.add(case)
+        moving = [case for case in self._cases if not self.is_frozen or case.is_telemetry(now.at)]
+        for case in moving:
+            case.miss(found.get(case, ()), now.at, now.extents)
+        changes: list[Change | None] = []
+        for first, other in unions(moving, now):
+            changes.append(merge(first, other, now))
+            moving.remove(other)
+            self._cases.remove(other)
+            joined.add(first)
+        for case in moving:
+            changes.append(step(case, now, has_joined=case in joined))
+            case.prune(now.at, self._settings)
+            if case.incident is not None:
+                self.all[case.incident.id] = case.incident
+        self._cases = [case for case in self._cases if not case.is_over(now.at)]
+        return [each for each in changes if each is not None]
 
     # Time
 
@@ -140,10 +146,8 @@ class Incidents:
             if not case.is_acute and resolved > at:
                 times.append(resolved)
             if case.quiet_at is not None:
-                times.append(max(case.quiet_at + case.hold(settings), case.not_before))
+                times.append(case.ends(settings))
         return min(times) - self._skew + 0.001 if times else None
-
-    # Which case
 
     @staticmethod
     def _telling(findings: Sequence[Finding]) -> list[Finding]:
@@ -156,208 +160,6 @@ class Incidents:
         for finding in order:
             found.setdefault(str(finding.component), finding)
         return list(found.values())
-
-    def _home(self, finding: Finding, at: float, now: float, extents: Extents) -> Case | None:
-        key = str(finding.component)
-        for case in self._cases:
-            if key in case.threads:
-                return case
-        best, strength = None, Strength.NONE
-        for case in self._cases:
-            found = self._relation(finding, case, at, now, extents)
-            if found > strength or (
-                found and found == strength and best is not None and _comes_first(case, best)
-            ):
-                best, strength = case, found
-        if best is None and len(self._cases) < self._settings.most_cases:
-            best = Case(at, min(finding.began, now))
-            self._cases.append(best)
-        return best
-
-    @staticmethod
-    def _relation(finding: Finding, case: Case, at: float, now: float, extents: Extents) -> Strength:
-        age = max(now - case.began, 0.0) if case.incident is not None else at - case.born
-        return max(
-            (related(finding, thread.finding, age, extents) for thread in case.threads.values()),
-            default=Strength.NONE,
-        )
-
-    def _merged(
-        self, moving: list[Case], at: float, now: float, extents: Extents, changes: list[Change]
-    ) -> list[Case]:
-        """Join the cases that are one by now. Returns those that are gone."""
-        gone: list[Case] = []
-        order = sorted(moving, key=_precedence)
-        for place, first in enumerate(order):
-            if first in gone:
-                continue
-            for other in order[place + 1 :]:
-                if other not in gone and self._are_one(first, other, at, now, extents):
-                    self._absorb(first, other, at, now, changes)
-                    gone.append(other)
-        self._cases = [case for case in self._cases if case not in gone]
-        return gone
-
-    def _are_one(self, first: Case, other: Case, at: float, now: float, extents: Extents) -> bool:
-        if other.incident is None:
-            return any(
-                thread.is_present and self._relation(thread.finding, first, at, now, extents)
-                for thread in other.threads.values()
-            )
-        return self._explains(first, other, now, extents) or self._explains(other, first, now, extents)
-
-    @staticmethod
-    def _explains(broad: Case, narrow: Case, now: float, extents: Extents) -> bool:
-        """A finding of the one is there now, and all of the headline of the other goes through it."""
-        head = narrow.head
-        if head is None or now - narrow.began > GROWING_SECONDS:
-            return False
-        return any(
-            thread.is_present and is_inside(head.finding, thread.finding, extents)
-            for thread in broad.threads.values()
-        )
-
-    def _absorb(self, first: Case, other: Case, at: float, now: float, changes: list[Change]) -> None:
-        for key, thread in other.threads.items():
-            if key not in first.threads:
-                first.threads[key] = thread
-        first.first_began = min(first.first_began, other.first_began)
-        mine, theirs = first.incident, other.incident
-        if theirs is None or mine is None:
-            return
-        mine.began = min(mine.began, theirs.began)
-        theirs.state, theirs.closed, theirs.changed = "closed", now, now
-        theirs.active, theirs.merged_into, theirs.frozen = [], mine.id, False
-        changes.append(_change("closed", theirs, now))
-
-    # Life
-
-    def _step(
-        self,
-        case: Case,
-        at: float,
-        now: float,
-        extents: Extents,
-        changes: list[Change],
-        *,
-        has_joined: bool,
-    ) -> None:
-        incident = case.incident
-        if incident is None:
-            case.choose(at, extents, self._settings, at_once=True)
-            if case.is_settled(at, self._settings):
-                changes.append(self._open(case, at, now))
-        elif incident.state == "open":
-            self._go_on(case, incident, at, now, extents, changes, has_joined=has_joined)
-        elif incident.state == "quiet":
-            self._wait(case, incident, at, now, extents, changes)
-        case.prune(at, self._settings)
-
-    def _open(self, case: Case, at: float, now: float) -> Change:
-        active = case.active(at)
-        began = min(case.first_began, *(min(thread.finding.began, now) for thread in active))
-        is_urgent = any(thread.is_urgent for thread in active if thread is case.head) or any(
-            thread.urgent_held >= thread.settle(self._settings) for thread in active if thread.is_urgent
-        )
-        incident = case.incident = Incident(
-            id=self._new_id(case, began, now),
-            state="open",
-            severity="page" if is_urgent else "ticket",
-            component=case.component,
-            findings={},
-            active=[],
-            began=began,
-            opened=now,
-            changed=now,
-        )
-        self._show(case, incident, at)
-        self.all[incident.id] = incident
-        return _change("opened", incident, now, paged=incident.severity == "page")
-
-    def _go_on(
-        self,
-        case: Case,
-        incident: Incident,
-        at: float,
-        now: float,
-        extents: Extents,
-        changes: list[Change],
-        *,
-        has_joined: bool,
-    ) -> None:
-        active = case.active(at)
-        if not active:
-            last = max(thread.seen for thread in case.threads.values())
-            incident.state, incident.changed = "quiet", now
-            incident.quiet_since = min(max(now - (at - last), incident.opened), now)
-            case.quiet_at, case.is_acute = last, False
-            incident.active = []
-            changes.append(_change("quieted", incident, now))
-            return
-        before = incident.findings.get(str(incident.component))
-        is_other = case.choose(at, extents, self._settings, at_once=False)
-        is_risen = self._rise(case, incident, active)
-        self._show(case, incident, at)
-        after = incident.findings[str(incident.component)]
-        is_surer = before is not None and before.certainty != after.certainty
-        if is_other or is_risen or is_surer:
-            incident.changed = now
-        if is_other or is_risen or is_surer or has_joined:
-            changes.append(_change("updated", incident, now, paged=is_risen))
-
-    def _rise(self, case: Case, incident: Incident, active: list[Thread]) -> bool:
-        if incident.severity == "page":
-            return False
-        if not any(each.is_urgent and each.urgent_held >= each.settle(self._settings) for each in active):
-            return False
-        incident.severity = "page"
-        return True
-
-    def _wait(
-        self,
-        case: Case,
-        incident: Incident,
-        at: float,
-        now: float,
-        extents: Extents,
-        changes: list[Change],
-    ) -> None:
-        assert case.quiet_at is not None
-        back = [
-            each
-            for each in case.threads.values()
-            if each.is_present and each.held >= each.settle(self._settings)
-        ]
-        if back:
-            incident.lulls = max(incident.lulls, at - case.quiet_at)
-            incident.state, incident.quiet_since, incident.changed = "open", None, now
-            incident.reopened += 1
-            case.quiet_at = None
-            case.choose(at, extents, self._settings, at_once=True)
-            is_risen = self._rise(case, incident, back)
-            self._show(case, incident, at)
-            changes.append(_change("reopened", incident, now, paged=is_risen))
-        elif at >= max(case.quiet_at + case.hold(self._settings), case.not_before):
-            incident.state, incident.closed, incident.changed = "closed", now, now
-            changes.append(_change("closed", incident, now))
-
-    def _show(self, case: Case, incident: Incident, at: float) -> None:
-        """Copy what the case came to into the incident."""
-        active = case.active(at)
-        incident.component = case.component
-        for thread in case.threads.values():
-            incident.findings[thread.key] = thread.finding
-        for key in [key for key in incident.findings if key not in case.threads]:
-            del incident.findings[key]
-        incident.active = [thread.key for thread in active]
-        case.is_acute = any(thread.is_urgent or incident.severity == "ticket" for thread in active)
-        if case.is_acute:
-            case.acute = at
-
-    def _is_over(self, case: Case, at: float) -> bool:
-        if case.incident is not None:
-            return case.incident.state == "closed"
-        return not case.active(at)
 
     # Our own telemetry
 
@@ -406,16 +208,6 @@ class Incidents:
 
     # Books
 
-    def _new_id(self, case: Case, began: float, now: float) -> str:
-        stamp = datetime.fromtimestamp(began, UTC).strftime("%Y%m%d-%H%M")
-        salt = 0
-        while True:
-            text = f"{case.component}|{began:.3f}|{now:.3f}|{salt}"
-            name = f"{stamp}-{sha256(text.encode()).hexdigest()[:8]}"
-            if name not in self.all:
-                return name
-            salt += 1
-
     def _forget(self, now: float) -> None:
         """Of closed ones keep the newest: their history is in the store."""
         closed = [each for each in self.all.values() if each.closed is not None and each.state == "closed"]
@@ -424,27 +216,3 @@ class Incidents:
             is_old = now - (incident.closed or 0.0) > self._settings.kept_closed_seconds
             if is_old or place >= self._settings.kept_closed:
                 del self.all[incident.id]
-
-
-def _change(what: What, incident: Incident, now: float, *, paged: bool = False) -> Change:
-    return Change(
-        what=what,
-        incident=incident.id,
-        at=now,
-        headline=headline(incident),
-        component=incident.component,
-        severity=incident.severity,
-        paged=paged,
-    )
-
-
-def _precedence(case: Case) -> tuple[bool, bool, float, str]:
-    """Who goes on when two become one: what was said, then what woke somebody, then the older."""
-    incident = case.incident
-    if incident is None:
-        return (True, True, case.first_began, min(case.threads, default=""))
-    return (False, incident.severity != "page", incident.began, incident.id)
-
-
-def _comes_first(one: Case, other: Case) -> bool:
-    return _precedence(one) < _precedence(other)
