@@ -62,7 +62,7 @@ class Judging:
         self._deaf: Moment | None = None  # since when the link is down
         self._decided = float("-inf")
         self._teaching: Iterator[None] = iter(())
-        self._is_forgotten = True  # what was said before another database came
+        self._is_forgotten = True  # what was said before another database or configuration
         self._changed = asyncio.Event()
 
     def use(self, origins: Origins) -> None:
@@ -157,6 +157,7 @@ class Judging:
         self._base = traits.topology(self._assignment)
         self._learned = self._learned.arranged(self._assignment)
         self._teaching = iter(())
+        self._is_forgotten = False  # a check of the same name may be about something else
         self.engine.arrange(self._learned.topology(self._base))
         self.feed.arranged()
 

@@ -136,6 +136,21 @@ def test_servers_that_were_asked_around_the_resolver_say_it_as_well(pupil: Pupil
     assert of(pupil.after(), "deep", Kind.AUTHORITY) == "dynect"
 
 
+def test_servers_of_two_zones_say_nothing_of_one_and_one_server_nothing_of_its_zone() -> None:
+    """An alias leads into the zone of a product; a check of one listed server sees that one alone."""
+    led_on = Facts(authority=served("ns1.dynect.net").authority, dns=alias("shop.cdn.example").dns)
+    assert not Pupil("- {name: dns, dns: {name: a.example}}").tell("dns", led_on, bypass="authority")
+    zone = """
+- name: zone
+  authority:
+    zone: shop.example
+    servers:
+      - {name: ns1.one.example, addresses: [192.0.2.1], short: a}
+      - {name: ns1.two.example, addresses: [192.0.2.2], short: b}
+"""
+    assert not Pupil(zone).tell("zone:a", served("ns1.one.example"))
+
+
 @pytest.mark.parametrize("bypass", ["resolver", "no_validation", "last_good", "family", "authority"])
 def test_what_is_seen_on_another_way_says_nothing_else_of_the_check(pupil: Pupil, bypass: str) -> None:
     assert not pupil.tell("dns", alias("shop.cdn.example."), bypass=bypass)

@@ -219,8 +219,10 @@ class Learned:
     ) -> Iterator[tuple[Kind, str, str | None]]:
         host = self._hosts[check.name]
         if facts.authority is not None and bypass in (None, "authority"):
-            is_whole = not (isinstance(check, AuthorityCheck) and len(check.servers) == 1)
-            if is_whole and facts.authority.servers:
+            is_one_server = isinstance(check, AuthorityCheck) and len(check.servers) == 1
+            # Where an alias leads into another zone, the servers of that one are among them.
+            is_led_on = facts.dns is not None and bool(facts.dns.cname_chain)
+            if facts.authority.servers and not (is_one_server or is_led_on):
                 yield Kind.AUTHORITY, host, naming.operator(s.name for s in facts.authority.servers)
         if bypass is not None:
             return  # on another way are other entities
