@@ -35,6 +35,7 @@ class Docket:
         self.decision_errors = 0
         self.observed = 0
         self.decided_at: float | None = None  # wall
+        self.due_since: float | None = None  # monotonic; None: nothing waits to be decided
         self._extents: tuple[Topology, Extents] | None = None
 
     @property
@@ -73,6 +74,7 @@ class Docket:
         self.decisions[bisect_left(DECISIONS, seconds)] += 1
         self.decision_seconds += seconds
         self.decided_at = at
+        self.due_since = None
 
 
 def _copy(incident: Incident) -> Incident:

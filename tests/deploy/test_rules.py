@@ -157,6 +157,12 @@ def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
             "max by (job, incident, severity)",
             "max by (job, incident, severity, instance)",
         ),
+        ("does not end", "after an error.\n        expr: max", "after an error.\n        expr: -max"),
+        (
+            "does not end",
+            "_waiting_seconds) > 30\n        for: 1m",
+            "_waiting_seconds) > 30\n        for: 0s",
+        ),
         ("none has a series", " or 0 * count by (job, collector) (up)) > 0", ") > 0"),
         ("have a series, and then no more", "(vedette_incident == 1)", "(vedette_incident)"),
         (

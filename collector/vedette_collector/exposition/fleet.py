@@ -56,7 +56,7 @@ def _samples(board: Board, condition: Condition, mono: float) -> Iterator[Sample
         )
     yield "vedette_collector_results_deferred_total", (), board.deferred
     yield from store.samples(condition.store)
-    yield from incidents.samples(condition.docket)
+    yield from incidents.samples(condition.docket, mono)
     yield "vedette_collector_evidence_total", (), board.evidence.total
     yield "vedette_collector_evidence_bytes", (), board.evidence.bytes
     for reason in Rejection:

@@ -50,6 +50,13 @@ FAMILIES: Final = (
         "Time of the processor that decisions about verdicts took.",
     ),
     Family(
+        "vedette_collector_decision_waiting_seconds",
+        "gauge",
+        "How long something waits to be decided. Between two decisions it is 0.",
+        (),
+        "It grows while decisions end in errors, or do not end.",
+    ),
+    Family(
         "vedette_collector_decision_errors_total",
         "counter",
         "Decisions that ended in an error of ours. Anything but 0 is a bug.",
@@ -77,7 +84,7 @@ FAMILIES: Final = (
 Sample = tuple[str, tuple[tuple[str, str], ...], float]
 
 
-def samples(docket: Docket) -> Iterator[Sample]:
+def samples(docket: Docket, mono: float) -> Iterator[Sample]:
     held = docket.held
     for each in sorted(held, key=lambda one: (one.severity != "page", -one.opened))[:MOST]:
         yield "vedette_incident", _labels(each), int(each.id in docket.alerting)
@@ -90,6 +97,8 @@ def samples(docket: Docket) -> Iterator[Sample]:
         yield "vedette_incidents_open", (("severity", severity),), alerting
         yield "vedette_incidents_total", (("severity", severity),), docket.reached[severity]
     yield from _decisions(docket)
+    waiting = 0.0 if docket.due_since is None else max(mono - docket.due_since, 0.0)
+    yield "vedette_collector_decision_waiting_seconds", (), round(waiting, 3)
     yield "vedette_collector_decision_errors_total", (), docket.decision_errors
     yield "vedette_collector_observations_total", (), docket.observed
     asks = docket.asks

@@ -1,0 +1,136 @@
+"""Days that were, on real processes: what broke is named, once, and the incident falls quiet when it is mended.
+
+Three worlds run side by side, since a verdict on silent agents takes the time that silence takes. What
+happens in them is written down; each test then looks at one day.
+"""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from up.running_up import Running, running_up
+from up.up_helpers import until
+from vedette.up import page
+from vedette.up.world.drills import DRILLS
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+# Days of one provider's region are one incident when they follow on each other: they stand in two worlds.
+DAYS = (
+    ("att-2024-02-22", "vodafone-2025-10-13", "aws-2021-12-07"),
+    ("crowdstrike-2024-07-19", "azure-2025-10-29", "aws-2025-10-20"),
+)
+LIVE = "dynamodb-dns"  # at the interval of a real fleet
+DRILL_SECONDS = 240
+QUIET_SECONDS = 180
+LIVE_SECONDS = 5.0
+
+
+@dataclass
+class Day:
+    """What was seen of one drill."""
+
+    before: list[dict[str, Any]]  # incidents
+    told: dict[str, Any]  # by `vedette drill start --json`
+    code: int
+    after: list[dict[str, Any]] = field(default_factory=list)  # incidents, when all of it is quiet
+
+    @property
+    def new(self) -> list[dict[str, Any]]:
+        known = {incident["id"] for incident in self.before}
+        return [incident for incident in self.after if incident["id"] not in known]
+
+
+async def incidents(world: Running) -> list[dict[str, Any]]:
+    body = await page.get(world.port, "/api/v1/incidents?state=all")
+    assert body is not None
+    found: list[dict[str, Any]] = json.loads(body)["incidents"]
+    return [incident for incident in found if incident["merged_into"] is None]
+
+
+async def day(world: Running, name: str) -> Day:
+    before = await incidents(world)
+    done = await asyncio.to_thread(world.drill, "start", name, "--json", within=DRILL_SECONDS)
+    assert done.stdout, done.stderr
+    seen = Day(before, json.loads(done.stdout), done.returncode)
+    await asyncio.to_thread(world.drill, "stop")
+
+    async def quiet() -> bool:
+        seen.after = await incidents(world)
+        return all(incident["state"] != "open" for incident in seen.after)
+
+    await until(quiet, QUIET_SECONDS, f"quiet after {name}: {[each['headline'] for each in seen.after]}")
+    await world.is_green(QUIET_SECONDS)
+    return seen
+
+
+async def days(world: Running, names: tuple[str, ...]) -> dict[str, Day]:
+    await world.is_green()
+    return {name: await day(world, name) for name in names}
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Day]]:
+    root = tmp_path_factory.mktemp("outages")
+    roots = [root / name for name in ("live", "first", "second")]
+    for each in roots:
+        each.mkdir()
+
+    async def scenario() -> dict[str, Day]:
+        found: dict[str, Day] = {}
+        with (
+            running_up(roots[0], "--interval", "30s") as live,
+            running_up(roots[1], "--interval", "3s") as first,
+            running_up(roots[2], "--interval", "3s") as second,
+        ):
+            worlds = (live, first, second)
+            for world in worlds:
+                await world.is_up()
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(days(world, names), name=names[0])
+                    for world, names in zip(worlds, ((LIVE,), *DAYS), strict=True)
+                ]
+            for task in tasks:
+                found |= task.result()
+            for world in worlds:
+                assert await world.end(signal.SIGTERM) == 0
+                assert world.left_behind() == []
+        return found
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("name", [name for names in DAYS for name in names])
+def test_a_day_is_named_once_and_falls_quiet(seen: dict[str, Day], name: str) -> None:
+    """Nothing before it; each phase that has a component gets its verdict, all of them in one incident."""
+    day, drill = seen[name], DRILLS[name]
+    assert not [incident for incident in day.before if incident["state"] == "open"]
+    assert day.code == 0
+    verdicts = day.told["verdicts"]
+    assert [verdict["phase"] for verdict in verdicts] == [
+        each.name for each in drill.phases if each.components
+    ]
+    assert len({verdict["incident"] for verdict in verdicts}) == 1
+    assert [incident["id"] for incident in day.new] == [verdicts[0]["incident"]]
+    for verdict in verdicts:
+        print(f"{name}, {verdict['phase']}: after {verdict['after_seconds']} s: {verdict['headline']}")
+
+
+def test_an_emptied_record_is_an_incident_within_seconds_of_the_first_probe_that_saw_it(
+    seen: dict[str, Day],
+) -> None:
+    """At an interval of 30 s: the agent repeats, the collector asks others, nobody waits for a next turn."""
+    day = seen[LIVE]
+    assert [verdict["component"] for verdict in day.told["verdicts"]] == ["target:dynamodb.us-east-1"]
+    assert len(day.new) == 1
+    took = day.new[0]["opened"] - day.new[0]["first_failure"]
+    print(f"{LIVE} at 30 s: {took:.1f} s after the first probe that saw it")
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # other work delays probes and answers
+    assert took < LIVE_SECONDS * crowd
