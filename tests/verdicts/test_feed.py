@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from collector.collector_helpers import DNS, EPOCH, NOW, Core, assignment, batch, failed, ok, spoiled
+from collector.collector_helpers import DNS, EPOCH, NOW, WEB, Core, assignment, batch, failed, ok, spoiled
 from vedette.wire.messages import Result
 from vedette.wire.topics import Kind
 from vedette_collector.asks import Asks
@@ -153,6 +153,14 @@ def test_an_agent_that_is_gone_has_no_failing_probes(fed: Fed) -> None:
     fed.feed.back("fra-01", 7.0)
     assert fed.feed.failing == set()
     assert fed.heard.said[1:] == [("gone", "par-01", 5.0), ("stopped", "fra-01"), ("back", "fra-01", 7.0)]
+
+
+def test_what_the_configuration_has_no_more_fails_no_more(fed: Fed) -> None:
+    fed.send(failed())
+    fed.core.board.configure(assignment((WEB,), ("par-01",)))
+    fed.feed.arranged()
+    assert fed.feed.failing == set()
+    assert fed.feed.is_new
 
 
 def test_after_a_restart_the_history_of_failures_is_told_in_order(fed: Fed) -> None:

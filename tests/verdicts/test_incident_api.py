@@ -123,3 +123,18 @@ def test_another_way_changes_nothing_of_the_check(config: Path) -> None:
                 assert value(page, "vedette_ledger_residual", agent="par-01") == 0
 
     asyncio.run(story())
+
+
+def test_after_a_reload_the_verdicts_know_the_new_checks(config: Path) -> None:
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running, fleet(broker) as agents:
+                await ready(running)
+                await greet(agents)
+                config.write_text(CONFIG.replace("name: img", "name: new").replace("www.img", "www.new"))
+                assert (await running.post("/-/reload"))[0] == 200
+                await fail(agents.values(), "new")
+                found = await one_incident(running)
+                assert (found["component"], found["checks"]) == ("target:www.new.test", ["new"])
+
+    asyncio.run(story())
