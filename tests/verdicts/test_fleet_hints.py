@@ -160,6 +160,9 @@ def test_what_says_nothing_for_want_of_something_else_is_told() -> None:
 def test_what_every_probe_goes_through_is_never_blamed() -> None:
     checks = CHECKS.replace("[2001:db8::6]", "192.0.2.6").replace("[2001:db8::7]", "192.0.2.7")
     assert told(checks)["shared_by_all"].examples == ("address family ipv4",)
+    found = told(checks.replace("provider: q", "provider: p"))
+    assert found["shared_by_all"].examples == ("address family ipv4", "provider p")
+    assert [lint for lint in found if "_like_" in lint] == []
 
 
 def test_tags_that_nobody_has_are_one_line() -> None:
