@@ -5,7 +5,7 @@ import pytest
 from vedette_collector.verdicts.evidence import Finding, Share
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.related import Strength, outranks, related
-from verdicts.life_helpers import T0, Life, finding, parts, world
+from verdicts.life_helpers import AGENTS, T0, Life, finding, parts, world
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 SILENT = ("vf-1", "vf-2")
@@ -185,6 +185,26 @@ def test_one_network_then_two_is_one_incident(life: Life) -> None:
     life.run(30, both, finding("provider_network:AS5378", score=900.0))
     assert components(life) == ["vantage_network:AS25135+AS5378"]
     assert len(life.paged) == 1
+
+
+def test_targets_of_a_network_wait_for_the_silence_of_its_agents(life: Life) -> None:
+    """OVHcloud, 30 October 2024: the first headline is the network, and the only page."""
+    seen = tuple(name for name in AGENTS if not name.startswith("vf-"))
+    targets = finding("provider_network:AS5378", score=900.0, agents=seen)
+    assert life.run(29, targets) == []
+    dark = finding("vantage_network:AS5378", track="silence", agents=SILENT)
+    changes = life.run(5, targets, dark)
+    assert life.told(changes) == [("opened", "vantage_network:AS5378")]
+
+
+def test_they_do_not_wait_for_ever(life: Life) -> None:
+    seen = tuple(name for name in AGENTS if not name.startswith("vf-"))
+    assert life.run(40, finding("provider_network:AS5378", agents=seen)) == []
+    assert [each.what for each in life.run(2, finding("provider_network:AS5378", agents=seen))] == ["opened"]
+
+
+def test_they_do_not_wait_when_an_agent_there_speaks(life: Life) -> None:
+    assert [each.what for each in life.run(3, finding("provider_network:AS5378"))] == ["opened"]
 
 
 def test_silent_agents_wait_for_the_others(life: Life) -> None:

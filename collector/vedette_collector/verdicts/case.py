@@ -3,7 +3,8 @@
 A finding that is gone for a moment is not over: it stays active for an interval of its checks. A better
 headline must stay the better one for some seconds before it is said. What looks like a cause at first sight
 waits two seconds, because answers of other vantages are on their way; silent agents wait longer, because if
-all are silent it is us, and they are missed one after another.
+all are silent it is us, and they are missed one after another. So do targets of a network whose agents say
+nothing of them: it may be dark as a whole.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from vedette_collector.verdicts.component import Component, Kind
 from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Incident
-from vedette_collector.verdicts.related import outranks
+from vedette_collector.verdicts.related import may_be_dark, outranks
 from vedette_collector.verdicts.severity import severity
 
 
@@ -26,6 +27,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     page_settle: float = 2.0
     ticket_settle: float = 5.0
     silence_settle: float = 15.0
+    dark_settle: float = 40.0  # agents that fell silent are missed after at most 35
     longest_settle: float = 10.0  # whatever the headline does: then the best so far is said
     headline_hold: float = 5.0
     headline_margin: float = 1.25  # of the score: a challenger that is hardly better changes nothing
@@ -61,6 +63,7 @@ class Thread:
         self.is_present = False
         self.is_superseded = False  # another finding explains what it explained
         self.is_urgent = False
+        self.may_be_dark = False
         self.held = 0.0  # seconds in which it was there, since it was last gone
         self.urgent_held = 0.0
         self.grace = 0.0
@@ -76,6 +79,7 @@ class Thread:
         was_present, was_urgent = self.is_present, self.is_urgent
         self.finding, self.is_present, self.is_superseded = finding, True, False
         self.is_urgent = severity(finding, extents) == "page"
+        self.may_be_dark = may_be_dark(finding, extents)
         if was_present:
             self.held += at - self._advanced
         self.urgent_held = (
@@ -100,6 +104,8 @@ class Thread:
     def settle(self, settings: Settings) -> float:
         if self.finding.track == "silence" and not self.is_telemetry:
             return settings.silence_settle
+        if self.may_be_dark:
+            return settings.dark_settle
         return settings.page_settle if self.is_urgent else settings.ticket_settle
 
     def resume(self, at: float) -> None:

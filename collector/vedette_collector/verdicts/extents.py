@@ -99,6 +99,12 @@ class Extents:
     def networks(self, agents: Iterable[str]) -> frozenset[str]:
         return frozenset(name for agent in agents for name in self._networks_of.get(agent, ()))
 
+    def residents(self, networks: Iterable[str]) -> frozenset[str]:
+        """Agents in these networks."""
+        return frozenset(
+            agent for name in networks for agent in self._agents_of.get(Entity(Kind.NETWORK, name), ())
+        )
+
     def is_broad(self, component: Component) -> bool:
         """Nearly every target lies in it."""
         return len(self.targets(component)) >= UBIQUITOUS * len(self._targets)

@@ -105,6 +105,18 @@ def outranks(one: Finding, other: Finding, extents: Extents) -> bool:
     return depends(b, a, extents) and not depends(a, b, extents)
 
 
+def may_be_dark(finding: Finding, extents: Extents) -> bool:
+    """Targets of one network fail, and no agent in it says so: they may be silent by the same fault.
+
+    Their silence takes half a minute to be noticed, and then it is the better headline.
+    """
+    component = finding.component
+    if finding.track == "silence" or len(extents.targets(component)) < 2:
+        return False
+    within = extents.residents(_homes(component, extents))
+    return bool(within) and within.isdisjoint(finding.agents)
+
+
 def _names_the_same(a: Component, b: Component) -> bool:
     return any(part in b.parts for part in a.parts if part.kind in _NAMED)
 
