@@ -1,4 +1,4 @@
-"""The configuration that an operator of such a fleet would have. What hits whom in a scenario is not in it."""
+"""The configuration that an operator of such a fleet would have: nothing of what only a scenario knows."""
 
 from typing import Final
 

@@ -3,14 +3,15 @@
 Rules, for a component and an expected verdict:
 
 1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` the
-   vantage network, `client_trust` a CA chain or client stack). The component is right when it is that entity. `A+B`
-   are several of one kind, all of them and no other, in one component or in those of one headline.
+   vantage network, `client_trust` a CA chain or client stack). The component is right when it is that
+   entity. `A+B` are several of one kind, all of them and no other, in one component or in those of one
+   headline.
 2. A conjunction with the expected entity in it is right when it holds the same probes as the entity alone, or
    the same as the phases that are on: then it says no less, and nothing that is untrue.
-3. A `compound` lists what must be named, side by side: what is probed, resolvers, vantages. An entity is named
-   by its own kind. Groups that no operator knows (`vantage-group:hijack-cone`, `resolver-class:validating`,
-   a zone as `target`) are named by any part of that side that covers at least what was seen to fail of the
-   group, and no more than what is in it or in scope.
+3. A `compound` lists what must be named, side by side: what is probed, resolvers, vantages. An entity is
+   named by its own kind. Groups that no operator knows (`vantage-group:hijack-cone`, a zone as `target`,
+   `resolver-class:validating`) are named by any part of that side that covers at least what was seen to fail
+   of the group, and no more than what is in it or in scope.
 4. `X is the acceptable coarser answer` in the qualifier makes X right as well; `if TAG is not tagged` before
    it only where no target in scope has the tag.
 5. An answer that says it is ambiguous is right when what is expected is the component or one of its

@@ -134,7 +134,9 @@ class _Scoring:
                 counts = any(self._hits(visible, one) for visible in self._visible)
             if counts:
                 found.append(one)
-        return found or [Expected(at=0.0, kind="none", entities=("not-observable",))]
+        if found or is_seen:
+            return found
+        return [Expected(at=0.0, kind="none", entities=("not-observable",))]
 
     def _hits(self, visible: Visible, expected: Expected) -> bool:
         """Whether the phase has to do with what is expected."""
@@ -260,7 +262,7 @@ class _Scoring:
 
     def _headline(self, judged: list[Judged]) -> str:
         """What stood there when the last verdict was judged, else the last that was said."""
-        at = judged[-1].at
+        at = judged[-1].at if judged else self._end
         said = [event for event in self._run.events if event.at <= at and event.what != "closed"]
         for one in judged[-1:]:
             shown = {each.id for each in self._open(at) if self._names(one.expected, each, at)}
@@ -277,6 +279,8 @@ class _Scoring:
         expected = [one for one in self._counting if one.kind != "none"]
         if any(_TICKET_ONLY in one.qualifier for one in expected):
             return True
+        if not self._counting:  # what was expected, this fleet has not; what it sees may be told
+            return not self._world.extent(event.component, None) & self._all
         mine = set(event.component.entities)
         if any(mine & entities(one, self._match, self._all) for one in expected):
             return False

@@ -29,8 +29,8 @@ def line(score: dict[str, Any], width: int) -> str:
 
 def head(width: int) -> str:
     first = (
-        f"{'':{width}}      {'':5} {'first':>7} {'sample':>7} {'surplus':>7} {'wrong':>5} {'':5} {'inci-':>5} "
-        f"{'early':>6} {'wrong':>7} | majority quorum:"
+        f"{'':{width}}      {'':5} {'first':>7} {'sample':>7} {'surplus':>7} {'wrong':>5} {'':5} "
+        f"{'inci-':>5} {'early':>6} {'wrong':>7} | majority quorum:"
     )
     second = (
         f"{'scenario':{width}} seed {'right':>5} {'right':>7} {'bound':>7} {'parts':>7} {'pages':>5} "

@@ -1,0 +1,339 @@
+"""What counts as right, wrong and surplus, on runs in which an engine said what the test says."""
+
+from pathlib import Path
+
+import pytest
+
+from replay.replay_helpers import Told, named, of, scenario, world
+from vedette_collector.replay.scenario import Scenario
+from vedette_collector.replay.score import Scored, score
+from vedette_collector.replay.world import World
+
+HOUR = "t_offset_min: 0, duration_min: 60"
+DOWN = f"{{{HOUR}, scope: {{target: {{service: shop}}}}, symptom: {{layer: tcp, code: timeout}}}}"
+
+
+def tried(directory: Path, phases: str, expected: str) -> tuple[World, Scenario, Told]:
+    place = world(directory)
+    one = scenario(directory, f"  phases: [{phases}]\n  expected_verdict: [{expected}]\n", place)
+    return place, one, Told(place, one)
+
+
+def scored(case: tuple[World, Scenario, Told]) -> Scored:
+    place, one, told = case
+    return score(place, one, told.run, 0.01)
+
+
+def down(
+    directory: Path, expected: str = "{at_min: 2, kind: target, entity: shop}"
+) -> tuple[World, Scenario, Told]:
+    return tried(directory, DOWN, expected)
+
+
+def test_expected_component_is_right_and_timed(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop"))
+    found = scored(case)
+    assert found.right
+    assert found.first_right == 12.0
+    assert (found.surplus, found.wrong_pages, found.pages, found.incidents) == ([], [], 1, 1)
+    assert found.wrong_share == 0.0
+    assert found.headline == "it is target:shop"
+
+
+def test_other_component_is_a_wrong_page(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("product:cdn"))
+    found = scored(case)
+    assert not found.right
+    assert found.first_right is None
+    assert found.wrong_pages == ["it is product:cdn"]
+    assert found.wrong_share == 1.0
+    assert found.surplus == []  # the target is one of the product's: it explains something
+
+
+def test_component_that_nothing_hit_is_surplus(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop")).says(20.0, named("target:bank"), incident="b", severity="ticket")
+    found = scored(case)
+    assert found.right
+    assert found.surplus == ["target:bank"]
+    assert (found.pages, found.incidents) == (1, 2)
+
+
+def test_silence_is_wrong(tmp_path: Path) -> None:
+    assert not scored(down(tmp_path)).right
+
+
+def test_right_too_late_is_not_right(tmp_path: Path) -> None:
+    """At 2 min it must stand there: 60 s of two intervals are over."""
+    case = down(tmp_path)
+    case[2].says(121.0, named("target:shop"))
+    found = scored(case)
+    assert not found.right
+    assert found.first_right == 121.0
+
+
+def test_two_intervals_are_waited_for(tmp_path: Path) -> None:
+    case = down(tmp_path, "{at_min: 0, kind: target, entity: shop}")
+    case[2].says(59.0, named("target:shop"))
+    assert scored(case).right
+
+
+def test_incident_that_was_closed_names_nothing(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop")).closes(100.0)
+    found = scored(case)
+    assert not found.right
+    assert found.premature == 1
+
+
+def test_quiet_incident_names_nothing_while_a_symptom_is_on(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop")).says(100.0, named("target:shop"), state="quiet")
+    assert not scored(case).right
+
+
+def test_close_after_the_end_is_not_premature(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop")).closes(3700.0)
+    assert scored(case).premature == 0
+
+
+def test_what_is_named_beside_the_headline_counts(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("product:cdn"), named("target:shop"))
+    assert scored(case).right
+
+
+def test_share_of_time_with_a_wrong_headline(tmp_path: Path) -> None:
+    """From 60 s on something stands there; from 660 s on it is right; the symptom ends at 3600 s."""
+    case = down(tmp_path)
+    case[2].says(60.0, named("product:cdn")).says(660.0, named("target:shop"))
+    assert scored(case).wrong_share == pytest.approx(600 / 3540)
+
+
+def test_narrower_component_is_wrong(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop", "vantage_network:AS1"))
+    assert not scored(case).right
+
+
+def test_conjunction_that_says_no_less_is_right(tmp_path: Path) -> None:
+    """Control plane of a region, where the scope is just that; the region alone is what is expected."""
+    phase = DOWN.replace("service: shop", "provider: cloud, region: west, product: cdn")
+    case = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: cloud}")
+    case[2].says(12.0, named("provider:cloud", "product:cdn"))
+    assert scored(case).right
+    other = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: cloud}")
+    other[2].says(12.0, named("provider:cloud", "vantage_network:AS1"))
+    assert not scored(other).right
+
+
+def test_ambiguous_is_right_when_nobody_could_tell(tmp_path: Path) -> None:
+    """The two targets of the zone are all that its operator serves: both names hold the same probes."""
+    phase = DOWN.replace("service: shop", "zone: chat.example").replace("layer: tcp", "layer: dns")
+    expected = "{at_min: 2, kind: authority_dns, entity: dns-house}"
+    same = (of("authority_dns:dns-house"),)
+    case = tried(tmp_path, phase, expected)
+    case[2].says(12.0, named("zone:chat.example", track="dns", certainty="ambiguous", alternatives=same))
+    assert scored(case).right
+    sure = tried(tmp_path, phase, expected)
+    sure[2].says(12.0, named("zone:chat.example", track="dns", alternatives=same))
+    assert not scored(sure).right
+
+
+def test_ambiguous_is_wrong_when_one_could_tell(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    other = (of("target:shop"),)
+    case[2].says(12.0, named("product:cdn", certainty="ambiguous", alternatives=other))
+    assert not scored(case).right
+
+
+def test_no_incident_is_right_for_what_one_agent_sees(tmp_path: Path) -> None:
+    phase = DOWN.replace("{target:", "{vantage: {asn: AS5}, target:")
+    expected = "{at_min: 2, kind: compound, entity: [target:shop, vantage_network:AS5]}"
+    assert scored(tried(tmp_path, phase, expected)).right
+    both = DOWN.replace("{target:", "{vantage: {asn: AS1}, target:")
+    assert not scored(tried(tmp_path, both, expected.replace("AS5", "AS1"))).right
+
+
+def test_what_one_agent_sees_may_be_said_in_other_words_but_not_wrongly(tmp_path: Path) -> None:
+    phase = DOWN.replace("{target:", "{vantage: {asn: AS5}, target:")
+    expected = "{at_min: 2, kind: compound, entity: [target:shop, vantage_network:AS5]}"
+    right = tried(tmp_path, phase, expected)
+    right[2].says(12.0, named("target:shop", "agent:five-1"), severity="ticket")
+    assert scored(right).right
+    wrong = tried(tmp_path, phase, expected)
+    wrong[2].says(12.0, named("target:shop"), severity="ticket")
+    assert not scored(wrong).right
+
+
+SILENT = f"{{{HOUR}, scope: {{vantage: {{asn: [AS1, AS2]}}}}, symptom: {{layer: agent, code: silent}}}}"
+
+
+def test_several_networks_are_named_together_or_in_one_headline(tmp_path: Path) -> None:
+    expected = "{at_min: 2, kind: vantage_network, entity: AS1+AS2}"
+    both = tried(tmp_path, SILENT, expected)
+    both[2].says(40.0, named("vantage_network:AS1", "vantage_network:AS2", track="silence"))
+    assert scored(both).right
+    parts = tried(tmp_path, SILENT, expected)
+    parts[2].says(
+        40.0, named("vantage_network:AS1", track="silence"), named("vantage_network:AS2", track="silence")
+    )
+    assert scored(parts).right
+    half = tried(tmp_path, SILENT, expected)
+    half[2].says(40.0, named("vantage_network:AS1", track="silence"))
+    assert not scored(half).right
+    more = tried(tmp_path, SILENT, expected)
+    names = [f"vantage_network:AS{number}" for number in (1, 2, 3)]
+    more[2].says(40.0, named(*names, track="silence"))
+    assert not scored(more).right
+
+
+GROUP = (
+    "{t_offset_min: 0, duration_min: 60, scope: {vantage: {hijack_cone: true}, resolver: {name: 9.9.9.9}}, "
+    "symptom: {layer: dns, code: timeout}}"
+)
+
+
+def test_hidden_group_is_named_by_what_was_seen_of_it(tmp_path: Path) -> None:
+    """Both networks that were hit, no other, and the resolver."""
+    expected = "{at_min: 2, kind: compound, entity: [resolver:9.9.9.9, vantage-group:hijack-cone]}"
+    phase = GROUP.replace("hijack_cone: true", "asn: [AS2, AS3]")
+    for names, is_right in (
+        (("resolver:9.9.9.9", "vantage_network:AS2", "vantage_network:AS3"), True),
+        (("resolver:9.9.9.9", "vantage_network:AS2"), False),
+        (("resolver:9.9.9.9", "vantage_network:AS2", "vantage_network:AS3", "vantage_network:AS4"), False),
+        (("resolver:9.9.9.9",), False),
+        (("resolver:8.8.8.8", "vantage_network:AS2", "vantage_network:AS3"), False),
+        (("vantage_network:AS2", "vantage_network:AS3"), False),
+    ):
+        case = tried(tmp_path, phase, expected)
+        case[2].says(12.0, named(*names, track="dns"))
+        assert scored(case).right is is_right, names
+
+
+def test_zone_and_resolver_class_of_a_compound(tmp_path: Path) -> None:
+    phase = (
+        "{t_offset_min: 0, duration_min: 60, scope: {target: {zone: chat.example}, "
+        "resolver: {validating: true, nta: false}}, symptom: {layer: dns, code: servfail_bogus}}"
+    )
+    expected = "{at_min: 2, kind: compound, entity: [target:chat.example, resolver-class:validating]}"
+    for names, is_right in (
+        (("zone:chat.example", "resolver_class:validating"), True),
+        (("zone:chat.example", "resolver:9.9.9.9"), True),
+        (("authority_dns:dns-house", "resolver:9.9.9.9"), True),
+        (("target:chat", "target:talk", "resolver:9.9.9.9"), True),
+        (("target:chat", "resolver:9.9.9.9"), False),
+        (("zone:chat.example", "resolver:own-1"), False),
+        (("zone:chat.example",), False),
+        (("zone:chat.example", "resolver:9.9.9.9", "vantage_network:AS1"), False),
+    ):
+        case = tried(tmp_path, phase, expected)
+        case[2].says(12.0, named(*names, track="dns"))
+        assert scored(case).right is is_right, names
+
+
+def test_acceptable_coarser_answer_counts_where_its_condition_holds(tmp_path: Path) -> None:
+    words = "'{}provider_region cloud/west is the acceptable coarser answer'"
+    expected = f"{{{{at_min: 2, kind: {{}}, entity: {{}}, qualifier: {words}}}}}"
+    plain = tried(tmp_path, DOWN, expected.format("target", "shop", ""))
+    plain[2].says(12.0, named("provider_region:cloud/west"))
+    assert scored(plain).right
+    tagged = tried(tmp_path, DOWN, expected.format("target", "shop", "if product is not tagged, "))
+    tagged[2].says(12.0, named("provider_region:cloud/west"))
+    assert not scored(tagged).right
+    untagged = tried(tmp_path, DOWN, expected.format("target", "shop", "if depends_on is not tagged, "))
+    untagged[2].says(12.0, named("provider_region:cloud/west"))
+    assert scored(untagged).right
+
+
+def test_network_as_provider(tmp_path: Path) -> None:
+    phase = DOWN.replace("service: shop", "asn: AS1")
+    case = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: AS1}")
+    case[2].says(12.0, named("provider_network:AS1"))
+    assert scored(case).right
+
+
+def test_nobody_is_paged_where_none_is_expected(tmp_path: Path) -> None:
+    none = "{at_min: 2, kind: none, entity: none}"
+    assert scored(tried(tmp_path, "", none)).right
+    paged = tried(tmp_path, "", none)
+    paged[2].says(12.0, named("target:shop"))
+    found = scored(paged)
+    assert not found.right
+    assert (found.wrong_pages, found.surplus) == (["it is target:shop"], ["target:shop"])
+    ticket = tried(tmp_path, "", none)
+    ticket[2].says(12.0, named("target:shop"), severity="ticket")
+    assert scored(ticket).right
+
+
+def test_verdict_depends_on_what_the_fleet_sees(tmp_path: Path) -> None:
+    """`when` holds where nothing of the scenario hits the fleet."""
+    phase = SILENT.replace("[AS1, AS2]", "ASN")
+    expected = (
+        "{at_min: 5, kind: vantage_network, entity: ASN}, "
+        "{at_min: 5, kind: none, entity: not-observable, when: fleet has no agent there}"
+    )
+    blind = tried(tmp_path, phase.replace("ASN", "AS77"), expected.replace("ASN", "AS77"))
+    assert [one.expected.kind for one in scored(blind).counts] == ["none"]
+    assert scored(blind).right
+    seeing = tried(tmp_path, phase.replace("ASN", "AS1"), expected.replace("ASN", "AS1"))
+    assert [one.expected.kind for one in scored(seeing).counts] == ["vantage_network"]
+    assert not scored(seeing).right
+
+
+def test_slow_name_servers_are_not_visible(tmp_path: Path) -> None:
+    phase = DOWN.replace("layer: tcp, code: timeout", "layer: dns, code: slow").replace(
+        "{t_", "{name: lag, t_"
+    )
+    case = tried(tmp_path, phase, "{at_min: 2, kind: target, entity: shop}")
+    found = scored(case)
+    assert found.invisible == ["lag"]
+    assert [one.expected.kind for one in found.counts] == ["none"]
+
+
+def test_ticket_that_pages_is_wrong(tmp_path: Path) -> None:
+    expected = "{at_min: 2, kind: target, entity: shop, qualifier: 'prober blocked - ticket not page'}"
+    ticket = down(tmp_path, expected)
+    ticket[2].says(12.0, named("target:shop"), severity="ticket")
+    assert scored(ticket).right
+    page = down(tmp_path, expected)
+    page[2].says(12.0, named("target:shop"))
+    found = scored(page)
+    assert not found.right
+    assert len(found.wrong_pages) == 1
+
+
+def test_later_verdict_replaces_the_earlier(tmp_path: Path) -> None:
+    later = DOWN.replace(HOUR, "t_offset_min: 30, duration_min: 30").replace("service: shop", "product: cdn")
+    expected = "{at_min: 2, kind: target, entity: shop}, {at_min: 35, kind: product, entity: cdn}"
+    case = tried(tmp_path, f"{DOWN}, {later}", expected)
+    case[2].says(12.0, named("target:shop")).says(1830.0, named("product:cdn"))
+    found = scored(case)
+    assert [one.is_right for one in found.counts] == [True, True]
+    assert found.wrong_share == 0.0
+    same = tried(tmp_path, f"{DOWN}, {later}", expected)
+    same[2].says(12.0, named("target:shop"))
+    assert [one.is_right for one in scored(same).counts] == [True, False]
+
+
+def test_verdict_about_what_the_fleet_has_not_is_left_out(tmp_path: Path) -> None:
+    expected = "{at_min: 2, kind: target, entity: shop}, {at_min: 5, kind: product, entity: elsewhere}"
+    case = down(tmp_path, expected)
+    case[2].says(12.0, named("target:shop"))
+    found = scored(case)
+    assert len(found.counts) == 1
+    assert found.right
+
+
+def test_partial_fault_is_given_the_time_that_its_samples_take(tmp_path: Path) -> None:
+    """4 % of 2 probes: some hundred samples are needed, of which four come in a minute."""
+    phase = DOWN.replace("duration_min: 60,", "duration_min: 600, fraction: 0.04,")
+    case = tried(tmp_path, phase, "{at_min: 2, kind: target, entity: shop}")
+    found = scored(case)
+    assert found.is_partial
+    assert found.bound is not None
+    assert found.bound > 600
+    assert found.counts[0].at > found.bound
