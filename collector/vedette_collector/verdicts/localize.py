@@ -15,6 +15,7 @@ from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, F
 from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts, Probe
 from vedette_collector.verdicts.scan import (
     Candidate,
+    F,
     Sample,
     Through,
     best,
@@ -34,6 +35,7 @@ FIRSTS: Final = 5
 EXONERATED: Final = 6
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
 ENOUGH: Final = 5  # when at least so many probes say so
+LASTING: Final = 0.5  # intervals over which a partial fault must have failed
 FADING: Final = 2.0  # intervals without any failure after which a partial fault is over
 _WAY: Final = frozenset(
     {Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK, Kind.CA_CHAIN}
@@ -91,7 +93,8 @@ def _track(
         explained.append(chosen[0].parts)
         if is_worth_telling(chosen[0], twice, settings):
             found.parts.append((track, chosen[0].parts))
-            found.findings.append(_finding(tracker, track, *chosen, sample.failures, now))
+            inside = [each for each in sample.failures if is_through(each.entities, chosen[0].parts)]
+            found.findings.append(_finding(tracker, sample, *chosen, inside))
         sample = sample.without(chosen[0].parts)
     quiet_twice = sample.failed / sample.total if sample.total else 0.0
 
@@ -103,16 +106,21 @@ def _track(
         if explained:
             is_explained = Through(explained)
             left = [each for each in left if not is_explained(each.entities)]
-        longer = Sample(index, track, left, partial(_results, index, track, seconds), tuple(explained))
+        # Soon after the start: at least one result each, however they are spread over the interval.
+        counted = max(seconds, tracker.interval)
+        longer = Sample(index, track, left, partial(_results, index, track, counted), tuple(explained))
         for _ in range(MOST):
             chosen = best(longer, once, settings)
             if chosen is None:
                 break
             explained.append(chosen[0].parts)
             found.looked_back.add(track)
-            if is_worth_telling(chosen[0], once, settings) and _still_fails(tracker, track, chosen[0], now):
+            events = [each for each in longer.failures if is_through(each.entities, chosen[0].parts)]
+            if is_worth_telling(chosen[0], once, settings) and _still_fails(
+                index, track, chosen[0], events, now
+            ):
                 found.parts.append((track, chosen[0].parts))
-                found.findings.append(_finding(tracker, track, *chosen, longer.failures, now))
+                found.findings.append(_finding(tracker, longer, *chosen, events))
             longer = longer.without(chosen[0].parts)
         quiet_once = longer.failed / longer.total if longer.total else 0.0
     found.noise[track] = (quiet_twice, quiet_once)
@@ -123,40 +131,30 @@ def _results(index: Index, track: Track, seconds: float, parts: Parts, without: 
     return index.exposure(track, parts, without) * seconds
 
 
-def _still_fails(tracker: Tracker, track: Track, chosen: Candidate, now: float) -> bool:
-    """Whether it failed lately, as far as one can say at its rate."""
-    last = max(
-        event.since
-        for event in tracker.events
-        if event.track == track and is_through(event.entities, chosen.parts)
-    )
-    interval = tracker.index.count(track, chosen.parts) / max(
-        tracker.index.exposure(track, chosen.parts), 1e-9
-    )
-    expected = (
-        interval * chosen.total / max(chosen.failed, 1) / max(tracker.index.count(track, chosen.parts), 1)
-    )
-    return now - last <= max(FADING * interval, 3 * expected)
+def _still_fails(index: Index, track: Track, chosen: Candidate, inside: Sequence[Event], now: float) -> bool:
+    """Whether it failed for a while, and lately, as far as one can say at its rate.
+
+    That very many probes fail once in one moment and succeed when repeated is over before anybody looks.
+    """
+    first, last = inside[0].since, inside[-1].since
+    count = index.count(track, chosen.parts)
+    interval = count / max(index.exposure(track, chosen.parts), 1e-9)
+    expected = interval * chosen.total / max(chosen.failed, 1) / max(count, 1)
+    return now - last <= max(FADING * interval, 3 * expected) and last - first >= LASTING * interval
 
 
 def _finding(
     tracker: Tracker,
-    track: Track,
+    sample: Sample[F],
     chosen: Candidate,
     near: Sequence[Candidate],
-    failures: Sequence[State | Event],
-    now: float,
+    inside: Sequence[State | Event],
 ) -> Finding:
-    index = tracker.index
-    inside = [each for each in failures if is_through(each.entities, chosen.parts)]
-    rest = len(failures) - chosen.failed
-    whole = max(
-        float(index.count(track)) if chosen.total <= index.count(track) else chosen.total, chosen.total
-    )
+    index, track = tracker.index, sample.track
+    outside = sample.failed - chosen.failed, round(sample.total - chosen.total)
     probes = {each.probe for each in inside}
     newest = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
-    shares = (Share(chosen.failed, round(chosen.total)), Share(rest, max(round(whole - chosen.total), rest)))
     alternatives = _alternatives(index, chosen, near)
     agents = sorted({each.probe[1] for each in inside})
     codes, firsts, bypasses, last = _seen(tracker, inside)
@@ -165,8 +163,8 @@ def _finding(
         track=track,
         score=chosen.surprise,
         certainty=_certainty(index, track, chosen, alternatives, count, inside),
-        inside=shares[0],
-        outside=shares[1],
+        inside=Share(chosen.failed, round(chosen.total)),
+        outside=Share(outside[0], max(outside)),
         agents=tuple(index.agents[agent] for agent in agents),
         networks=_names(index, inside, Kind.NETWORK),
         targets=_names(index, inside, Kind.TARGET),

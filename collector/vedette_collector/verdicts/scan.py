@@ -232,7 +232,7 @@ def _narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Settin
         else:
             failed = sum(1 for each in sample.failures if is_through(each.entities, alone))
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
-        if _is_contrast(other, group, noise, settings):
+        if other.total <= group.total or _is_contrast(other, group, noise, settings):
             yield group
 
 

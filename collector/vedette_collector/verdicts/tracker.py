@@ -77,7 +77,8 @@ class Tracker:
         self._blamed: list[tuple[Track, Parts]] = []
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
-        self.memory_seconds = memory * _middle(index.intervals)
+        self.interval = _middle(index.intervals)  # the usual one
+        self.memory_seconds = memory * self.interval
         self.heard_since: float | None = None
 
     def observe(self, probe: Probe, seen: Observation) -> bool:
@@ -220,7 +221,7 @@ class Tracker:
     def carry(self, index: Index) -> "Tracker":
         """The same knowledge in another topology; what is not in it is forgotten."""
         new = Tracker(index, 1.0)
-        new.memory_seconds = self.memory_seconds
+        new.interval, new.memory_seconds = self.interval, self.memory_seconds
         new.heard_since = self.heard_since
         moved: dict[Probe, Probe | None] = {}
 

@@ -1,0 +1,73 @@
+"""What is asked at once when something fails twice, and how often."""
+
+from verdicts.fleet_helpers import Play, fleet
+
+
+def _asked(play: Play) -> list[tuple[str, str]]:
+    due = play.engine.next_at
+    if due is None:
+        return []
+    play.now = max(play.now, due)
+    return [(each.agent, check) for each in play.engine.decide(play.now).questions for check in each.checks]
+
+
+def test_a_single_failure_asks_nobody() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:ipv4")], times=1)
+    assert _asked(play) == []
+
+
+def test_others_are_asked_for_the_same_check_in_other_networks_first() -> None:
+    play = Play(fleet(networks=8))
+    play.fail([("a0-0", "t4:ipv4")])
+    witnesses = [agent for agent, check in _asked(play) if check == "t4:ipv4"]
+    assert len(witnesses) == 6
+    assert len({agent.split("-")[0] for agent in witnesses}) == 6
+    assert "a0-0" not in witnesses
+
+
+def test_the_agent_that_saw_it_is_asked_for_other_targets() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:ipv4")])
+    others = {check.split(":")[0] for agent, check in _asked(play) if agent == "a0-0"}
+    assert len(others) == 3
+    assert "t4" not in others
+
+
+def test_what_shares_something_with_the_target_is_asked_of_somebody_else() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:dns:res-1")], "dns.servfail")
+    asked = {check.split(":")[0] for agent, check in _asked(play) if agent != "a0-0"}
+    assert {"t4", "t5"} <= asked  # the other name of its authority
+
+
+def test_the_same_question_is_put_once_an_interval() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:ipv4")])
+    assert _asked(play)
+    play.now += 1.0
+    play.fail([("a1-0", "t4:ipv4")])
+    assert [each for each in _asked(play) if each[1] == "t4:ipv4"] == []
+    play.now += 31.0
+    play.fail([("a2-0", "t4:ipv4")])
+    assert [each for each in _asked(play) if each[1] == "t4:ipv4"]
+
+
+def test_however_much_fails_little_is_asked() -> None:
+    play = Play(fleet(networks=10, per_network=4, targets=60))
+    for probe in play.probes():
+        play.fail([probe], "dns.timeout" if ":dns" in probe[1] else "tcp.timeout")
+    asked = _asked(play)
+    assert 0 < len(asked) <= 60
+    for _ in range(20):
+        play.now += 0.5
+        asked += _asked(play)
+    assert len(asked) <= 60 + 10 * 10.5
+
+
+def test_an_agent_that_is_not_there_is_not_asked() -> None:
+    play = Play(fleet(networks=8))
+    for name in [name for name in play.topology.agents if not name.startswith(("a0", "a5"))]:
+        play.engine.stopped(name)
+    play.fail([("a0-0", "t4:ipv4")])
+    assert {agent.split("-")[0] for agent, _ in _asked(play)} == {"a0", "a5"}

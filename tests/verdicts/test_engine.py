@@ -1,0 +1,117 @@
+"""The engine as one thing: what it needs to be told, what it keeps, and that the order does not matter."""
+
+import random
+
+from vedette_collector.verdicts.evidence import Observation
+from verdicts.fleet_helpers import Play, fleet
+
+
+def test_what_it_needs_to_hear_ok_of_is_watched_and_no_more() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:ipv4")], times=1)
+    assert play.engine.watched == {("a0-0", "t4:ipv4")}
+    play.recover([("a0-0", "t4:ipv4")])
+    assert play.engine.watched == set()
+
+
+def test_ok_results_that_are_left_out_change_nothing() -> None:
+    rng = random.Random(11)
+    told, spared = Play(fleet()), Play(fleet())
+    broken = set(told.probes("t4:ipv"))
+    for step in range(40):
+        for probe in told.probes():
+            is_red = (probe in broken and step > 10) or rng.random() < 0.02
+            for play in (told, spared):
+                if is_red:
+                    play.fail([probe], "dns.timeout" if ":dns" in probe[1] else "tcp.timeout")
+                elif play is told or probe in play.engine.watched:
+                    play.recover([probe])
+        assert told.found(30.0) == spared.found(30.0)
+    assert told.found() == ["target:t4"]
+
+
+def test_the_order_of_failures_does_not_matter() -> None:
+    found = set()
+    for seed in range(5):
+        play = Play(fleet())
+        probes = play.probes("t4:ipv") + play.probes("t9:dns", "a1")
+        random.Random(seed).shuffle(probes)
+        for probe in probes:
+            play.fail([probe], "dns.timeout" if ":dns" in probe[1] else "tcp.timeout")
+        found.add(tuple(play.found()))
+    assert len(found) == 1
+
+
+def test_strangers_are_not_listened_to() -> None:
+    play = Play(fleet())
+    for agent, check in (("nobody", "t4:ipv4"), ("a0-0", "nothing")):
+        play.engine.observe(Observation(agent=agent, check=check, at=play.now, ok=False, code="tcp.timeout"))
+        play.engine.unknown(agent, check)
+    play.engine.gone("nobody", play.now)
+    play.engine.stopped("nobody")
+    play.engine.back("nobody", play.now)
+    assert play.found() == []
+
+
+def test_a_probe_without_a_result_counts_neither_way() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    play.engine.unknown("a0-0", "t4:ipv4")
+    found = play.finding("target:t4")
+    assert (found.inside.failed, found.inside.total) == (19, 19)
+    assert ("a0-0", "t4:ipv4") in play.engine.watched
+    play.recover([("a0-0", "t4:ipv4")])
+    assert play.finding("target:t4").inside.total == 20
+    assert ("a0-0", "t4:ipv4") not in play.engine.watched
+
+
+def test_a_new_topology_takes_along_what_is_known() -> None:
+    play = Play(fleet(targets=12))
+    play.fail(play.probes("t4:ipv"))
+    play.engine.unknown("a0-0", "t5:ipv4")
+    assert play.found() == ["target:t4"]
+    play.engine.arrange(fleet(targets=15))
+    play.topology = play.engine.topology
+    assert play.found() == ["target:t4"]
+    assert play.finding("target:t4").outside.total == 14 * 20 - 1
+    assert set(play.probes("t4:ipv")) | {("a0-0", "t5:ipv4")} == play.engine.watched
+    play.engine.arrange(fleet(targets=4))
+    assert play.found() == []
+
+
+def test_a_failure_of_another_layer_moves_to_its_track() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    assert play.finding("target:t4").track == "connection"
+    play.fail(play.probes("t4:ipv"), "http.slow", times=1)
+    assert play.finding("target:t4").track == "slow"
+    play.recover(play.probes("t4:ipv"))
+    assert play.found(60.0) == []
+
+
+def test_two_failures_in_a_row_are_needed() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"), times=1)
+    assert play.found() == []
+    play.fail(play.probes("t4:ipv"), times=1)  # the next interval
+    assert play.found() == ["target:t4"]
+
+
+def test_a_moment_in_which_everything_fails_once_is_nothing() -> None:
+    play = Play(fleet())
+    play.recover(play.probes())
+    play.look(300.0)
+    play.flake(play.probes("t4:ipv"))
+    assert play.found(10.0) == []
+    assert not play.engine.incidents.all
+
+
+def test_nothing_is_due_while_nothing_happens() -> None:
+    play = Play(fleet())
+    play.recover(play.probes())
+    assert play.engine.next_at is None
+    play.fail(play.probes("t4:ipv"))
+    assert play.engine.next_at is not None
+    play.recover(play.probes("t4:ipv"))
+    play.look(7200.0)
+    assert play.engine.next_at is None

@@ -1,0 +1,246 @@
+"""Which component is named: ten agents in five networks, twelve targets of four providers."""
+
+import random
+
+import pytest
+
+from vedette_collector.verdicts.component import Entity, Kind
+from verdicts.fleet_helpers import Play, fleet
+
+
+def test_nothing_is_said_while_nothing_fails() -> None:
+    play = Play(fleet())
+    play.recover(play.probes())
+    assert play.found(300.0) == []
+    assert play.engine.watched == set()
+
+
+def test_one_probe_that_fails_for_ever_is_no_incident() -> None:
+    play = Play(fleet())
+    for _ in range(20):
+        play.fail([("a0-0", "t1:ipv4")])
+        assert {each.certainty for each in play.look(30.0).findings} <= {"insufficient"}
+    assert not play.engine.incidents.all
+
+
+def test_a_target_that_nobody_reaches_is_named_and_not_its_provider() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    assert play.found() == ["target:t4"]
+    found = play.finding("target:t4")
+    assert (found.inside.failed, found.inside.total, found.certainty) == (20, 20, "certain")
+    assert found.outside.failed == 0
+    assert found.outside.total == 11 * 20
+    assert Entity(Kind.PROVIDER, "p1") in {each.entity for each in found.exonerated}
+
+
+def test_a_provider_is_named_when_all_its_targets_fail() -> None:
+    play = Play(fleet())
+    for target in ("t3", "t4", "t5"):
+        play.fail(play.probes(f"{target}:ipv"))
+    assert play.found() == ["provider:p1"]
+
+
+def test_two_of_three_targets_are_named_and_the_provider_is_not() -> None:
+    play = Play(fleet())
+    for target in ("t3", "t4"):
+        play.fail(play.probes(f"{target}:ipv"))
+    assert play.found() == ["target:t3+t4 & provider:p1"]
+
+
+def test_names_that_one_authority_serves_blame_the_authority() -> None:
+    play = Play(fleet())
+    for target in ("t4", "t5"):
+        play.fail(play.probes(f"{target}:dns"), "dns.servfail")
+    assert play.found() == ["authority_dns:auth-2"]
+
+
+def test_a_resolver_that_answers_nobody_is_named_and_no_target() -> None:
+    play = Play(fleet())
+    play.fail([probe for probe in play.probes() if probe[1].endswith(":res-2")], "dns.timeout")
+    assert play.found() == ["resolver:res-2"]
+
+
+def test_the_resolver_of_a_host_is_known_by_its_agents() -> None:
+    play = Play(fleet())
+    play.fail([probe for probe in play.probes(agent="a3") if probe[1].endswith(":own")], "dns.timeout")
+    assert play.found() == ["resolver:own-3"]
+
+
+def test_a_network_that_reaches_nothing_is_named_and_no_target() -> None:
+    play = Play(fleet())
+    play.fail([probe for probe in play.probes(agent="a2") if ":ipv" in probe[1]])
+    assert play.found() == ["vantage_network:net-2"]
+
+
+def test_a_target_that_one_network_cannot_reach_names_both() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t7:ipv", "a1"), "http.status")
+    assert play.found() == ["target:t7 & vantage_network:net-1"]
+
+
+def test_networks_that_fail_alike_are_a_group() -> None:
+    play = Play(fleet(networks=8))
+    play.fail(play.probes("t7:ipv", "a1") + play.probes("t7:ipv", "a4"), "http.status")
+    assert play.found() == ["target:t7 & vantage_network:net-1+net-4"]
+
+
+def test_one_family_of_a_provider() -> None:
+    play = Play(fleet())
+    play.fail([probe for n in (3, 4, 5) for probe in play.probes(f"t{n}:ipv6")])
+    assert play.found() == ["provider:p1 & address_family:ipv6"]
+
+
+def test_two_faults_at_once_are_two_findings() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    play.fail([probe for probe in play.probes() if probe[1].endswith(":res-1")], "dns.timeout")
+    assert play.found() == ["resolver:res-1", "target:t4"]
+
+
+def test_two_faults_of_one_track_are_explained_one_after_the_other() -> None:
+    play = Play(fleet(targets=24))
+    play.fail(play.probes("t4:ipv"))
+    play.fail(play.probes("t20:ipv"))
+    assert play.found() == ["target:t20", "target:t4"]
+
+
+def test_a_transit_that_pairs_share_is_named_and_neither_end() -> None:
+    base = fleet()
+    pairs = {
+        (agent, check): (
+            Entity(Kind.TRANSIT, f"AS{(len(agent) + ord(agent[1]) * 7 + ord(check[1]) * 3) % 4}"),
+        )
+        for check in base.checks
+        if ":ipv" in check
+        for agent in base.agents
+    }
+    play = Play(fleet(pairs=pairs))
+    play.fail([probe for probe, through in pairs.items() if through[0].name == "AS2"])
+    assert play.found() == ["transit:AS2"]
+
+
+def test_what_is_slow_is_a_track_of_its_own() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"), "http.slow")
+    assert play.found() == ["target:t4"]
+    assert play.finding("target:t4").track == "slow"
+
+
+def test_a_certificate_chain_is_blamed_for_failures_of_tls_alone() -> None:
+    def more(number: int) -> list[Entity]:
+        # Over providers and authorities, so that nothing else is shared.
+        return [Entity(Kind.CA_CHAIN, "old" if number in (1, 5, 9) else "new")]
+
+    tls, tcp = Play(fleet(more=more)), Play(fleet(more=more))
+    probes = [probe for n in (1, 5, 9) for probe in tls.probes(f"t{n}:ipv")]
+    tls.fail(probes, "tls.untrusted")
+    tcp.fail(probes, "tcp.timeout")
+    assert tls.found() == ["ca_chain:old"]
+    assert "ca_chain:old" not in tcp.found()
+
+
+def test_a_name_that_does_not_resolve_says_nothing_of_what_answers() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.HOST_CLASS, "odd" if number in (1, 5, 9) else "even")]
+
+    play = Play(fleet(more=more))
+    play.fail([probe for n in (1, 5, 9) for probe in play.probes(f"t{n}:dns")], "dns.servfail")
+    assert not any("host_class" in each for each in play.found())
+
+
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.6])
+def test_a_partial_fault_is_found_by_its_rate(share: float) -> None:
+    chance = random.Random(5)
+    play = Play(fleet(networks=10))
+    for _ in range(6):
+        for probe in play.probes():
+            if ":ipv" in probe[1] and probe[1].startswith(("t3:", "t4:", "t5:")) and chance.random() < share:
+                play.flake([probe]) if chance.random() > share else play.fail([probe])
+            elif chance.random() < 0.01:
+                play.flake([probe])
+            else:
+                play.recover([probe])
+        found = play.found(30.0)
+    assert found == ["provider:p1"]
+    assert play.finding("provider:p1").is_partial
+
+
+def test_a_partial_fault_that_never_fails_twice_is_found_over_some_intervals() -> None:
+    chance = random.Random(7)
+    play = Play(fleet(networks=10))
+    play.recover(play.probes())
+    play.look(300.0)
+    for _ in range(8):
+        play.flake(probe for n in (3, 4, 5) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.2)
+        found = play.found(30.0)
+    assert found == ["provider:p1"]
+
+
+def test_a_partial_fault_that_ended_is_not_told_for_long() -> None:
+    chance = random.Random(7)
+    play = Play(fleet(networks=10))
+    for _ in range(8):
+        play.flake(probe for n in (3, 4, 5) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.2)
+        play.look(30.0)
+    assert play.found(10.0) == ["provider:p1"]
+    assert play.found(90.0) == []
+
+
+def test_a_large_component_that_fails_hardly_more_than_the_rest_is_no_finding() -> None:
+    chance = random.Random(3)
+    play = Play(fleet(networks=40, per_network=4))
+    for _ in range(4):
+        for probe in play.probes():
+            if probe[1].endswith(":res-1") and chance.random() < 0.015:
+                play.fail([probe], "dns.timeout")
+            else:
+                play.recover([probe])
+        assert play.found(30.0) == []
+
+
+def test_what_was_not_seen_healthy_is_not_left_out() -> None:
+    """Two probes of a second class that happen to be late do not make the first class the culprit."""
+
+    def more(number: int) -> list[Entity]:
+        return []
+
+    play = Play(fleet(networks=6, more=more))
+    late = play.probes("t4:ipv", "a5-1")
+    play.fail([probe for probe in play.probes("t4:ipv") if probe not in late])
+    assert play.found() == ["target:t4"]
+
+
+def test_a_target_seen_from_one_network_alone_is_insufficient() -> None:
+    play = Play(fleet(networks=1, per_network=4))
+    play.fail(play.probes("t4:ipv"))
+    assert {each.certainty for each in play.look().findings} <= {"insufficient"}
+    assert not play.engine.incidents.open()
+
+
+def test_the_only_agent_of_a_network_is_ambiguous_with_it() -> None:
+    play = Play(fleet(networks=6, per_network=1))
+    play.fail([probe for probe in play.probes(agent="a2") if ":ipv" in probe[1]])
+    found = play.finding("agent:a2-0")
+    assert found.certainty == "ambiguous"
+    assert "vantage_network:net-2" in map(str, found.alternatives)
+
+
+def test_the_evidence_says_who_saw_it_first_and_how_it_was_confirmed() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv4", "a0-0"), "tcp.refused")
+    play.now += 2.0
+    play.fail([probe for probe in play.probes("t4:ipv") if probe[0] != "a0-0"], "tcp.refused")
+    for agent, check in play.probes("t4:ipv", "a3"):
+        play.say(agent, check, "tcp.refused", asked=True)
+        play.say(agent, check, "tcp.refused", bypass="family")
+    found = play.finding("target:t4")
+    assert (found.firsts[0].agent, found.firsts[0].check, found.firsts[0].code) == (
+        "a0-0", "t4:ipv4", "tcp.refused",
+    )  # fmt: skip
+    assert len(found.firsts) == 5
+    assert found.began == found.firsts[0].at
+    assert found.asked.failed == found.asked.total == 4
+    assert dict(found.bypasses)["family"].failed == 4
+    assert found.codes == (("tcp.refused", 19),)
+    assert found.confirmed == 19

@@ -1,0 +1,99 @@
+"""Which agents fell silent together, and whose fault that is."""
+
+from verdicts.fleet_helpers import BEGIN, Play, fleet
+
+
+def _silent(play: Play, *names: str, at: float = BEGIN) -> None:
+    for name in names:
+        play.engine.gone(name, at)
+
+
+def _names(play: Play) -> list[tuple[str, str]]:
+    return sorted((str(each.component), each.certainty) for each in play.look().findings)
+
+
+def test_a_network_whose_agents_all_fall_silent() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, "a3-0", "a3-1")
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    found = play.finding("vantage_network:net-3")
+    assert (found.track, found.inside.failed, found.inside.total) == ("silence", 2, 2)
+    assert (found.outside.failed, found.outside.total) == (0, 14)
+
+
+def test_networks_that_fall_silent_together_are_one_finding() -> None:
+    play = Play(fleet(networks=10))
+    _silent(play, "a3-0", "a3-1")
+    _silent(play, "a6-0", "a6-1", at=BEGIN + 20)
+    assert _names(play) == [("vantage_network:net-3+net-6", "certain")]
+
+
+def test_networks_that_fall_silent_at_other_times_are_two() -> None:
+    play = Play(fleet(networks=10))
+    _silent(play, "a3-0", "a3-1")
+    _silent(play, "a6-0", "a6-1", at=BEGIN + 600)
+    assert _names(play) == [("vantage_network:net-3", "certain"), ("vantage_network:net-6", "certain")]
+
+
+def test_one_agent_is_that_agent() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, "a3-0")
+    assert _names(play) == [("agent:a3-0", "certain")]
+
+
+def test_the_only_agent_of_a_network_may_be_its_network() -> None:
+    play = Play(fleet(networks=8, per_network=1))
+    _silent(play, "a3-0")
+    assert _names(play) == [("agent:a3-0", "ambiguous")]
+    assert [str(each) for each in play.finding("agent:a3-0").alternatives] == ["vantage_network:net-3"]
+
+
+def test_when_nearly_all_are_silent_it_is_our_own_telemetry() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, *list(play.topology.agents)[:14])
+    assert _names(play) == [("telemetry:broker", "certain")]
+
+
+def test_silent_agents_are_in_no_other_denominator() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, "a3-0", "a3-1")
+    play.fail(probe for probe in play.probes("t4:ipv") if not probe[0].startswith("a3"))
+    assert play.finding("target:t4").inside.total == 28
+
+
+def test_results_of_an_agent_that_fell_silent_are_forgotten() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    _silent(play, *[name for name in play.topology.agents if name != "a0-0"][:3])
+    assert play.finding("target:t4").inside.total == 14
+
+
+def test_an_agent_that_said_goodbye_is_no_silence() -> None:
+    play = Play(fleet(networks=8))
+    play.engine.stopped("a3-0")
+    play.engine.stopped("a3-1")
+    assert _names(play) == []
+
+
+def test_an_agent_that_is_back_is_not_silent() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, "a3-0", "a3-1")
+    play.look()
+    play.engine.back("a3-0", play.now)
+    play.engine.back("a3-1", play.now)
+    assert _names(play) == []
+
+
+def test_agents_that_were_never_heard_of_do_not_count() -> None:
+    play = Play(fleet(networks=8, per_network=4))
+    for name in ("a3-2", "a3-3"):
+        play.engine.stopped(name)
+    _silent(play, "a3-0", "a3-1")
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    assert play.finding("vantage_network:net-3").inside.total == 2
+
+
+def test_a_part_of_a_network_is_not_the_network() -> None:
+    play = Play(fleet(networks=8, per_network=10))
+    _silent(play, "a3-0", "a3-1")
+    assert all(component.startswith("agent:") for component, _ in _names(play))
