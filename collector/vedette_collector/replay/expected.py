@@ -69,6 +69,7 @@ WAYS: Final = frozenset({Kind.FAMILY, Kind.TRANSIT, Kind.TELEMETRY})
 PROBED: Final = frozenset(Kind) - RESOLVERS - VANTAGES - WAYS
 SIDES: Final = (PROBED, RESOLVERS, VANTAGES, WAYS)
 
+_NETWORKS: Final = (Kind.NETWORK, Kind.PROVIDER_NETWORK)
 _AS: Final = re.compile(r"AS[0-9]+")
 _ACCEPTABLE: Final = re.compile(r"\b([a-z_]+) (\S+) is the acceptable")
 _NOT_TAGGED: Final = re.compile(r"if (\w+) is not tagged")
@@ -265,13 +266,17 @@ def _any_true(tags: dict[str, str], names: Iterable[str]) -> bool:
 
 
 def entities(expected: Expected, matcher: Matcher, scope: Iterable[int]) -> frozenset[Entity]:
-    """All that the verdict names, as far as it is an entity."""
+    """All that the verdict names, as far as it is an entity. A network is the same whether agents stand in it
+    or targets do."""
+    found: set[Entity] = set()
     if expected.kind != "compound":
         parts = (*matcher.parts(expected), *matcher.acceptable(expected, scope))
-        return frozenset(entity for part in parts for entity in part.entities)
-    found: set[Entity] = set()
-    for text in expected.entities:
-        kind, _, name = text.partition(":")
-        for each in KINDS.get(kind.replace("-", "_"), ()):
-            found.update(Entity(each, one) for one in _names(name))
+        found.update(entity for part in parts for entity in part.entities)
+    else:
+        for text in expected.entities:
+            kind, _, name = text.partition(":")
+            for each in KINDS.get(kind.replace("-", "_"), ()):
+                found.update(Entity(each, one) for one in _names(name))
+    for entity in [each for each in found if each.kind in _NETWORKS]:
+        found.update(Entity(kind, entity.name) for kind in _NETWORKS)
     return frozenset(found)

@@ -12,7 +12,8 @@
 - `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
 - `right_headline`: all that count are right.
 - A *surplus component* was in a headline, and no probe through it is hit by any phase.
-- A *wrong page* names a component that is not right and shares no entity with any expected verdict.
+- A *wrong page* names a component that is not right and shares no entity with any expected verdict. A network
+  is the same entity whether it is where agents stand or where targets are.
 - A *premature close* is one of an incident that had to do with the outage, before the last visible phase
   ended.
 - The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
