@@ -78,7 +78,7 @@ def test_a_failure_of_a_shot_is_confirmed_within_a_second(tmp_path: Path) -> Non
 
     async def test() -> None:
         async with dns_server(records(GOOD)) as server, Target().running() as target:
-            config = configuration(tmp_path, target.port, more=dns_checks(server.endpoint, "2s"))
+            config = configuration(tmp_path, target.port, more=dns_checks(server.endpoint, "3s"))
             with Mosquitto() as broker:
                 async with (
                     reader(broker.url) as link,
