@@ -133,10 +133,8 @@ def test_a_page_that_is_not_in_the_answer_counts() -> None:
 
 
 def test_an_unknown_id_says_how_to_find_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(told(), "--id", "a/b&state=all") == 2
-    assert (
-        "knows no incident 'a/b&state=all'; `vedette incidents --all` lists them" in capsys.readouterr().err
-    )
+    assert run(told(), "--id", "a b#c") == 2
+    assert "knows no incident 'a b#c'; `vedette incidents --all` lists them" in capsys.readouterr().err
 
 
 def test_json_is_what_the_collector_says(capsys: pytest.CaptureFixture[str]) -> None:
