@@ -128,7 +128,7 @@ class Names:
         asked.reply(asked.response(*found, rcode=0 if name in having else 3, flags=self._flags))
 
 
-def dns_check(server: Endpoint, name: str = "www.shop.test", **more: Any) -> DnsCheck:
+def dns_check(server: Endpoint | None, name: str = "www.shop.test", **more: Any) -> DnsCheck:
     """Every second, with a way a second."""
     what = {"name": "t", "target": name, "interval": 1.0, "timeout": 1.0, "bypass": OFTEN, **more}
     return DnsCheck(query_name=name, server=server, **what)

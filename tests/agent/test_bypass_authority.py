@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import dns.flags
@@ -11,11 +12,11 @@ import pytest
 from agent.bypass_helpers import Names, dns_check
 from servers.daemon import free_port
 from servers.dns import DnsServer, dns_server
-from servers.probing import Bench, Probed, bench
+from servers.probing import Bench, Probed, bench, host_files
 from vedette.checks.model import BypassPlan, DnsCheck, DnsExpect
 from vedette.wire.facts import AuthorityFacts
 from vedette_agent.app import allowed_networks
-from vedette_agent.bypass.authority import MAX_SERVERS, Known, probe_authority
+from vedette_agent.bypass.authority import MAX_CUTS, MAX_SERVERS, Known, probe_authority
 from vedette_agent.engine.policy import Policy
 
 FIRST, SECOND = "127.0.0.24", "127.0.0.25"
@@ -93,6 +94,8 @@ def test_both_servers_are_found_asked_and_remembered() -> None:
             ("ns1.shop.test", FIRST),
             ("ns2.shop.test", SECOND),
         ]
+        # Nothing that is wrong with its signatures keeps a zone from being found.
+        assert all(one.message.flags & dns.flags.CD for one in world.resolver.asked)
         asked = len(world.resolver.asked)
         world.names.is_silent = True
         again = await world.recall()
@@ -246,6 +249,35 @@ def test_of_a_zone_with_a_hundred_servers_a_few_are_asked() -> None:
         assert len(world.resolver.asked) <= 2 + MAX_SERVERS
 
     story(tell)
+
+
+def test_of_a_deep_name_a_few_cuts_are_looked_for() -> None:
+    async def tell(world: World) -> None:
+        deep = dns_check(world.resolver.endpoint, f"{'a.' * 30}shop.test", timeout=5.0)
+        assert (await world.learn(deep)).failure == "dns.delegation"
+        assert len(world.resolver.asked) == MAX_CUTS
+
+    story(tell)
+
+
+def test_the_resolver_of_the_host_may_be_asked_whatever_the_policy_says(tmp_path: Path) -> None:
+    async def main() -> None:
+        port = free_port()
+        allowed = Policy(allowed_networks([f"{FIRST}/32"]))
+        first = Names({"www.shop.test A": WWW}, flags=dns.flags.AA)
+        async with dns_server(Names(dict(DELEGATED))) as resolver, dns_server(first, FIRST, port):
+            files = host_files(tmp_path, "", "nameserver 127.0.0.1\n", resolver.endpoint.port)
+            async with bench(files=files, policy=allowed) as on:
+                check = dns_check(None, bypass=BypassPlan(authority_port=port), timeout=5.0)
+
+                def prober(check: Any, io: Any, record: Any) -> Any:
+                    return probe_authority(check, io, {}, record, is_learning=True)
+
+                probed = await on.run(prober, check)
+                assert probed.error is None
+                assert failures(probed) == [None, "policy"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("allowed", [["127.0.0.1/32"], ["127.0.0.1/32", f"{SECOND}/32"]])

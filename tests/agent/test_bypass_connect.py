@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from agent.bypass_helpers import OFTEN, Names, dns_check, probing
-from servers.dns import dns_server
+from servers.dns import Asked, dns_server
 from servers.http import Site, answer
 from servers.probing import bench
 from servers.tcp import TcpServer, silent
@@ -27,7 +27,7 @@ from vedette.checks.model import (
     TlsOptions,
     WebsocketCheck,
 )
-from vedette.wire.messages import Result
+from vedette.wire.messages import Bypass, Result
 from vedette_agent.app import allowed_networks
 from vedette_agent.bypass.ways import Learned, trying
 from vedette_agent.engine.policy import Policy
@@ -196,13 +196,73 @@ def test_what_was_learned_of_a_check_is_forgotten_with_it() -> None:
 
     async def main() -> None:
         with TcpServer(silent) as server:
-            async with dns_server(names) as resolver, probing(tcp(server.port, resolver.endpoint)) as on:
-                await on.next(None, "ok")
-                names.is_silent = True
-                on.assign(tcp(server.port, resolver.endpoint, timeout=0.5))
-                await on.until(lambda: on.runner.out_of_turn.failing.get("t"), "confirmed")
+            async with dns_server(names) as resolver:
+                before = tcp(server.port, resolver.endpoint)
+                async with probing(before) as on:
+                    await on.next(None, "ok")
+                    names.is_silent = True
+                    on.assign(tcp(server.port, resolver.endpoint, timeout=0.5))
+                    late = Record()
+                    late.looked_up = HOST, "127.0.0.1"
+                    on.bypasses.worked(before, late)  # a probe that had begun by then
+                    await on.until(lambda: on.runner.out_of_turn.failing.get("t"), "confirmed")
+                    await on.next(None)
+                    assert on.of("last_good") == []
+
+    asyncio.run(main())
+
+
+def test_a_way_that_is_being_gone_is_not_gone_twice_at_a_time() -> None:
+    async def main() -> None:
+        def wait(asked: Asked) -> None:
+            """It is confirmed once more while the first way is gone; nobody answers."""
+            on.bypasses.confirmed(check, on.results[-1])
+
+        names = Names({})
+        names.rcode = 2
+        async with dns_server(names) as first, dns_server(wait) as second:
+            check = dns_check(
+                first.endpoint, bypass=BypassPlan(ways=("resolver",), resolvers=(second.endpoint,))
+            )
+            async with probing(check) as on:
+                slow = await on.next("resolver")
+                assert slow.reason == "dns.timeout"
+                assert len(second.asked) == 1
+
+    asyncio.run(main())
+
+
+def test_a_way_begun_before_the_configuration_changed_says_nothing() -> None:
+    async def main() -> None:
+        def change(asked: Asked) -> None:
+            on.assign(dns_check(first.endpoint, HOST, bypass=BypassPlan(ways=())))
+            asked.reply(asked.response(*HERE[f"{HOST} A"]))
+
+        names = Names({})
+        names.rcode = 2
+        async with dns_server(names) as first, dns_server(change) as second:
+            check = dns_check(
+                first.endpoint, HOST, bypass=BypassPlan(ways=("resolver",), resolvers=(second.endpoint,))
+            )
+            async with probing(check) as on:
+                await on.until(lambda: second.asked, "asked")
                 await on.next(None)
-                assert on.of("last_good") == []
+                assert on.of("resolver") == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("way", ["authority", "family"])
+def test_a_way_that_never_led_anywhere_is_not_gone_when_the_check_fails(way: Bypass) -> None:
+    async def main() -> None:
+        async with bench() as on:
+            check: Check = dns_check(Endpoint("127.0.0.1", 9)) if way == "authority" else _connecting(9)[2]
+            learned = Learned()
+            assert trying(check, way, on.io, learned, Record(), is_failing=True) is None
+            learned.led.add(way)
+            prober = trying(check, way, on.io, learned, Record(), is_failing=True)
+            assert prober is not None
+            prober.close()
 
     asyncio.run(main())
 
