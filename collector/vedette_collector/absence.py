@@ -33,7 +33,7 @@ class Absence:
         self.hearing_since: float | None = None  # monotonic; None: the link is down
         self._looked: float | None = None
         self._heard: dict[str, float] = {}  # wall time of the last word of those that are there
-        self._gone: set[str] = set()
+        self.gone: dict[str, Gone] = {}
 
     def remember(self, agent: str, at: float, now: float) -> None:
         """It was heard of before a restart, at the wall time *at*: it is missed if it does not come back."""
@@ -54,18 +54,18 @@ class Absence:
         for name, state in agents.items():
             if state.heard is not None and state.is_connected(now.mono):
                 self._heard[name] = now.wall - (now.mono - state.heard)
-                if name in self._gone:
-                    self._gone.discard(name)
+                if self.gone.pop(name, None) is not None:
                     found.append(Back(name, now.wall))
-            elif name not in self._gone:
+            elif name not in self.gone:
                 at, reason = self._heard.get(name, state.seen_at), _reason(state)
                 if at is not None and (may_judge or reason == STOPPED):
                     self._heard.pop(name, None)
-                    self._gone.add(name)
-                    found.append(Gone(name, at, reason))
+                    self.gone[name] = Gone(name, at, reason)
+                    found.append(self.gone[name])
         for name in [name for name in self._heard if name not in agents]:
             del self._heard[name]
-        self._gone &= agents.keys()
+        for name in [name for name in self.gone if name not in agents]:
+            del self.gone[name]
         return found
 
 

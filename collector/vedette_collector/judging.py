@@ -8,8 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from vedette.checks.model import Assignment
 from vedette.log import fields
@@ -26,7 +25,7 @@ from vedette_collector.store.journal import Journal
 from vedette_collector.verdict_feed import Feed, last_words
 from vedette_collector.verdicts import traits
 from vedette_collector.verdicts.engine import Decision, Engine
-from vedette_collector.verdicts.explained import explained
+from vedette_collector.verdicts.explained import Explained, explained
 from vedette_collector.verdicts.incident import Change
 from vedette_collector.verdicts.learned import Learned, Origins
 
@@ -34,6 +33,9 @@ log = logging.getLogger("vedette.collector.verdicts")
 
 TICK_SECONDS: Final = 0.1
 APART_SECONDS: Final = 0.5  # between two decisions
+SPARED: Final = 4.0  # times what a decision took, until the next: others want the processor too
+PAUSE_SECONDS: Final = 5.0  # after an error of ours
+STEP_SECONDS: Final = 2.0  # that our clock is set back: what is due by the old time would not be for long
 LOOK_SECONDS: Final = 1.0  # between two looks at who is gone
 SWEEP_SECONDS: Final = 10.0  # between two at which results became too old
 DEAF_SECONDS: Final = 30.0  # without the broker: shorter is a restart
@@ -60,7 +62,9 @@ class Judging:
         self._absence = Absence()
         self._assignment: Assignment = board.assignment
         self._deaf: Moment | None = None  # since when the link is down
-        self._decided = float("-inf")
+        self._decided = self._looked = self._swept = float("-inf")
+        self._apart = APART_SECONDS
+        self._ahead = float("-inf")  # of the wall clock, to the monotonic one
         self._teaching: Iterator[None] = iter(())
         self._is_forgotten = True  # what was said before another database or configuration
         self._changed = asyncio.Event()
@@ -74,7 +78,8 @@ class Judging:
         """Go on from what the store has, once the board is what it was."""
         if loaded is not None:
             self.engine.incidents.restore(self.cases.restored(loaded))
-        self._publish(now.wall)
+        alerting, found = _seen(self.engine, now.wall, [])
+        self._publish(_Made(Decision([], [], []), alerting, found, 0.0))
         for _ in zip(range(TAUGHT_AT_START), self.feed.facts(self._learned), strict=False):
             pass
         renewed = self._learned.renewed(self._base, now.wall)
@@ -89,30 +94,61 @@ class Judging:
     async def run(self, send: Send, journal: Journal | None) -> None:
         """Until cancelled. *send* says whether the broker took an ask. *journal*: None: nothing is kept."""
         loop = asyncio.get_running_loop()
-        looked = swept = float("-inf")
         async with asyncio.TaskGroup() as group:
             if journal is not None:
                 group.create_task(self._store(journal), name="incidents")
             while True:
                 now = Moment(time.time(), loop.time())
-                if self._board.assignment is not self._assignment:
-                    self._arrange()
-                if now.mono - looked >= LOOK_SECONDS:
-                    looked = now.mono
-                    self._look(now)
-                if now.mono - swept >= SWEEP_SECONDS:
-                    swept = now.mono
-                    for _ in self.feed.expire(now.mono):
-                        await asyncio.sleep(0)
-                if self._is_due(now):
-                    decision = await self._decide(now)
-                    if decision is not None:
-                        for ask in self.asks.messages(decision.questions, now):
-                            group.create_task(self._send(send, ask), name=f"ask {ask.agent}")
+                try:
+                    for ask in await self.turn(now):
+                        group.create_task(self._send(send, ask), name=f"ask {ask.agent}")
+                except Exception as exc:  # a bug of ours costs verdicts, and not what they are made from
+                    self._failed(exc, now)
+                    await asyncio.sleep(PAUSE_SECONDS)
                 await asyncio.sleep(TICK_SECONDS)
 
+    async def turn(self, now: Moment) -> list[Ask]:
+        """What is due *now*. What to ask."""
+        ahead = now.wall - now.mono
+        if ahead < self._ahead - STEP_SECONDS:
+            log.warning("our clock was set back", extra=fields(seconds=round(self._ahead - ahead, 3)))
+            self._replace_engine(now)
+        self._ahead = ahead
+        if self._board.assignment is not self._assignment:
+            self._arrange()
+        if now.mono - self._looked >= LOOK_SECONDS:
+            self._looked = now.mono
+            self._look(now)
+        if now.mono - self._swept >= SWEEP_SECONDS:
+            self._swept = now.mono
+            for _ in self.feed.expire(now.mono):
+                await asyncio.sleep(0)
+        if self.feed.error is not None:
+            raise self.feed.error
+        if not self._is_due(now):
+            return []
+        decision = await self._decide(now)
+        return self.asks.messages(decision.questions, now)
+
+    def _failed(self, exc: Exception, now: Moment) -> None:
+        self._docket.decision_errors += 1
+        if self._docket.decision_errors == 1:
+            log.error("no decision could be made, beginning anew", exc_info=exc)
+        if self._docket.due_since is None:
+            self._docket.due_since = now.mono
+        self._replace_engine(now)
+
+    def _replace_engine(self, now: Moment) -> None:
+        """Begin anew with what is known; incidents go on."""
+        self.engine = Engine(self.engine.topology, incidents=self.engine.incidents)
+        self.feed.use(self.engine)
+        self.feed.resume(now)
+        for gone in self._absence.gone.values():
+            self.feed.gone(gone.agent, min(gone.at, now.wall), has_stopped=gone.reason == STOPPED)
+        self._swept = float("-inf")
+
     def _is_due(self, now: Moment) -> bool:
-        if now.mono - self._decided < APART_SECONDS:
+        if now.mono - self._decided < self._apart:
             return False
         next_at = self.engine.next_at
         return self.feed.is_new or (next_at is not None and next_at <= now.wall)
@@ -161,24 +197,20 @@ class Judging:
         self.engine.arrange(self._learned.topology(self._base))
         self.feed.arranged()
 
-    async def _decide(self, now: Moment) -> Decision | None:
+    async def _decide(self, now: Moment) -> Decision:
         self._decided = now.mono
         if self._docket.due_since is None:
             self._docket.due_since = now.mono
         self.feed.hold()
         try:
-            decision, seconds = await asyncio.to_thread(_timed, partial(self.engine.decide, now.wall))
-        except Exception:
-            self._docket.decision_errors += 1
-            if self._docket.decision_errors == 1:
-                log.exception("no decision could be made")
-            return None
+            made = await asyncio.to_thread(_made, self.engine, now.wall, list(self.feed.failing))
         finally:
             self.feed.release()
-        self._docket.decided(seconds, now.wall)
-        self._tell(decision.changes)
-        self._publish(now.wall)
-        return decision
+        self._apart = max(APART_SECONDS, SPARED * made.seconds)
+        self._docket.decided(made.seconds, now.wall)
+        self._tell(made.decision.changes)
+        self._publish(made)
+        return made.decision
 
     def _tell(self, changes: list[Change]) -> None:
         for change in changes:
@@ -195,18 +227,14 @@ class Judging:
                 ),
             )
 
-    def _publish(self, now: float) -> None:
+    def _publish(self, made: "_Made") -> None:
         """Show copies of what is held, and store what changed."""
-        incidents, docket = self.engine.incidents, self._docket
-        changed = docket.take(incidents.all)
-        alerting = frozenset(each.id for each in incidents.open() if incidents.is_alerting(each, now))
-        # What is only held for a return has no alert of its own: it must not keep others quiet.
-        telling = [each for each in incidents.open() if each.id in alerting]
-        found = explained(self.engine.topology, telling, self.feed.failing)
-        if changed or alerting != docket.alerting:
+        docket = self._docket
+        changed = docket.take(self.engine.incidents.all)
+        if changed or made.alerting != docket.alerting:
             self._board.version += 1
-        docket.alerting = alerting
-        docket.explained_checks, docket.explained_agents = found.checks, found.agents
+        docket.alerting = made.alerting
+        docket.explained_checks, docket.explained_agents = made.explained
         docket.topology, docket.observed = self.engine.topology, self.feed.observed
         if changed:
             self._changed.set()
@@ -229,6 +257,27 @@ class Judging:
             self.asks.refused(ask)
 
 
-def _timed(decide: Callable[[], Decision]) -> tuple[Decision, float]:
+class _Made(NamedTuple):
+    """What came of one decision."""
+
+    decision: Decision
+    alerting: frozenset[str]
+    explained: Explained
+    seconds: float  # of the processor
+
+
+def _made(engine: Engine, now: float, failing: list[tuple[str, str]]) -> _Made:
     began = time.thread_time()
-    return decide(), time.thread_time() - began
+    decision = engine.decide(now)
+    alerting, found = _seen(engine, now, failing)
+    return _Made(decision, alerting, found, time.thread_time() - began)
+
+
+def _seen(engine: Engine, now: float, failing: list[tuple[str, str]]) -> tuple[frozenset[str], Explained]:
+    """Which incidents alert, and what these account for.
+
+    What is only held for a return has no alert of its own: it must not keep others quiet.
+    """
+    held = engine.incidents.open()
+    telling = [each for each in held if engine.incidents.is_alerting(each, now)]
+    return frozenset(each.id for each in telling), explained(engine.topology, telling, failing)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from vedette.wire import limits
 from vedette.wire.messages import Result
 from vedette_collector.asks import Asks
@@ -43,6 +45,7 @@ class Feed:
     def __init__(self, engine: Hears, board: Board, asks: Asks) -> None:
         self.is_new = False
         self.observed = 0
+        self.error: Exception | None = None  # the engine has a bug: it is to be replaced
         self.failing: set[tuple[str, str]] = set()  # agent and check
         self._engine = engine
         self._board = board
@@ -63,11 +66,17 @@ class Feed:
         self.observed += 1
         self._tell(partial(self._engine.observe, _observation(cell, at, result)))
 
+    def use(self, engine: Hears) -> None:
+        """Go on with another one, which knows nothing yet: `resume`."""
+        self._engine, self.error, self._held = engine, None, None
+
     def resume(self, now: Moment) -> None:
-        """Tell what was known before a restart, as far as it is still worth showing. `hold` nothing then."""
+        """Tell a new engine what is known, as far as it is still worth showing. `hold` nothing then."""
         present: dict[str, float] = {}
         found: list[Observation] = []
+        self.failing.clear()
         for cell in self._board.all_cells():
+            cell.told_ok = cell.told_unknown = False
             if cell.last is None or cell.spoiled is not None or not cell.is_fresh(now.mono):
                 continue
             present[cell.agent] = max(cell.last.at, present.get(cell.agent, 0.0))
@@ -77,9 +86,11 @@ class Feed:
             if cell.episodes:
                 found += remembered(cell)
         for agent, at in present.items():
-            self._engine.back(agent, at)
+            self._tell(partial(self._engine.back, agent, min(at, now.wall)))
         for observation in sorted(found, key=lambda each: each.at):
-            self._engine.observe(observation)
+            # Not later than now, where our clock was set back meanwhile.
+            seen = observation if observation.at <= now.wall else replace(observation, at=now.wall)
+            self._tell(partial(self._engine.observe, seen))
         self.is_new = True
 
     def gone(self, agent: str, at: float, *, has_stopped: bool) -> None:
@@ -146,14 +157,17 @@ class Feed:
     def release(self) -> None:
         held, self._held = self._held or [], None
         for tell in held:
-            tell()
+            self._tell(tell)
 
     def _tell(self, what: Callable[[], None]) -> None:
         self.is_new = True
-        if self._held is None:
-            what()
-        else:
+        if self._held is not None:
             self._held.append(what)
+            return
+        try:
+            what()
+        except Exception as exc:  # results are counted whatever verdicts make of them
+            self.error = exc
 
 
 def ended(result: Result, offset_us: int | None, came: Moment) -> float:
