@@ -49,7 +49,7 @@ class Engine:
         self.watched: set[tuple[str, str]] = set()
         self._settings = settings
         self._index = Index(topology)
-        self._tracker = Tracker(self._index, settings.memory)
+        self.tracker = Tracker(self._index, settings.memory)
         self._silence = Silence()
         self._deaf_since: float | None = None
         self._asking = Asking()
@@ -87,13 +87,13 @@ class Engine:
                     probe = self._probe(old.agents[agent], old.checks[check])
                     if probe is not None:
                         index.set_seen(probe, is_seen=False)
-        self._tracker = self._tracker.carry(index)
+        self.tracker = self.tracker.carry(index)
         self._silence.since = {
             name: at for name, at in self._silence.since.items() if name in index.agent_number
         }
         self._alarms = _Alarms(index, self._settings)
         self._fresh, self._looking_back = [], set(TRACKS)
-        self.watched = {self._names(probe) for probe in self._tracker.states}
+        self.watched = {self._names(probe) for probe in self.tracker.states}
         for check, mask in index.unseen.items():
             for agent in range(mask.bit_length()):
                 if mask >> agent & 1:
@@ -109,10 +109,10 @@ class Engine:
             self.back(seen.agent, seen.at)
         if seen.bypass is None and self._index.unseen.get(probe[0], 0) >> probe[1] & 1:
             self._index.set_seen(probe, is_seen=True)
-        before = self._tracker.states.get(probe)
+        before = self.tracker.states.get(probe)
         was_failing = before is not None and before.is_failing
-        changed = self._tracker.observe(probe, seen)
-        state = self._tracker.states.get(probe)
+        changed = self.tracker.observe(probe, seen)
+        state = self.tracker.states.get(probe)
         if state is None:
             self.watched.discard((seen.agent, seen.check))
             if was_failing:
@@ -123,14 +123,14 @@ class Engine:
             self._failed(probe, state, seen, changed=changed)
 
     def _failed(self, probe: Probe, state: State, seen: Observation, *, changed: bool) -> None:
-        if self._tracker.is_explained(state):
+        if self.tracker.is_explained(state):
             if changed:
                 self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
             return
         if changed:
             self._fresh.append(probe)
             self._want(seen.at)
-        alarm = self._alarms.rung(self._tracker, state, self._noise, seen.at)
+        alarm = self._alarms.rung(self.tracker, state, self._noise, seen.at)
         if alarm == "newest" and changed:
             self._look(max(seen.at, self._looked_at + SOON))
         elif alarm == "recent":
@@ -142,9 +142,9 @@ class Engine:
         probe = self._probe(agent, check)
         if probe is None:
             return
-        if self._tracker.forget(probe):
+        if self.tracker.forget(probe):
             self._want(self._looked_at + CALM)
-        self._tracker.states.pop(probe, None)
+        self.tracker.states.pop(probe, None)
         self._index.set_seen(probe, is_seen=False)
         self.watched.add((agent, check))
 
@@ -165,7 +165,7 @@ class Engine:
         number = self._index.agent_number.get(agent)
         if number is None:
             return
-        self._tracker.forget_agent(number)
+        self.tracker.forget_agent(number)
         self._index.set_present(number, is_present=False)
         self.watched = {each for each in self.watched if each[0] != agent}
         for check, mask in list(self._index.unseen.items()):
@@ -192,12 +192,12 @@ class Engine:
         due = self._wanted is not None and now >= self._wanted
         if due:
             self._wanted = None
-            self._tracker.expire(now)
+            self.tracker.expire(now)
             if self._is_look_due or (self._findings and now >= self._looked_at + self._pace(now)):
                 self._look_at_everything(now)
             self._measure(now)
         fresh, self._fresh = self._fresh, []
-        fresh = [probe for probe in fresh if probe in self._tracker.states]
+        fresh = [probe for probe in fresh if probe in self.tracker.states]
         questions = self._asking.questions(self._index, fresh, now) if fresh else []
         changes = self.incidents.update(self._findings, now, self._index.topology)
         if self._findings:
@@ -214,11 +214,11 @@ class Engine:
             silent = [deaf(self._index, self._deaf_since, now)]
         if any(each.component.kind == "telemetry" for each in silent):
             self._findings = silent
-            self._tracker.explain(())
+            self.tracker.explain(())
         else:
-            found = localize(self._tracker, now, self._noise, self._settings, self._looking_back)
+            found = localize(self.tracker, now, self._noise, self._settings, self._looking_back)
             self._looking_back = found.looked_back
-            self._tracker.explain(found.parts)
+            self.tracker.explain(found.parts)
             self._findings = [*_merged(found.findings), *silent]
             if found.findings:
                 for track, measured in found.noise.items():
@@ -231,18 +231,18 @@ class Engine:
         """Learn from quiet times how much fails without a cause."""
         if self._findings or now - self._noise_at < NOISE_SECONDS:
             return
-        seconds = self._tracker.remembered_seconds(now)
-        if seconds < self._tracker.memory_seconds / 2:
+        seconds = self.tracker.remembered_seconds(now)
+        if seconds < self.tracker.memory_seconds / 2:
             return
         self._noise_at = now
         events: dict[Track, int] = dict.fromkeys(TRACKS, 0)
-        for event in self._tracker.events:
+        for event in self.tracker.events:
             events[event.track] += 1
         for track in TRACKS:
             total = self._index.count(track)
             if total:
                 expected = self._index.exposure(track) * seconds
-                self._smooth(track, (len(self._tracker.failing[track]) / total, events[track] / expected))
+                self._smooth(track, (len(self.tracker.failing[track]) / total, events[track] / expected))
 
     def _smooth(self, track: Track, measured: tuple[float, float]) -> None:
         before = self._noise.get(track, measured)

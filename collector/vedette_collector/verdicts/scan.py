@@ -186,7 +186,7 @@ def _rank(sample: Sample[F]) -> Callable[[Candidate], tuple[float, tuple[int, in
     return lambda each: (-round(each.score, 6), preference(each))
 
 
-def _cost(sample: Sample[F], kind: Kind) -> float:
+def cost(sample: Sample[F], kind: Kind) -> float:
     """ln of how many entities could have been blamed in place of this one: of its kind, and kinds."""
     sizes = sample.index.sizes[sample.track]
     return log(max(sizes.get(kind, 1), 1)) + log(len(sizes) or 1)
@@ -198,7 +198,7 @@ def _singles(sample: Sample[F], noise: float) -> Iterator[Candidate]:
     for entity, failed in sample.by_entity.items():
         if failed < 2 or failed <= noise * sample.count(((entity,),)):
             continue
-        one = _candidate(sample, ((entity,),), failed, _cost(sample, kinds[entity]), noise)
+        one = _candidate(sample, ((entity,),), failed, cost(sample, kinds[entity]), noise)
         if one.surprise > 0.0:
             yield one
 
@@ -245,7 +245,7 @@ def _group(
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     of = _values(sample, base, by, len(counted))
-    cost = _cost(sample, kinds[base.parts[0][0]])
+    of_base = cost(sample, kinds[base.parts[0][0]])
     kinds_of_it = log(len(sample.index.sizes[sample.track]))
     best_score, best_size, best_failed, best_total, best_cost = -inf, 0, 0, 0.0, 0.0
     failed_so_far, total_so_far = 0, 0.0
@@ -254,7 +254,7 @@ def _group(
         total_so_far += max(total, float(n))
         if total_so_far >= base.total:
             break
-        whole = cost + choices(max(of, size), size) + kinds_of_it
+        whole = of_base + choices(max(of, size), size) + kinds_of_it
         score = gain(failed_so_far, total_so_far, sample.failed, sample.total) - whole
         if score > best_score:
             best_score, best_size, best_failed = score, size, failed_so_far
