@@ -95,8 +95,8 @@ class Running:
 
         await until(green, within, "every check is green")
 
-    def drill(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return run("drill", *words, root=self.root)
+    def drill(self, *words: str, within: float = 30) -> "subprocess.CompletedProcess[str]":
+        return run("drill", *words, root=self.root, within=within)
 
     async def end(self, number: signal.Signals) -> int:
         """Send *number* and return the exit code. It takes four seconds at most, a busy machine more."""
@@ -120,9 +120,9 @@ def environment(root: Path) -> dict[str, str]:
     return os.environ | {"XDG_RUNTIME_DIR": str(root / "runtime"), "TMPDIR": str(root / "tmp")}
 
 
-def run(*words: str, root: Path) -> "subprocess.CompletedProcess[str]":
+def run(*words: str, root: Path, within: float = 30) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*VEDETTE, *words], env=environment(root), capture_output=True, text=True, timeout=30, check=False
+        [*VEDETTE, *words], env=environment(root), capture_output=True, text=True, timeout=within, check=False
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from up.running_up import Running, running_up
+from up.running_up import Metrics, Running, running_up
 from up.up_helpers import until
 from vedette.up import page
 from vedette.up.world.drills import DRILLS
@@ -27,6 +27,7 @@ DAYS = (
     ("crowdstrike-2024-07-19", "azure-2025-10-29", "aws-2025-10-20"),
 )
 LIVE = "dynamodb-dns"  # at the interval of a real fleet
+BEGIN_SECONDS = 90
 DRILL_SECONDS = 240
 QUIET_SECONDS = 180
 LIVE_SECONDS = 5.0
@@ -65,14 +66,19 @@ async def day(world: Running, name: str) -> Day:
         seen.after = await incidents(world)
         return all(incident["state"] != "open" for incident in seen.after)
 
-    await until(quiet, QUIET_SECONDS, f"quiet after {name}: {[each['headline'] for each in seen.after]}")
-    await world.is_green(QUIET_SECONDS)
+    await until(quiet, QUIET_SECONDS, f"quiet after {name}")
     return seen
 
 
 async def days(world: Running, names: tuple[str, ...]) -> dict[str, Day]:
-    await world.is_green()
+    await until(lambda: probes_all(world), BEGIN_SECONDS, "a result of every probe")
     return {name: await day(world, name) for name in names}
+
+
+async def probes_all(world: Running) -> bool:
+    metrics = await Metrics.of(world.port)
+    success = metrics.success()
+    return bool(success) and set(success) == metrics.assigned()
 
 
 @pytest.fixture(scope="module")

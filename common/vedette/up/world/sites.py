@@ -43,9 +43,7 @@ def _host(place: str, system: str, **tags: str) -> Site:
 
 def _inside(operator: str, label: str, asn: str, kind: SiteKind = "tcp") -> Site:
     check = f"{operator}-{label}"
-    return Site(
-        check, kind, f"{label}.{operator}.example", {"service": check, "provider": operator, "asn": asn}
-    )
+    return Site(check, kind, f"{label}.{operator}.example", {"service": check, "asn": asn})
 
 
 _USE1: Final = "us-east-1"
@@ -90,7 +88,7 @@ SITES: Final = (
     # In the networks of the operators themselves, and what one of them runs elsewhere.
     _inside("vodafone", "portal", "AS5378"),
     _inside("vodafone", "mail", "AS5378"),
-    _inside("vodafone", "mobile", "AS25135"),
+    _inside("vodafone", "shop", "AS5378"),
     _inside("vodafone", "group", "AS1273", "http"),
     _inside("bt", "portal", "AS2856"),
 )
