@@ -55,18 +55,18 @@ def test_transit_is_that_of_the_formula(tmp_path: Path) -> None:
     agent, target = tried.fleet.agents[0], tried.fleet.targets[6]  # AS1 and AS1: sum of codes 197
     assert transit(agent, target) == ["AS3356", "AS1299", "AS174", "AS2914"][(197 * 7 + 197 * 3) % 4]
     carried = tried.probes(scope(path={"transit_asn": ("AS3356",)}), Stage.CONNECTION)
-    assert set(carried) == tried.extent(of("transit:AS3356"), Stage.CONNECTION)
+    assert tried.mask(carried) == tried.extent(of("transit:AS3356"), Stage.CONNECTION)
     assert 0 < len(carried) < 6 * 8 * 2
     assert not tried.probes(scope(path={"transit_asn": ("AS3356",)}), Stage.DNS)
 
 
 def test_component_goes_through_what_all_its_parts_have(tmp_path: Path) -> None:
     tried = world(tmp_path)
-    assert len(tried.extent(of("target:shop", "vantage_network:AS1"), Stage.CONNECTION)) == 2 * 2
-    assert len(tried.extent(of("target:shop", "target:news"), Stage.DNS)) == 2 * 6 * 2
-    assert len(tried.extent(of("provider_region:cloud/east"), None)) == 2 * 6 * 4
-    assert len(tried.extent(of("resolver_class:not_validating"), None)) == 2 * 8
-    assert len(tried.extent(of("telemetry:broker"), None)) == len(tried)
+    assert tried.extent(of("target:shop", "vantage_network:AS1"), Stage.CONNECTION).bit_count() == 2 * 2
+    assert tried.extent(of("target:shop", "target:news"), Stage.DNS).bit_count() == 2 * 6 * 2
+    assert tried.extent(of("provider_region:cloud/east"), None).bit_count() == 2 * 6 * 4
+    assert tried.extent(of("resolver_class:not_validating"), None).bit_count() == 2 * 8
+    assert tried.extent(of("telemetry:broker"), None).bit_count() == len(tried)
 
 
 def test_engine_is_not_told_who_will_be_hit(tmp_path: Path) -> None:

@@ -50,7 +50,8 @@ class Chance:
 
     def noise(self, probe: int) -> str:
         """The code of a failure without a cause."""
-        return self._random.choice(NOISE[self._stages[probe]])
+        codes = NOISE[self._stages[probe]]
+        return codes[int(self._random.random() * len(codes))]
 
     def drawn(self, probe: int, at: float, *, way: Bypass | None = None) -> str:
         """The code with which *probe* fails when it starts at *at* by *way*; empty when it does not."""

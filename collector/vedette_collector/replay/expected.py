@@ -2,8 +2,8 @@
 
 Rules, for a component and an expected verdict:
 
-1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` the
-   vantage network, `client_trust` a CA chain or client stack). The component is right when it is that
+1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` a network in
+   either role: agents and targets stand in it, `client_trust` a CA chain or client stack). The component is right when it is that
    entity. `A+B` are several of one kind, all of them and no other, in one component or in those of one
    headline.
 2. A conjunction with the expected entity in it is right when it holds the same probes as the entity alone, or
@@ -22,7 +22,6 @@ Rules, for a component and an expected verdict:
 
 import re
 from collections.abc import Iterable
-from functools import reduce
 from typing import Final, NamedTuple
 
 from vedette_collector.replay.record import Named
@@ -50,7 +49,7 @@ KINDS: Final = {
     "resolver_class": (Kind.RESOLVER_CLASS,),
     "transit": (Kind.TRANSIT,),
     "vantage_network": (Kind.NETWORK,),
-    "agent_fleet": (Kind.NETWORK,),
+    "agent_fleet": (Kind.NETWORK, Kind.PROVIDER_NETWORK),
     "vantage_region": (Kind.REGION,),
     "vantage_site": (Kind.SITE,),
     "vantage_access": (Kind.ACCESS,),
@@ -76,10 +75,10 @@ _NOT_TAGGED: Final = re.compile(r"if (\w+) is not tagged")
 
 
 class Situation(NamedTuple):
-    """What is the case in the world at some time, as sets of probes."""
+    """What is the case in the world at some time, as masks of probes."""
 
-    scope: frozenset[int]  # hit by the phases that are on
-    seen: frozenset[int]  # that were seen failing until now
+    scope: int  # hit by the phases that are on
+    seen: int  # that were seen failing until now
 
 
 class Matcher:
@@ -103,22 +102,20 @@ class Matcher:
         ]
         return tuple(known)
 
-    def acceptable(self, expected: Expected, scope: Iterable[int]) -> tuple[Part, ...]:
+    def acceptable(self, expected: Expected, scope: int) -> tuple[Part, ...]:
         """Coarser answers that the scenario allows for this fleet."""
         found = _ACCEPTABLE.search(expected.qualifier)
         if found is None or found[1] not in KINDS:
             return ()
         condition = _NOT_TAGGED.search(expected.qualifier)
-        if condition is not None and any(self._has(probe, condition[1]) for probe in scope):
+        if condition is not None and self._has(scope, condition[1]):
             return ()
         return tuple(Part(kind, (found[2],)) for kind in KINDS[found[1]])
 
-    def _has(self, probe: int, tag: str) -> bool:
-        target = self._world.fleet.targets[self._world.check_target[self._world.check_of[probe]]]
-        return tag in target.given
-
-    def extent(self, component: Component, stage: Stage | None = None) -> frozenset[int]:
-        return self._world.extent(component, stage)
+    def _has(self, scope: int, tag: str) -> bool:
+        """Whether any target of these probes has the tag."""
+        tagged = [Part(Kind.TARGET, (one.name,)) for one in self._world.fleet.targets if tag in one.given]
+        return any(self._world.extent(_one(part), None) & scope for part in tagged)
 
     def is_named(self, expected: Expected, headline: tuple[Named, ...], now: Situation) -> bool:
         """Whether one of the components of a headline, or several together, are what is expected."""
@@ -145,10 +142,10 @@ class Matcher:
         mine = self._of(named, component)
         return mine == self._of(named, _one(part)) or self._covers(mine, named, now)
 
-    def _covers(self, mine: frozenset[int], named: Named, now: Situation) -> bool:
+    def _covers(self, mine: int, named: Named, now: Situation) -> bool:
         """It holds all that was seen failing, and nothing that is not in scope."""
         seen, scope = self._within(now.seen, named), self._within(now.scope, named)
-        return bool(seen) and seen <= mine <= scope
+        return bool(seen) and is_inside(seen, mine) and is_inside(mine, scope)
 
     def _are_together(self, expected: Expected, headline: tuple[Named, ...]) -> bool:
         """`A+B`, told as two components of one headline."""
@@ -193,12 +190,12 @@ class Matcher:
         given = [part for part in component.parts if part.kind in side]
         if not given or (group is None and kinds is not None):
             return None
-        covered = reduce(frozenset.__and__, (self._of(named, _one(part)) for part in given))
+        covered = self._of(named, Component(tuple(given)))
         seen, scope = self._sided(now.seen, side, named), self._sided(now.scope, side, named)
-        allowed = scope | (self._within(group, named) if group is not None else frozenset())
-        return side if bool(seen) and seen <= covered <= allowed else None
+        allowed = scope | self._within(group or 0, named)
+        return side if seen and is_inside(seen, covered) and is_inside(covered, allowed) else None
 
-    def _group(self, kind: str, names: tuple[str, ...]) -> frozenset[int] | None:
+    def _group(self, kind: str, names: tuple[str, ...]) -> int | None:
         """Probes of a group that is no entity: all with the tag, or of the zone. None: no such group."""
         world = self._world
         if kind == "target":
@@ -208,38 +205,35 @@ class Matcher:
         if kind == "vantage_group":
             networks = world.extent(_one(Part(Kind.NETWORK, names)), None)
             owners = {at for at, one in enumerate(world.fleet.agents) if _any_true(one.tags, tags)}
-            return networks or frozenset(p for p, owner in enumerate(world.agent_of) if owner in owners)
+            return networks or world.mask(p for p, owner in enumerate(world.agent_of) if owner in owners)
         if kind in ("resolver_class", "resolver_group"):
             asked = {name for name, one in world.fleet.resolvers.items() if _any_true(one.tags, tags)}
-            return frozenset(p for p, c in enumerate(world.check_of) if world.check_resolver[c] in asked)
+            return world.mask(p for p, c in enumerate(world.check_of) if world.check_resolver[c] in asked)
         return None
 
-    def _sided(self, probes: frozenset[int], side: frozenset[Kind], named: Named) -> frozenset[int]:
+    def _sided(self, probes: int, side: frozenset[Kind], named: Named) -> int:
         """All probes that share their agent, resolver or target (as *side* has it) with one of *probes*."""
         world = self._world
+        if side is VANTAGES:
+            masks = world.agent_masks
+        else:
+            masks = world.resolver_masks if side is RESOLVERS else world.target_masks
+        probes = self._within(probes, named)
+        found = 0
+        for mask in masks:
+            if mask & probes:
+                found |= mask
+        return self._within(found, named)
 
-        def key(probe: int) -> object:
-            if side is VANTAGES:
-                return world.agent_of[probe]
-            check = world.check_of[probe]
-            return world.check_resolver[check] if side is RESOLVERS else world.check_target[check]
-
-        keys = {key(probe) for probe in self._within(probes, named)}
-        stage = _stage(named)
-        return frozenset(
-            probe
-            for probe in range(len(world))
-            if key(probe) in keys and (stage is None or world.stage_of(world.check_of[probe]) is stage)
-        )
-
-    def _of(self, named: Named, component: Component) -> frozenset[int]:
+    def _of(self, named: Named, component: Component) -> int:
         return self._world.extent(component, _stage(named))
 
-    def _within(self, probes: frozenset[int], named: Named) -> frozenset[int]:
-        stage = _stage(named)
-        if stage is None:
-            return probes
-        return frozenset(p for p in probes if self._world.stage_of(self._world.check_of[p]) is stage)
+    def _within(self, probes: int, named: Named) -> int:
+        return probes & self._world.stage_masks[_stage(named)]
+
+
+def is_inside(inner: int, outer: int) -> bool:
+    return not inner & ~outer
 
 
 def _stage(named: Named) -> Stage | None:
@@ -265,7 +259,7 @@ def _any_true(tags: dict[str, str], names: Iterable[str]) -> bool:
     return any(tags.get(name) == "true" for name in names)
 
 
-def entities(expected: Expected, matcher: Matcher, scope: Iterable[int]) -> frozenset[Entity]:
+def entities(expected: Expected, matcher: Matcher, scope: int) -> frozenset[Entity]:
     """All that the verdict names, as far as it is an entity. A network is the same whether agents stand in it
     or targets do."""
     found: set[Entity] = set()

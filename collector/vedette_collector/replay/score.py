@@ -21,17 +21,18 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import log
 from typing import Any, Final, NamedTuple
 
-from vedette_collector.replay.expected import Matcher, Situation, entities
+from vedette_collector.replay.expected import Matcher, Situation, entities, is_inside
 from vedette_collector.replay.record import Event, Named, Run, Shown
 from vedette_collector.replay.scenario import Expected, Phase, Scenario
 from vedette_collector.replay.world import World
-from vedette_collector.verdicts.component import Component
+from vedette_collector.verdicts.component import Component, Entity, Kind, component
 from vedette_collector.verdicts.score import DEFAULTS
+from vedette_collector.verdicts.topology import Stage
 
 SETTLE: Final = 15.0  # seconds: a page settles, a timeout and its repeat take 11 s
 _TICKET_ONLY: Final = "ticket not page"
@@ -43,7 +44,7 @@ class Visible(NamedTuple):
     phase: Phase
     first: float | None  # symptom that was drawn
     when: dict[int, float]  # probes (agents, where they fall silent) and when each showed it first
-    scope: frozenset[int]  # probes; of silent agents all of them
+    scope: int  # mask of probes; of silent agents all of them
     bound: float  # seconds until enough samples have come
 
 
@@ -87,7 +88,7 @@ class _Scoring:
         firsts = [one.first for one in self._visible if one.first is not None]
         self._zero = min(firsts, default=None)
         self._end = max((one.phase.end for one in self._visible), default=run.end)
-        self._all = frozenset().union(*(one.scope for one in self._visible))
+        self._all = _union(one.scope for one in self._visible)
         self._counting = self._which_count()
         self._times = [at for at, _ in run.screens]
         self._memo: dict[tuple[int, int, tuple[Named, ...]], bool] = {}
@@ -190,18 +191,17 @@ class _Scoring:
 
     def _is_exact(self, shown: Shown, at: float) -> bool:
         now = self._situation(at)
-        return any(
-            now.seen <= self._world.extent(named.component, None) and self._within(named, now.scope)
-            for named in shown.named
-        )
-
-    def _within(self, named: Named, scope: frozenset[int]) -> bool:
-        stages = {self._world.stage_of(self._world.check_of[probe]) for probe in scope}
-        return all(self._world.extent(named.component, stage) <= scope for stage in stages)
+        of_stage = [self._world.stage_masks[stage] for stage in Stage]
+        stages = _union(mask for mask in of_stage if mask & now.scope)
+        for named in shown.named:
+            mine = self._world.extent(named.component, None)
+            if is_inside(now.seen, mine) and is_inside(mine & stages, now.scope):
+                return True
+        return False
 
     def _is_hardly_seen(self, visible: Visible) -> bool:
-        agents = {self._world.agent_of[probe] for probe in visible.scope}
-        return len(agents) < 2 or len(visible.scope) < 2
+        agents = sum(bool(mask & visible.scope) for mask in self._world.agent_masks)
+        return agents < 2 or visible.scope.bit_count() < 2
 
     def _era(self, at: float) -> int:
         """Between two begins or ends of phases the situation is one."""
@@ -214,14 +214,14 @@ class _Scoring:
         if not now:
             over = [one for one in self._visible if one.phase.end <= at]
             now = over[-1:]
-        seen: set[int] = set()
+        seen = 0
         for one in now:
             shown = {which for which, when in one.when.items() if when <= at}
             if one.phase.symptom.is_silence:
-                seen.update(p for p, agent in enumerate(self._world.agent_of) if agent in shown)
+                seen |= self._world.mask(p for p, agent in enumerate(self._world.agent_of) if agent in shown)
             else:
-                seen |= shown
-        return Situation(frozenset().union(*(one.scope for one in now)), frozenset(seen))
+                seen |= self._world.mask(shown)
+        return Situation(_union(one.scope for one in now), seen)
 
     def _current(self, at: float) -> list[Expected]:
         """The verdict of that time, and the one after it."""
@@ -305,11 +305,15 @@ class _Scoring:
     def _blamable(self) -> set[str]:
         """Targets of phases that hit them from everywhere: what a quorum should find."""
         world = self._world
-        return {
-            world.fleet.targets[world.check_target[world.check_of[probe]]].name
+        hit = _union(
+            one.scope
             for one in self._visible
             if not one.phase.symptom.is_silence and set(one.phase.scope.groups) <= {"target"}
-            for probe in one.scope
+        )
+        return {
+            target.name
+            for target in world.fleet.targets
+            if world.extent(component([Entity(Kind.TARGET, target.name)]), None) & hit
         }
 
 
@@ -319,11 +323,11 @@ def _visible(world: World, scenario: Scenario, run: Run, noise: float) -> Iterat
             continue
         if phase.symptom.is_silence:
             agents = set(world.agents(phase.scope))
-            scope = frozenset(p for p, agent in enumerate(world.agent_of) if agent in agents)
+            scope = world.mask(p for p, agent in enumerate(world.agent_of) if agent in agents)
             bound = 0.0
         else:
-            scope = frozenset(world.probes(phase.scope, phase.symptom.stage))
-            bound = sample_seconds(phase, len(scope), world.interval, noise)
+            scope = world.mask(world.probes(phase.scope, phase.symptom.stage))
+            bound = sample_seconds(phase, scope.bit_count(), world.interval, noise)
         yield Visible(phase, seen.first, seen.when, scope, bound)
 
 
@@ -337,6 +341,13 @@ def sample_seconds(phase: Phase, probes: int, interval: float, noise: float) -> 
         return float("inf")
     each = rate * log(rate / floor) + (1 - rate) * log((1 - rate) / (1 - floor))
     return DEFAULTS.threshold / each / probes * interval
+
+
+def _union(masks: Iterable[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
 
 
 def _is_partial(phase: Phase) -> bool:

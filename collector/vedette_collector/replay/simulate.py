@@ -3,7 +3,7 @@
 What is simulated, and how:
 
 - Each probe has its place in the interval, fixed for a run. A timeout takes 5 s (the interval, where that is
-  shorter), everything else 20 to 140 ms.
+  shorter), everything else no time.
 - In scope of a phase that is on, a probe fails with the phase's `fraction`, each time drawn anew. Of two
   symptoms that of the lower layer counts. Beside that every probe fails with the probability `noise`.
 - A first failure is repeated within a second, once; it is drawn anew. When that fails too, other ways are
@@ -24,6 +24,7 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
 
+from vedette.wire.failure import FAILURE_CODES
 from vedette_collector.replay import configuration
 from vedette_collector.replay.chance import Chance, Hit
 from vedette_collector.replay.draw import Failures
@@ -42,6 +43,7 @@ WARM_UP: Final = 20  # intervals of noise alone before it
 AFTER: Final = 1800.0  # seconds that are watched after the last symptom
 GAP: Final = 0.2  # seconds between two looks, at least
 
+_SLOWLY: Final = frozenset(code for code in FAILURE_CODES if code.endswith(".timeout"))
 _NOISE_RANK: Final = 8  # symptoms of phases come first, by layer
 _RECHECK_RANK: Final = 9
 
@@ -151,7 +153,9 @@ class Simulation:
         """A probe that is due fails."""
         probe = failures.probe
         failures.advance()
-        self._stream(failures, hit, rank)
+        if failures.at < math.inf:
+            self._number += 1
+            heappush(self._heap, (failures.at, rank, self._number, self._fail, (failures, hit, rank)))
         if hit is not None and not hit.phase.is_on(at):
             return
         turn = round((at - self._offsets[probe]) / self._world.interval)
@@ -176,9 +180,11 @@ class Simulation:
         way: Bypass | None = None,
     ) -> float:
         """When the probe that starts at *at* ends. *code* is empty when it succeeds."""
-        took = self._timeout if code.endswith(".timeout") else 0.02 + 0.12 * self._random.random()
-        self._push(at + took, 0, self._finish, probe, code, attempt, asked, way)
-        return at + took
+        if code not in _SLOWLY:
+            self._finish(at, probe, code, attempt, asked, way)
+            return at
+        self._push(at + self._timeout, 0, self._finish, probe, code, attempt, asked, way)
+        return at + self._timeout
 
     def _finish(
         self, at: float, probe: int, code: str, attempt: int, asked: bool, way: Bypass | None

@@ -6,7 +6,7 @@ known transit; the pairs of agent and target have one.
 """
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -40,7 +40,15 @@ class World:
         }
         self.assignment = configuration.assignment(fleet, interval)
         self.topology = self._topology()
-        self._extents: dict[tuple[Entity, Stage | None], frozenset[int]] = {}
+        self.agent_masks = self._masks(lambda agent, check: agent)
+        self.target_masks = self._masks(lambda agent, check: self.check_target[check])
+        self.resolver_masks = self._masks(lambda agent, check: self.check_resolver[check])
+        self.stage_masks: dict[Stage | None, int] = {
+            stage: self.mask(p for p, check in enumerate(self.check_of) if self.stage_of(check) is stage)
+            for stage in Stage
+        }
+        self.stage_masks[None] = (1 << len(self)) - 1
+        self._extents: dict[Entity, int] = {}
 
     def __len__(self) -> int:
         return len(self.agent_of)
@@ -117,26 +125,38 @@ class World:
         vantage = scope.groups.get("vantage", {})
         return [at for at, agent in enumerate(self.fleet.agents) if matches(agent.tags, vantage)]
 
-    def extent(self, component: Component, stage: Stage | None) -> frozenset[int]:
-        """Probes of one stage, or of both, that go through *component*; all for our own telemetry."""
-        found: frozenset[int] | None = None
+    def extent(self, component: Component, stage: Stage | None) -> int:
+        """Mask of the probes of one stage, or of both, that go through *component*; all for our telemetry."""
+        found = self.stage_masks[stage]
         for part in component.parts:
-            mine = frozenset().union(*(self._entity_extent(entity, stage) for entity in part.entities))
-            found = mine if found is None else found & mine
-        return found if found is not None else frozenset()
+            mine = 0
+            for entity in part.entities:
+                mine |= self._entity_extent(entity)
+            found &= mine
+        return found
 
-    def _entity_extent(self, entity: Entity, stage: Stage | None) -> frozenset[int]:
-        key = (entity, stage)
-        if key not in self._extents:
-            self._extents[key] = self._found(self._holds(entity), stage)
-        return self._extents[key]
+    def _entity_extent(self, entity: Entity) -> int:
+        if entity not in self._extents:
+            holds = self._holds(entity)
+            places = zip(self.agent_of, self.check_of, strict=True)
+            self._extents[entity] = self.mask(
+                probe for probe, (agent, check) in enumerate(places) if holds(agent, check)
+            )
+        return self._extents[entity]
 
-    def _found(self, holds: Callable[[int, int], bool], stage: Stage | None) -> frozenset[int]:
-        return frozenset(
-            probe
-            for probe, (agent, check) in enumerate(zip(self.agent_of, self.check_of, strict=True))
-            if (stage is None or self.stage_of(check) is stage) and holds(agent, check)
-        )
+    def mask(self, probes: Iterable[int]) -> int:
+        """A set of probes as one number: a bit each."""
+        octets = bytearray(len(self) // 8 + 1)
+        for probe in probes:
+            octets[probe >> 3] |= 1 << (probe & 7)
+        return int.from_bytes(octets, "little")
+
+    def _masks(self, key: Callable[[int, int], object]) -> list[int]:
+        """The probes by what *key* says of their agent and check."""
+        found: dict[object, list[int]] = {}
+        for probe, (agent, check) in enumerate(zip(self.agent_of, self.check_of, strict=True)):
+            found.setdefault(key(agent, check), []).append(probe)
+        return [self.mask(probes) for probes in found.values()]
 
     def _holds(self, entity: Entity) -> Callable[[int, int], bool]:
         topology = self.topology
