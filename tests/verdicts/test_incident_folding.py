@@ -1,7 +1,9 @@
 """What is one fault, and what is two."""
 
 import pytest
+from msgspec.structs import replace
 
+from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.evidence import Finding, Share
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.related import Strength, outranks, related
@@ -137,6 +139,15 @@ def test_a_path_holds_what_goes_through_it(extents: Extents) -> None:
     assert not extents.inside(parts("target:nowhere"), parts("transit:AS3356"))
 
 
+def test_what_all_targets_share_relates_none(extents: Extents) -> None:
+    """A shop that has everything at one provider: two of its services that fail at once are two faults."""
+    own = world()
+    provider = Entity(Kind.PROVIDER, "only")
+    checks = {name: replace(each, entities=(*each.entities, provider)) for name, each in own.checks.items()}
+    one = Extents(replace(own, checks=checks))
+    assert related(finding("target:shop-2"), finding("target:shop-1"), 0.0, one) == Strength.NONE
+
+
 def test_the_cause_outranks_what_depends_on_it(extents: Extents) -> None:
     cause, effect = dns("target:dynamodb.us-east-1"), finding("dependency:dynamodb", score=900.0)
     assert outranks(cause, effect, extents)
@@ -165,8 +176,8 @@ def test_a_better_headline_must_stay_better_for_five_seconds(life: Life) -> None
     life.run(20, narrow)
     for _ in range(5):
         life.run(3, narrow, broad)
+        assert components(life) == ["target:dyn-1"]
         life.run(3, narrow)
-    assert components(life) == ["target:dyn-1"]
     life.run(7, narrow, broad)
     assert components(life) == ["authority_dns:dyn"]
 

@@ -213,6 +213,12 @@ def test_a_clock_that_steps_back_ends_nothing_and_stops_nothing(life: Life) -> N
     assert incident.state == "closed"
 
 
+def test_what_is_over_when_the_clock_steps_back_does_not_stay_open_until_it_catches_up(life: Life) -> None:
+    life.run(MINUTE, shop())
+    life.now -= 2 * HOUR
+    assert [each.what for each in life.run(5 * MINUTE)] == ["quieted"]
+
+
 def test_ids_sort_by_begin_and_differ_for_one_begin(life: Life) -> None:
     life.run(MINUTE, *(finding(f"target:shop-{number}") for number in (1, 2, 3)))
     ids = [each.id for each in life.incidents.open()]
