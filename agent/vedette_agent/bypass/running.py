@@ -59,7 +59,7 @@ class Bypasses:
         having = {check.name: (check, fit) for check in checks if (fit := ways(check))}
         kept = {name for name, (check, _) in having.items() if self._checks.get(name) == check}
         self._checks = {name: check for name, (check, _) in having.items()}
-        self._learned = {name: self._learned[name] if name in kept else Learned() for name in having}
+        self._learned = {name: known for name, known in self._learned.items() if name in kept}
         self._told.clear()
         courses = {
             name: Course(
@@ -83,7 +83,7 @@ class Bypasses:
     def worked(self, check: Check, record: Record) -> None:
         """A probe of *check* has succeeded, and was no single exchange."""
         if record.looked_up is not None and self._checks.get(check.name) is check:
-            self._learned[check.name].address = record.looked_up
+            self._of(check).address = record.looked_up
 
     def tick(self, now: float) -> None:
         """Try what is due. With too much to do nothing of this is."""
@@ -95,14 +95,21 @@ class Bypasses:
         self.next_due = self.plan.next_due
 
     def _try(self, turn: Turn) -> None:
-        check, learned = self._checks[turn.check], self._learned[turn.check]
-        record = Record()
+        check = self._checks[turn.check]
+        learned, record = self._of(check), Record()
         prober = trying(check, turn.way, self._io, learned, record, is_failing=turn.is_failing)
         if prober is None:
             return
         self._running.add((turn.check, turn.way))
         done = partial(self._done, check, turn.way, learned, time.time_ns() // 1000)
         self._engine.start(prober, record, check.timeout, done)
+
+    def _of(self, check: Check) -> Learned:
+        """Made with the first thing that is learned: most checks of most agents wait long for it."""
+        learned = self._learned.get(check.name)
+        if learned is None:
+            learned = self._learned[check.name] = Learned()
+        return learned
 
     def _done(
         self,
