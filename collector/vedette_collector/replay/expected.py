@@ -3,9 +3,9 @@
 Rules, for a component and an expected verdict:
 
 1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` a network in
-   either role: agents and targets stand in it, `client_trust` a CA chain or client stack). The component is right when it is that
-   entity. `A+B` are several of one kind, all of them and no other, in one component or in those of one
-   headline.
+   either role: agents and targets stand in it, `client_trust` a CA chain or client stack). The component is
+   right when it is that entity. `A+B` are several of one kind, all of them and no other, in one component or
+   in those of one headline.
 2. A conjunction with the expected entity in it is right when it holds the same probes as the entity alone, or
    the same as the phases that are on: then it says no less, and nothing that is untrue.
 3. A `compound` lists what must be named, side by side: what is probed, resolvers, vantages. An entity is

@@ -17,6 +17,7 @@ OTHERS: Final = 3  # other targets for the agent that saw it
 SIBLINGS: Final = 3  # checks of what is related
 RATE: Final = 10.0  # probes a second, in all: 1,000 agents probe a thousand times as often by themselves
 BURST: Final = 60.0
+REMEMBERED: Final = 4096  # questions, before those of more than an hour ago are forgotten
 _RELATED: Final = (
     Kind.AUTHORITY, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.DEPENDENCY, Kind.ZONE, Kind.TLD,
     Kind.HOST_CLASS, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.RESOLVER,
@@ -30,6 +31,7 @@ class Asking:
     def __init__(self) -> None:
         self._asked: dict[Probe, float] = {}
         self._looked: dict[int, float] = {}  # by check: when it was last asked about
+        self._most = REMEMBERED
         self._tokens = BURST
         self._filled = 0.0
 
@@ -59,9 +61,10 @@ class Asking:
     def _fill(self, now: float) -> None:
         self._tokens = min(BURST, self._tokens + RATE * max(now - self._filled, 0.0))
         self._filled = now
-        if len(self._asked) > 4096:
+        if len(self._asked) > self._most:
             self._looked = {check: at for check, at in self._looked.items() if now - at < 3600.0}
             self._asked = {probe: at for probe, at in self._asked.items() if now - at < 3600.0}
+            self._most = max(REMEMBERED, 2 * len(self._asked))
 
     def _helpful(self, index: Index, probe: Probe) -> Iterator[Probe]:
         check, agent = probe

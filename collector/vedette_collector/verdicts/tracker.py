@@ -13,6 +13,7 @@ from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Trac
 from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
 from vedette_collector.verdicts.scan import Through
 
+MOST_EVENTS: Final = 100_000  # in the longer window, some 30 MB: beyond, the oldest are forgotten sooner
 ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
 
 
@@ -80,6 +81,7 @@ class Tracker:
         self.interval = _middle(index.intervals)  # the usual one
         self.memory_seconds = memory * self.interval
         self.heard_since: float | None = None
+        self.forgotten_until = float("-inf")  # of the newest event that was dropped
 
     def observe(self, probe: Probe, seen: Observation) -> bool:
         """Take *seen* in. True when a probe began to fail, failed in another way, or recovered."""
@@ -127,6 +129,8 @@ class Tracker:
             return
         event = Event(seen.at, probe, state.track, state.code, state.entities)
         self.events.append(event)
+        if len(self.events) > MOST_EVENTS:
+            self._forget_oldest()
         if not self.is_explained(event):
             event.is_counted = True
             _add(self.recent[event.track], event.entities, 1)
@@ -186,18 +190,24 @@ class Tracker:
         until = now - self.memory_seconds
         events = self.events
         while events and events[0].since < until:
-            old = events.popleft()
-            if old.is_counted:
-                _add(self.recent[old.track], old.entities, -1)
+            self._forget_oldest()
         if self.asked:
             until = now - ASKED_SECONDS
             self.asked = {probe: seen for probe, seen in self.asked.items() if seen[0] >= until}
 
+    def _forget_oldest(self) -> None:
+        old = self.events.popleft()
+        self.forgotten_until = max(self.forgotten_until, old.since)
+        if old.is_counted:
+            _add(self.recent[old.track], old.entities, -1)
+
     def remembered_seconds(self, now: float) -> float:
-        """The length of the longer window: shorter than the memory soon after the start."""
+        """The length of the longer window: shorter than the memory soon after the start, and when very much
+        fails."""
         if self.heard_since is None:
             return 0.0
-        return min(self.memory_seconds, max(now - self.heard_since, 0.0))
+        since = max(self.heard_since, self.forgotten_until)
+        return min(self.memory_seconds, max(now - since, 0.0))
 
     def newest(self, track: Track) -> list[State]:
         """The shorter window: probes that fail now."""
@@ -222,7 +232,7 @@ class Tracker:
         """The same knowledge in another topology; what is not in it is forgotten."""
         new = Tracker(index, 1.0)
         new.interval, new.memory_seconds = self.interval, self.memory_seconds
-        new.heard_since = self.heard_since
+        new.heard_since, new.forgotten_until = self.heard_since, self.forgotten_until
         moved: dict[Probe, Probe | None] = {}
 
         def place(probe: Probe) -> Probe | None:
