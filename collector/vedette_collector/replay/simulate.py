@@ -13,7 +13,7 @@ What is simulated, and how:
 - Questions of the engine are answered after 0.3 to 1 s, drawn anew. No repeat follows.
 - A silent agent goes on probing and is not heard. It was heard of last up to 10 s before (a heartbeat); 35 s
   later it counts as gone. It comes back within 10 s after the end; what it kept comes late and is not live.
-- The engine looks when it wants to, at most five times a second.
+- The engine looks when it wants to, at most twice a second.
 
 Only what can change something is made: an ok of a probe that is ok is left out, as the engine allows.
 """
@@ -41,7 +41,7 @@ from vedette_collector.verdicts.topology import Stage
 EPOCH: Final = 1_900_000_000.0  # of the begin of every outage: the engine learns nothing from the date
 WARM_UP: Final = 20  # intervals of noise alone before it
 AFTER: Final = 1800.0  # seconds that are watched after the last symptom
-GAP: Final = 0.2  # seconds between two looks, at least
+GAP: Final = 0.5  # seconds between two looks, at least: as the collector has it
 
 _SLOWLY: Final = frozenset(code for code in FAILURE_CODES if code.endswith(".timeout"))
 _NOISE_RANK: Final = 8  # symptoms of phases come first, by layer

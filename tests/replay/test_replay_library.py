@@ -1,0 +1,40 @@
+"""Outages that come with Vedette, seen by the fleet that comes along: what is said, and when."""
+
+import json
+from typing import Any
+
+import pytest
+
+from vedette_collector.replay import play
+from vedette_collector.replay.commands import DATA
+
+SETTING = play.Setting(DATA / "library.yaml", DATA / "fleet.yaml", 0.01, 30.0)
+
+
+def scores(*wanted: tuple[str, int], jobs: int = 1) -> list[dict[str, Any]]:
+    return list(play.play(SETTING, list(wanted), jobs))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "name",
+    ["do-lon1-resolver-2021-01-28", "ovh-2024-10-30", "cf-waf-2019-07-02", "ctl-mqtt-broker-down"],
+)
+def test_hard_fault_is_named_within_two_intervals(name: str) -> None:
+    """A resolver, a network with agents and targets, a product, our own broker: one page each."""
+    (score,) = scores((name, 1))
+    assert score["right_headline"], json.dumps(score, indent=1)
+    assert score["time_to_first_right_s"] <= 60
+    assert (score["pages"], score["wrong_pages"], score["incidents"]) == (1, 0, 1)
+    assert score["premature_closes"] == 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_whole_library() -> None:
+    wanted = [(each, 1) for each in play.scenarios_of(SETTING.scenarios, SETTING.fleet)]
+    found = scores(*wanted, jobs=play.default_jobs())
+    wrong = [score["id"] for score in found if not score["right_headline"]]
+    assert len(wrong) <= 0.05 * len(found), wrong
+    assert sum(score["wrong_pages"] for score in found) == 0
+    assert sum(score["premature_closes"] for score in found) == 0
