@@ -5,9 +5,9 @@
 - The incident is *open* while a finding is active, then *quiet*, and *closed* when it stayed quiet for twice
   the time that it had lasted (at least 15 minutes, at most 12 hours): Dyn's waves of 2016 were 150 minutes
   apart after 130, those of AWS in 2025 were 170 apart after 172. A related finding reopens it, under its id.
-- It wakes somebody once, and once more if it rises from ticket to page. Its alert fires while a finding of
-  its severity is active, and then for 15 minutes or three times the longest lull so far, at most an hour:
-  flapping every few minutes is one alert. A second wave after that fires it again: nothing is muted.
+- It wakes somebody once, once more if it rises from ticket to page, and again if it returns after its alert
+  had ended. The alert fires while a finding of its severity is active, and then for 15 minutes or three times
+  the longest lull so far, at most an hour: flapping every few minutes is one alert, and nothing is muted.
 - When a finding explains two incidents, the younger is closed and points to the other. One that paged
   survives one that did not, whatever their age, so that nobody is woken twice.
 - While our own telemetry is lost, every other incident stands still: what cannot be seen neither opens nor

@@ -84,6 +84,8 @@ def _wait(case: Case, incident: Incident, now: Moment) -> Change | None:
         each for each in case.threads.values() if each.is_present and each.held >= each.settle(now.settings)
     ]
     if back:
+        # An alert that had ended fires again for it, and somebody is woken again.
+        has_ended = now.at - case.acute > case.lull(now.settings)
         incident.lulls = max(incident.lulls, now.at - case.quiet_at)
         incident.state, incident.quiet_since, incident.changed = "open", None, now.wall
         incident.reopened += 1
@@ -91,7 +93,8 @@ def _wait(case: Case, incident: Incident, now: Moment) -> Change | None:
         case.choose(now.at, now.extents, now.settings, at_once=True)
         is_risen = _rise(incident, back, now)
         _show(case, incident, now)
-        return _change("reopened", incident, now, paged=is_risen)
+        is_again = has_ended and incident.severity == "page" and _is_urgent(back, now)
+        return _change("reopened", incident, now, paged=is_risen or is_again)
     if now.at >= case.ends(now.settings):
         incident.state, incident.closed, incident.changed = "closed", now.wall, now.wall
         return _change("closed", incident, now)
