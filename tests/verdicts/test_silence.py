@@ -1,5 +1,6 @@
 """Which agents fell silent together, and whose fault that is."""
 
+from vedette_collector.verdicts.component import Entity, Kind
 from verdicts.fleet_helpers import BEGIN, Play, fleet
 
 
@@ -97,3 +98,13 @@ def test_a_part_of_a_network_is_not_the_network() -> None:
     play = Play(fleet(networks=8, per_network=10))
     _silent(play, "a3-0", "a3-1")
     assert all(component.startswith("agent:") for component, _ in _names(play))
+
+
+def test_targets_in_its_network_tell_a_silent_agent_from_a_dark_network() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.PROVIDER_NETWORK, "net-3" if number in (4, 5) else f"hosting-{number % 3}")]
+
+    play = Play(fleet(networks=8, per_network=1, more=more))
+    _silent(play, "a3-0")
+    play.fail(probe for n in (4, 5) for probe in play.probes(f"t{n}:ipv") if not probe[0].startswith("a3"))
+    assert ("vantage_network:net-3", "certain") in _names(play)

@@ -4,8 +4,8 @@ Rules, for a component and an expected verdict:
 
 1. Kinds map one to one (`provider` with an AS number means the provider's network, `agent_fleet` a network in
    either role: agents and targets stand in it, `client_trust` a CA chain or client stack). The component is
-   right when it is that entity. `A+B` are several of one kind, all of them and no other, in one component or
-   in those of one headline.
+   right when it is that entity. `A+B` are several of one kind, all of them that the fleet has and no
+   other, in one component or in those of one headline.
 2. A conjunction with the expected entity in it is right when it holds the same probes as the entity alone, or
    the same as the phases that are on: then it says no less, and nothing that is untrue.
 3. A `compound` lists what must be named, side by side: what is probed, resolvers, vantages. An entity is
@@ -95,11 +95,16 @@ class Matcher:
             kinds = (Kind.PROVIDER_NETWORK,)
         if expected.kind == "address_family":
             names = tuple(f"ipv{name.lower().removeprefix('ipv')}" for name in names)
-        known = [
-            Part(kind, names)
-            for kind in kinds
-            if kind is Kind.TELEMETRY or any(self._world.extent(_one(Part(kind, (n,))), None) for n in names)
-        ]
+        known: list[Part] = []
+        for kind in kinds:
+            # Of a group those that the fleet has: nobody can name the others.
+            here = tuple(
+                name
+                for name in names
+                if kind is Kind.TELEMETRY or self._world.extent(_one(Part(kind, (name,))), None)
+            )
+            if here:
+                known.append(Part(kind, here))
         return tuple(known)
 
     def acceptable(self, expected: Expected, scope: int) -> tuple[Part, ...]:

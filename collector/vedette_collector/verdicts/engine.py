@@ -17,7 +17,7 @@ from vedette_collector.verdicts.incidents import Incidents
 from vedette_collector.verdicts.index import TRACKS, Index, Probe
 from vedette_collector.verdicts.localize import localize
 from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
-from vedette_collector.verdicts.silence import Silence, deaf
+from vedette_collector.verdicts.silence import Silence, deaf, told_apart
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracker import State, Tracker
 
@@ -219,7 +219,7 @@ class Engine:
             found = localize(self.tracker, now, self._noise, self._settings, self._looking_back)
             self._looking_back = found.looked_back
             self.tracker.explain(found.parts)
-            self._findings = [*_merged(found.findings), *silent]
+            self._findings = [*_merged(found.findings), *told_apart(silent, found.findings)]
             if found.findings:
                 for track, measured in found.noise.items():
                     self._smooth(track, measured)

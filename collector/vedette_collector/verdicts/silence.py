@@ -4,9 +4,11 @@ A silent agent is no failed probe, and its results leave every other denominator
 their own now and then; that several of one network stop within a minute and a half by chance is unlikely.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import log
 from typing import Final
+
+from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Component, Entity, Kind, Part
 from vedette_collector.verdicts.evidence import Finding, Share
@@ -193,3 +195,26 @@ def _finding(
         alternatives=alternatives,
         is_partial=inside[0] < inside[1],
     )
+
+
+def told_apart(silent: Sequence[Finding], others: Iterable[Finding]) -> list[Finding]:
+    """A silent agent may be its network, where it is the only one: targets in that network tell."""
+    dark = {
+        name
+        for each in others
+        for part in each.component.parts
+        if part.kind is Kind.PROVIDER_NETWORK
+        for name in part.names
+    }
+    return [_network_of(each, dark) or each for each in silent]
+
+
+def _network_of(finding: Finding, dark: set[str]) -> Finding | None:
+    for each in finding.alternatives:
+        if (
+            finding.component.kind == Kind.AGENT
+            and each.kind == Kind.NETWORK
+            and dark.issuperset(each.parts[0].names)
+        ):
+            return replace(finding, component=each, certainty="certain", alternatives=())
+    return None
