@@ -104,7 +104,8 @@ async def _follow(
             continue
         phase = f"{one.phase if isinstance(one, Verdict) else one.name}: " if len(state.phases) > 1 else ""
         if isinstance(one, Verdict):
-            _say(f"{phase}after {one.after_seconds:.1f} s: {one.component}: {one.headline}")
+            role = "" if one.is_headline else "as part of "
+            _say(f"{phase}after {one.after_seconds:.1f} s: {one.component}: {role}{one.headline}")
         else:
             _say(f"{phase}no verdict in time; {' or '.join(one.components)} was to be named")
 

@@ -37,6 +37,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     phase: str
     component: str
+    is_headline: bool  # else it was named as part of an incident that another component leads
     after_seconds: float  # since the phase began
     incident: str
     headline: str
@@ -68,6 +69,7 @@ class Awaited:
                         Verdict(
                             phase=phase.name,
                             component=match,
+                            is_headline=match == incident.component,
                             after_seconds=round(after, 1),
                             incident=incident.id,
                             headline=incident.headline,
