@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from vedette_agent.engine import stamps
 
-TOGETHER = ("system", "crash")  # whole processes: two such files at a time are too much for two cores
+TOGETHER = ("system", "crash", "up")  # whole processes: two such files at a time are too much for two cores
 
 # A busy machine is slow, and no property of ours fails for that.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
