@@ -35,6 +35,7 @@ _OURS: Final = {
     word.name: word
     for word in (
         Word("agent", "vedette_agent.commands:agent"),
+        Word("backtest", "vedette_collector.replay.commands:backtest"),
         Word("check", "vedette.checks.commands:check"),
         Word("collector", "vedette_collector.commands:collector"),
         Word("drill", "vedette.up.commands:drill"),
@@ -50,6 +51,7 @@ _OURS: Final = {
 # Here and not in the commands themselves: `vedette --help` must not import any of them.
 _ABOUT: Final = {
     "agent": "run a probing agent",
+    "backtest": "say what the verdicts would have told about results that a collector kept",
     "check": "check a configuration file and say what it makes agents do",
     "collector": "turn the results of agents into metrics and a status page",
     "drill": "break the demo world of `vedette up` on purpose, and mend it",

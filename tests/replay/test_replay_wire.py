@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from collector.collector_helpers import Core
+from replay.replay_helpers import scenario, world
 from vedette.wire.messages import Batch, Result
 from vedette_collector.asks import Asks
 from vedette_collector.cell import Moment
@@ -19,8 +20,6 @@ from vedette_collector.replay.simulate import EPOCH, Simulation
 from vedette_collector.replay.world import World
 from vedette_collector.verdict_feed import Feed
 from vedette_collector.verdicts.evidence import Bypass
-
-from replay.replay_helpers import scenario, world
 
 AFTER_ALL = 10  # rank of a success: behind a failure of the same place in the interval
 

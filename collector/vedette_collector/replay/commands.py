@@ -1,14 +1,19 @@
-"""`vedette replay`."""
+"""`vedette replay` and `vedette backtest`."""
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any, Final
 
 from vedette.checks.formats import duration
+from vedette.checks.read import load
 from vedette.checks.wording import suggestion
 from vedette.errors import ConfigError
-from vedette_collector.replay import play, table
+from vedette.wire import limits
+from vedette_collector.replay import history, past, play, table
+from vedette_collector.replay.backtest import played
+from vedette_collector.store import directory
 
 DATA: Final = Path(__file__).parent / "data"
 _ABOUT: Final = """Play published outages in virtual time to the verdict engine of the collector, and say what
@@ -105,6 +110,59 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the scores as one JSON object")
     return parser
+
+
+def backtest(argv: list[str]) -> int:
+    """0, whatever would have been said. Raises VedetteError (2): nothing can be read."""
+    args = _backtest_parser().parse_args(argv)
+    results = past.told(args.state_dir or directory.default(), args.since, args.until)
+    assignment = load(args.config)
+    is_watched = not args.json and sys.stderr.isatty()
+
+    def progress(count: int) -> None:
+        if is_watched:
+            print(f"\r{count:,} results", end="", file=sys.stderr, flush=True)
+
+    test = played(assignment, results, progress)
+    if is_watched and test.results >= 100_000:
+        print(file=sys.stderr)
+    print(json.dumps(history.document(test), indent=2) if args.json else "\n".join(history.lines(test)))
+    return 0
+
+
+def _backtest_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vedette backtest",
+        description="Play the results that a collector kept to the verdict engine, and say which incidents "
+        "it would have told, and which would have paged. Nothing is changed; the collector may be running.",
+    )
+    parser.add_argument(
+        "--config", required=True, type=Path, metavar="FILE", help="the checks and agents of that time (YAML)"
+    )
+    parser.add_argument(
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help="of the collector (default: $STATE_DIRECTORY, else $XDG_STATE_HOME/vedette or "
+        "~/.local/state/vedette)",
+    )
+    parser.add_argument(
+        "--since",
+        type=_moment,
+        default=0,
+        metavar="TIME",
+        help="seconds since the Unix epoch, or as 2025-10-20T06:48:00Z (default: all that is kept)",
+    )
+    parser.add_argument("--until", type=_moment, default=limits.MAX_TIME_US, metavar="TIME", help="likewise")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _moment(text: str) -> int:
+    try:
+        return past.moment(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
 
 
 def _positive(text: str) -> int:
