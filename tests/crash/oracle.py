@@ -99,6 +99,8 @@ class Recorded:
                 self.applied[name] += 1
                 self.prints[name] = Note(fingerprint(result), result.check)
                 counter = "not_run" if result.outcome == "not_run" else "attempts"
+                if result.bypass is not None:
+                    counter = f"bypass_{counter}"
                 lane = "late_" if entry.kind == "late" else ""
                 self.late += entry.kind == "late"
                 self.cells[entry.agent, result.check, lane + counter] += 1

@@ -18,6 +18,9 @@ RESULTS = (
     "vedette_probe_attempts_total",
     "vedette_probe_late_attempts_total",
     "vedette_probe_not_run_total",
+    "vedette_probe_bypass_attempts_total",
+    "vedette_probe_bypass_not_run_total",
+    "vedette_probe_bypass_late_total",
 )
 
 

@@ -188,7 +188,8 @@ def is_balanced(before: Series, now: Series, agent: str) -> bool:
 
 def uncounted(now: Series, agent: str) -> float:
     """Applied, and in no check's counters: late results, and those of checks that are no longer there."""
-    counters = ("vedette_probe_attempts_total", "vedette_probe_not_run_total")
+    own, around = "vedette_probe", "vedette_probe_bypass"
+    counters = [f"{way}_{what}_total" for way in (own, around) for what in ("attempts", "not_run")]
     return now.total(APPLIED, agent=agent) - sum(now.total(name, agent=agent) for name in counters)
 
 
