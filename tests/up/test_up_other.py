@@ -89,6 +89,7 @@ def test_a_broken_configuration_starts_nothing(tmp_path: Path) -> None:
 
 
 OFTEN = ["up", "--interval", "10ms"]
+TWICE = ["up", "--interval", "10s", "--config", "mine.yaml"]
 
 
 def test_usage_is_told_with_exit_code_two(tmp_path: Path) -> None:

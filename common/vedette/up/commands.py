@@ -13,7 +13,7 @@ from vedette.checks import formats
 from vedette.errors import VedetteError
 from vedette.up import control, home, session
 from vedette.up.verdicts import Verdict, watched
-from vedette.up.world.drill import Phase
+from vedette.up.world.drill import PACE_INTERVAL, Phase
 from vedette.up.world.drills import drill as drill_called
 
 DEFAULT_PORT = 9960
@@ -43,13 +43,15 @@ def up(argv: list[str]) -> int:
     parser.add_argument(
         "--interval",
         type=_interval,
-        default=5.0,
         metavar="TIME",
         help="between two probes in the demo world (default 5s); drills last longer in proportion",
     )
     args = parser.parse_args(argv)
+    if args.config is not None and args.interval is not None:
+        parser.error("--interval is of the demo world; FILE says its own intervals")
     os.umask(0o077)  # whatever is written here, by us or by a child, is for this user alone
-    options = session.Options(args.config, args.port, args.data, args.broker, args.interval)
+    interval = PACE_INTERVAL if args.interval is None else args.interval
+    options = session.Options(args.config, args.port, args.data, args.broker, interval)
     asyncio.run(session.run(options, _say))
     return 0
 

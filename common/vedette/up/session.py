@@ -20,6 +20,7 @@ from vedette.up.chatter import Chatter
 from vedette.up.child import Program
 from vedette.up.ports import LOOPBACK, Reservation, reserve_for_page
 from vedette.up.supervisor import Supervisor
+from vedette.up.world.drill import PACE_INTERVAL
 from vedette.up.world.drills import DRILLS
 from vedette.up.world.fleet import AGENTS
 from vedette.up.world.world import World, may_ping
@@ -36,7 +37,7 @@ class Options:
     port: int
     data: Path | None  # None: a temporary directory
     broker: broker.Choice
-    interval: float = 5.0  # seconds between two probes of a check of the demo world
+    interval: float = PACE_INTERVAL  # seconds between two probes of a check of the demo world
 
 
 @dataclass(frozen=True)

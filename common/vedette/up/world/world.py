@@ -12,7 +12,7 @@ from typing import NamedTuple
 from vedette.up.world import names, pages
 from vedette.up.world.certificates import Certificates, issue
 from vedette.up.world.config import Ports, demo_configuration
-from vedette.up.world.drill import Drill, Phase, steps
+from vedette.up.world.drill import PACE_INTERVAL, Drill, Phase, steps
 from vedette.up.world.drills import drill, paced
 from vedette.up.world.fleet import AGENTS
 from vedette.up.world.listener import Listener, Serve, source_of
@@ -41,7 +41,7 @@ class World:
         self,
         directory: Path,
         broker_port: int,
-        interval: float = 5.0,
+        interval: float = PACE_INTERVAL,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._interval = interval
