@@ -235,6 +235,35 @@ class Index:
             self._sums[key] = found
         return found
 
+    def prepare(self, track: Track, parts: Parts, entities: Iterable[int], tail: Parts = ()) -> None:
+        """Count what goes through *parts*, each of *entities* and *tail* in one go, for calls that follow.
+
+        Checks whose probes are run by the same agents count once: there are few such sets.
+        """
+        checks = self._candidates(track, parts + tail)
+        live, intervals, own = self.live, self.intervals, self._own_checks
+        masks: dict[tuple[int, bool], tuple[int, float]] = {}
+        for check in self.track_checks[track] if checks is None else checks:
+            mask = live[check]
+            for group in parts + tail:
+                mask &= self._group_mask(group, check)
+            if mask:
+                key = (mask, check in own)
+                number, rate = masks.get(key, (0, 0.0))
+                masks[key] = (number + 1, rate + 1 / intervals[check])
+        for entity in entities:
+            if self._by_checks[entity] or self._by_pair[entity]:
+                continue
+            total, per_second = 0, 0.0
+            for (mask, is_own), (number, rate) in masks.items():
+                of_entity = self._by_agents[entity]
+                if is_own:
+                    of_entity |= self._by_own[entity]
+                count = (mask & of_entity).bit_count()
+                total += count * number
+                per_second += count * rate
+            self._sums[track, (*parts, (entity,), *tail), ()] = (total, per_second)
+
     def _sum_checks(self, checks: Iterable[int], parts: Parts) -> tuple[int, float]:
         live, intervals = self.live, self.intervals
         total, rate = 0, 0.0

@@ -6,7 +6,7 @@ Neill, "Fast subset scan for spatial pattern detection", J. R. Statist. Soc. B 7
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf, log
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
@@ -98,6 +98,13 @@ class Sample(Generic[F]):
 
     def count(self, parts: Parts) -> float:
         return self._count(parts, self._explained)
+
+    def prepare(self, parts: Parts, entities: Collection[int]) -> None:
+        """Counts of *parts* with each of *entities* are about to be asked for."""
+        if len(entities) > 4:
+            self.index.prepare(self.track, parts, entities)
+            if len(self._explained) == 1:
+                self.index.prepare(self.track, parts, entities, self._explained[0])
 
     def without(self, parts: Parts) -> "Sample[F]":
         left = [each for each in self.failures if not is_through(each.entities, parts)]
@@ -242,6 +249,7 @@ def _group(
     """The best group of kind *by* within *base*, whose failures by entity are *inside*. None: all of it."""
     kinds = sample.index.kinds
     failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
+    sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     of = _values(sample, base, by, len(counted))
