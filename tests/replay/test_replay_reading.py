@@ -138,3 +138,11 @@ def test_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     path.write_bytes(b"agents: \xff")
     with pytest.raises(ConfigError, match="is not UTF-8"):
         read_fleet(path)
+
+
+def test_file_of_any_size_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.yaml"
+    with path.open("wb") as file:
+        file.truncate((4 << 20) + 1)
+    with pytest.raises(ConfigError, match="more than 4 MiB; split it"):
+        read_fleet(path)

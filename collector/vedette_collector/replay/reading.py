@@ -24,7 +24,8 @@ class Reading:
         self.file = str(path)
         self.problems: list[Problem] = []
         try:
-            raw = path.read_bytes()
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
         except OSError as exc:
             raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check the path") from exc
         if len(raw) > MAX_BYTES:
