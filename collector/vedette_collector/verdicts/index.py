@@ -379,7 +379,7 @@ class Index:
         return self._by_checks[entity]
 
     def networks(self, track: Track, parts: Parts) -> int:
-        """How many vantage networks have a probe through all of *parts*."""
+        """How many vantage networks have a probe through all of *parts*: an agent without one is its own."""
         mask = 0
         checks = self._candidates(track, parts)
         for check in self.track_checks[track] if checks is None else checks:
@@ -387,8 +387,9 @@ class Index:
             for group in parts:
                 found &= self._group_mask(group, check)
             mask |= found
-        return sum(
-            1
-            for entity, kind in enumerate(self.kinds)
-            if kind is Kind.NETWORK and self._by_agents[entity] & mask
-        )
+        found, alone = 0, mask
+        for entity, kind in enumerate(self.kinds):
+            if kind is Kind.NETWORK and self._by_agents[entity] & mask:
+                found += 1
+                alone &= ~self._by_agents[entity]
+        return found + alone.bit_count()

@@ -8,7 +8,7 @@ Neill, "Fast subset scan for spatial pattern detection", J. R. Statist. Soc. B 7
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from math import inf, log
+from math import inf, isclose, log
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from vedette_collector.verdicts.component import Component, Kind, component
@@ -156,7 +156,7 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
     first = found[0]
     # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
     # evidence, so the kind decides.
-    same = [each for each in found if (each.failed, each.total) == (first.failed, first.total)]
+    same = [each for each in found if each is first or _is_same(sample, each, first)]
     chosen = min(same, key=_preference(sample))
     names = _names(chosen)
     simple = [each for each in same if each is not chosen and _names(each) <= names]
@@ -166,8 +166,23 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
         if each not in same
         and len(each.parts) == 1 == len(each.parts[0])
         and first.score - each.score < settings.tie
+        and 2 * _shared(sample, each, first) >= first.failed
     ]
     return chosen, [*sorted(simple, key=_preference(sample)), *close]
+
+
+def _shared(sample: Sample[F], one: Candidate, other: Candidate) -> int:
+    """Failures that both explain: two faults of the same size at once are no alternatives."""
+    parts = one.parts + other.parts
+    return sum(1 for each in sample.failures if is_through(each.entities, parts))
+
+
+def _is_same(sample: Sample[F], one: Candidate, other: Candidate) -> bool:
+    """Whether exactly the same probes go through both."""
+    if (one.failed, one.total) != (other.failed, other.total):
+        return False
+    both = max(sample.count(one.parts + other.parts), float(one.failed))
+    return isclose(both, one.total) and _shared(sample, one, other) == one.failed
 
 
 def _names(each: Candidate) -> int:
