@@ -116,7 +116,7 @@ _AZURE_2025: Final = Drill(
         Phase(
             name="gradual-recovery",
             what="a quarter of the requests is slow",
-            breaks=(Slow(checks=_EDGE, seconds=1.3, share=0.25),),
+            breaks=(Slow(checks=_EDGE, seconds=1.75, share=0.25),),
             after_seconds=60,
             lasts_seconds=20,
             real_after_minutes=169,
@@ -224,7 +224,7 @@ _AWS_2021: Final = Drill(
         Phase(
             name="sites-degrade",
             what="six requests in ten to the control plane are slow",
-            breaks=(Slow(checks=_CONTROL, seconds=1.3, share=0.6),),
+            breaks=(Slow(checks=_CONTROL, seconds=1.75, share=0.6),),
             lasts_seconds=30,
             real_after_minutes=2,
             real_minutes=78,
