@@ -138,9 +138,10 @@ class Simulation:
             self.engine.back(agent.name, EPOCH + self._begin)
         heap, end = self._heap, self._end
         while heap and heap[0][0] < end:
+            if self._due <= heap[0][0]:
+                self._look(self._due)  # its questions may be answered before what comes next
+                continue
             at, _, _, act, data = heappop(heap)
-            while self._due <= at:
-                self._look(self._due)
             act(at, *data)
         while self._due < end:
             self._look(self._due)
