@@ -99,7 +99,9 @@ class Play:
 
     def say(self, agent: str, check: str, code: str, **more: Any) -> None:
         self.engine.observe(
-            Observation(agent=agent, check=check, at=self.now, ok=not code, code=code, **more)
+            Observation(
+                **{"agent": agent, "check": check, "at": self.now, "ok": not code, "code": code} | more
+            )
         )
 
     def look(self, seconds: float = 1.0) -> Decision:

@@ -1,10 +1,13 @@
 """Fleets and faults of other shapes than the usual one, and what is said of them."""
 
+import random
+import time
+
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.topology import Topology
-from verdicts.fleet_helpers import Play, fleet
+from verdicts.fleet_helpers import BEGIN, Play, fleet
 
 
 def _alone(topology: Topology, *kinds: Kind) -> Topology:
@@ -37,3 +40,74 @@ def test_agents_of_which_nothing_is_known_count_for_themselves() -> None:
     assert play.finding("target:t4").certainty == "certain"
     play.look(10.0)
     assert [each.severity for each in play.engine.incidents.open()] == ["page"]
+
+
+def test_a_result_that_comes_late_hides_none_of_what_came_before() -> None:
+    play = Play(fleet(networks=10))
+    play.recover(play.probes())
+    play.look(300.0)
+    for _ in range(5):
+        play.flake(play.probes("t4:ipv"))
+        play.look(30.0)
+    for probe in play.probes("t9:ipv4", "a1"):
+        play.say(*probe, "tcp.timeout", at=play.now - 120.0)
+    assert play.found() == ["target:t4"]
+    assert len(play.engine.tracker.remembered("connection", play.now - 90.0)) >= 40
+    times = [each.since for each in play.engine.tracker.events]
+    assert times == sorted(times)
+
+
+def test_another_interval_changes_what_is_remembered() -> None:
+    play = Play(fleet(interval=30.0))
+    assert play.engine.tracker.memory_seconds == 300.0
+    play.engine.arrange(fleet(interval=60.0))
+    assert (play.engine.tracker.interval, play.engine.tracker.memory_seconds) == (60.0, 600.0)
+
+
+def test_agents_that_are_silent_for_long_do_not_make_three_more_our_own_telemetry() -> None:
+    play = Play(fleet(networks=10, per_network=1))
+    names = list(play.topology.agents)
+    for number, name in enumerate(names[:3]):
+        play.engine.gone(name, BEGIN + number)
+    for number, name in enumerate(names[3:8], 1):
+        play.engine.gone(name, BEGIN + 3600.0 * number)
+    assert all(not each.startswith("telemetry") for each in play.found())
+
+
+def test_with_some_agents_silent_for_long_losing_all_others_is_our_own_telemetry() -> None:
+    play = Play(fleet(networks=10, per_network=1))
+    names = list(play.topology.agents)
+    for number, name in enumerate(names):
+        play.engine.gone(name, BEGIN if number < 4 else BEGIN + 3600.0)
+    assert "telemetry:broker" in play.found()
+
+
+def test_many_silent_agents_of_many_networks_cost_little() -> None:
+    play = Play(fleet(networks=100, per_network=10, targets=1))
+    names = random.Random(1).sample(list(play.topology.agents), 300)
+    for number, name in enumerate(names):
+        play.engine.gone(name, BEGIN + number)
+    began = time.thread_time()
+    found = play.engine.decide(BEGIN + 400.0).findings
+    assert time.thread_time() - began < 2.0
+    assert sum(len(each.agents) for each in found) == 300
+
+
+def test_a_new_topology_does_not_mistake_one_check_for_another_when_asking() -> None:
+    play = Play(fleet(networks=8, targets=3))
+    play.fail([("a0-0", "t1:ipv4")])
+    play.look()
+    wider = fleet(networks=8, targets=6)
+    moved = {name: wider.checks[name] for name in sorted(wider.checks, reverse=True)}
+    play.engine.arrange(replace(wider, checks=moved))
+    play.look()
+    play.fail([("a3-0", name) for name in moved if name.startswith("t4:") or name == "t1:ipv4"])
+    play.now = max(play.now, play.engine.next_at or 0.0)
+    asked = {check for each in play.engine.decide(play.now).questions for check in each.checks}
+    assert {"t4:ipv4", "t4:ipv6"} <= asked
+    assert "t1:ipv4" not in {
+        check
+        for each in play.engine.decide(play.now).questions
+        for check in each.checks
+        if each.agent != "a3-0"
+    }

@@ -58,6 +58,19 @@ class Asking:
             for agent, checks in sorted(chosen.items())
         ]
 
+    def carry(self, old: Index, new: Index) -> None:
+        """Go on in another topology, in which agents and checks have other numbers."""
+        checks = {n: new.check_number.get(name) for n, name in enumerate(old.checks)}
+        agents = {n: new.agent_number.get(name) for n, name in enumerate(old.agents)}
+        self._looked = {
+            there: at for check, at in self._looked.items() if (there := checks[check]) is not None
+        }
+        self._asked = {
+            (there, who): at
+            for (check, agent), at in self._asked.items()
+            if (there := checks[check]) is not None and (who := agents[agent]) is not None
+        }
+
     def _fill(self, now: float) -> None:
         self._tokens = min(BURST, self._tokens + RATE * max(now - self._filled, 0.0))
         self._filled = now

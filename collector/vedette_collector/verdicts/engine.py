@@ -88,6 +88,7 @@ class Engine:
                     if probe is not None:
                         index.set_seen(probe, is_seen=False)
         self.tracker = self.tracker.carry(index)
+        self._asking.carry(old, index)
         self._silence.since = {
             name: at for name, at in self._silence.since.items() if name in index.agent_number
         }
@@ -144,7 +145,6 @@ class Engine:
             return
         if self.tracker.forget(probe):
             self._want(self._looked_at + CALM)
-        self.tracker.states.pop(probe, None)
         self._index.set_seen(probe, is_seen=False)
         self.watched.add((agent, check))
 

@@ -74,28 +74,29 @@ def _waves(silent: dict[int, float]) -> list[list[int]]:
 
 
 def _explained(index: Index, wave: list[int], silent: dict[int, float], known: int) -> list[Finding]:
-    total_silent, of = len(silent), known.bit_count()
+    # Who is silent since long before is no witness of what happened now.
+    before = sum(1 for at in silent.values() if at < silent[wave[0]])
+    of = known.bit_count() - before
     networks = _entities(index, wave, Kind.NETWORK)
-    if len(wave) >= 3 and total_silent >= NEARLY_ALL * of and (len(networks) >= 2 or total_silent == of):
+    if len(wave) >= 3 and len(wave) >= NEARLY_ALL * of and (len(networks) >= 2 or len(wave) == of):
         component = Component((Part(Kind.TELEMETRY, ("broker",)),))
         score = len(wave) * log(1 / CHANCE)
         return [_finding(index, component, wave, silent, score, (len(wave), of), (0, 0), ())]
     found: list[Finding] = []
     left = list(wave)
-    while left:
-        one = _best(index, left, silent, known)
-        if one is None:
-            break
+    while left and (one := _best(index, left, silent, known)) is not None:
         found.append(one)
         left = [agent for agent in left if index.agents[agent] not in one.agents]
-    return found
+    # With fewer of them nothing else becomes clearer: what is left are single agents.
+    return [*found, *(_single(index, agent, silent, known) for agent in left)]
 
 
 def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:
+    """Several that fell silent together. None: nothing that is left is more than single agents."""
     options: list[tuple[float, int, Component, list[int], int]] = []
     for place, kind in enumerate(_KINDS):
+        of = index.sizes["silence"].get(kind, 0)
         for component, agents, total in _groups(index, left, silent, known, kind):
-            of = sum(1 for each in index.kinds if each is kind)
             cost = choices(of, len(component.parts[0].names)) + log(len(_KINDS) + 1)
             # Members that were silent before, or are not silent, speak against it: gain weighs both.
             chance = gain(len(agents), total, len(left), known.bit_count())
@@ -103,24 +104,7 @@ def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -
             if len(agents) >= 2 and score >= THRESHOLD and len(agents) > total / 3:
                 options.append((score + chance, -place, component, agents, total))
     if not options:
-        first = left[0]
-        name = index.agents[first]
-        component = Component((Part(Kind.AGENT, (name,)),))
-        alternatives = tuple(
-            Component((Part(entity.kind, (entity.name,)),))
-            for entity in index.topology.agents[name]
-            if entity.kind is Kind.NETWORK and (_members(index, entity) & known).bit_count() == 1
-        )
-        return _finding(
-            index,
-            component,
-            [first],
-            silent,
-            log(1 / CHANCE),
-            (1, 1),
-            (len(silent) - 1, max(known.bit_count() - 1, 0)),
-            alternatives,
-        )
+        return None
     score, _, component, agents, total = max(options, key=lambda each: (each[0], each[1], str(each[2])))
     alternatives = tuple(
         other for _, _, other, same, of in options if other != component and (same, of) == (agents, total)
@@ -130,17 +114,29 @@ def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -
     return _finding(index, component, agents, silent, score, inside, outside, alternatives)
 
 
+def _single(index: Index, agent: int, silent: dict[int, float], known: int) -> Finding:
+    name = index.agents[agent]
+    component = Component((Part(Kind.AGENT, (name,)),))
+    alternatives = tuple(
+        Component((Part(entity.kind, (entity.name,)),))
+        for entity in index.topology.agents[name]
+        if entity.kind is Kind.NETWORK and (_members(index, entity) & known).bit_count() == 1
+    )
+    outside = (len(silent) - 1, max(known.bit_count() - 1, 0))
+    return _finding(index, component, [agent], silent, log(1 / CHANCE), (1, 1), outside, alternatives)
+
+
 def _groups(
     index: Index, left: list[int], silent: dict[int, float], known: int, kind: Kind
 ) -> Iterable[tuple[Component, list[int], int]]:
     """One entity of *kind*, then two, … in the order of the share of it that is silent."""
     shares: list[tuple[float, str, list[int], int]] = []
+    long_since = _mask(silent) & ~_mask(left)
     for entity in _entities(index, left, kind):
         members = _members(index, entity) & known
         agents = [agent for agent in left if members >> agent & 1]
         # Who is silent since long before is not there to be seen, and not a sign of health either.
-        others = sum(1 for agent in silent if agent not in left and members >> agent & 1)
-        total = max(members.bit_count() - others, len(agents))
+        total = max((members & ~long_since).bit_count(), len(agents))
         shares.append((len(agents) / total, entity.name, agents, total))
     shares.sort(key=lambda each: (-each[0], -len(each[2]), each[1]))
     names: list[str] = []
@@ -152,6 +148,13 @@ def _groups(
         agents = sorted({*agents, *those})
         total += of
         yield Component((Part(kind, tuple(sorted(names))),)), agents, total
+
+
+def _mask(agents: Iterable[int]) -> int:
+    mask = 0
+    for agent in agents:
+        mask |= 1 << agent
+    return mask
 
 
 def _members(index: Index, entity: Entity) -> int:

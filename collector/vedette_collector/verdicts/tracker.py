@@ -5,6 +5,7 @@ once, or the next interval. Two windows are kept. The newest result of each prob
 first attempts over some intervals say what fails now and then, which no newest result shows.
 """
 
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -69,6 +70,7 @@ class Tracker:
     def __init__(self, index: Index, memory: float) -> None:
         """*memory*: intervals that are remembered."""
         self.index = index
+        self._memory = memory
         self.states: dict[Probe, State] = {}
         self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
         self.events: deque[Event] = deque()
@@ -128,7 +130,10 @@ class Tracker:
         if seen.attempt > 1 or seen.asked:
             return
         event = Event(seen.at, probe, state.track, state.code, state.entities)
-        self.events.append(event)
+        if self.events and event.since < self.events[-1].since:
+            insort(self.events, event, key=_since)  # agents are late by as much as they like
+        else:
+            self.events.append(event)
         if len(self.events) > MOST_EVENTS:
             self._forget_oldest()
         if not self.is_explained(event):
@@ -230,8 +235,7 @@ class Tracker:
 
     def carry(self, index: Index) -> "Tracker":
         """The same knowledge in another topology; what is not in it is forgotten."""
-        new = Tracker(index, 1.0)
-        new.interval, new.memory_seconds = self.interval, self.memory_seconds
+        new = Tracker(index, self._memory)
         new.heard_since, new.forgotten_until = self.heard_since, self.forgotten_until
         moved: dict[Probe, Probe | None] = {}
 
@@ -272,6 +276,10 @@ class Tracker:
 def _add(counts: Counter[int], entities: tuple[int, ...], number: int) -> None:
     for entity in entities:
         counts[entity] += number
+
+
+def _since(event: Event) -> float:
+    return event.since
 
 
 def _middle(intervals: list[float]) -> float:
