@@ -244,3 +244,29 @@ def test_the_evidence_says_who_saw_it_first_and_how_it_was_confirmed() -> None:
     assert dict(found.bypasses)["family"].failed == 4
     assert found.codes == (("tcp.refused", 19),)
     assert found.confirmed == 19
+
+
+def test_two_networks_of_targets_that_go_dark_together_are_a_group() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.PROVIDER_NETWORK, f"AS{number // 2}")]
+
+    play = Play(fleet(targets=24, more=more))
+    for number in (4, 5, 14, 15):
+        play.fail(play.probes(f"t{number}:ipv"))
+    assert play.found() == ["provider_network:AS2+AS7"]
+
+
+def test_failures_of_a_fault_that_is_over_are_no_part_of_the_next() -> None:
+    play = Play(fleet(targets=24))
+    for _ in range(6):
+        for number in (3, 4, 5):
+            play.fail(play.probes(f"t{number}:ipv"))
+        assert play.found(30.0) == ["provider:p1"]
+    for number in (3, 4, 5):
+        play.recover(play.probes(f"t{number}:ipv"))
+    play.look(20.0)
+    chance = random.Random(2)
+    for _ in range(4):
+        play.flake(probe for n in (12, 13, 14) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
+        found = play.found(30.0)
+    assert found == ["provider:p4"]

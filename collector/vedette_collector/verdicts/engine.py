@@ -218,11 +218,12 @@ class Engine:
         else:
             found = localize(self.tracker, now, self._noise, self._settings, self._looking_back)
             self._looking_back = found.looked_back
-            self.tracker.explain(found.parts)
+            self.tracker.explain(found.parts, found.newest)
             self._findings = [*_merged(found.findings), *told_apart(silent, found.findings)]
-            if found.findings:
-                for track, measured in found.noise.items():
-                    self._smooth(track, measured)
+            if found.findings and now - self._noise_at >= NOISE_SECONDS:
+                # Not before a quiet time: what a fault leaves unexplained is no measure for a start.
+                for track in found.noise.keys() & self._noise.keys():
+                    self._smooth(track, found.noise[track])
                 self._noise_at = now
         if {str(each.component) for each in self._findings} != before:
             self._same_since = now
@@ -237,7 +238,7 @@ class Engine:
         self._noise_at = now
         events: dict[Track, int] = dict.fromkeys(TRACKS, 0)
         for event in self.tracker.events:
-            events[event.track] += 1
+            events[event.track] += event.is_counted  # what a fault explained is no measure of a quiet time
         for track in TRACKS:
             total = self._index.count(track)
             if total:

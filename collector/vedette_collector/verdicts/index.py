@@ -371,6 +371,9 @@ class Index:
                 mask |= pair.get(check, 0)
         return mask
 
+    def of_kind(self, kind: Kind) -> list[int]:
+        return [entity for entity, each in enumerate(self.kinds) if each is kind]
+
     def agents_of(self, entity: int) -> int:
         """Mask of the agents all of whose probes go through it."""
         return self._by_agents[entity]

@@ -8,6 +8,7 @@ from collections.abc import Container, Iterable, Sequence
 from functools import partial
 from heapq import nsmallest
 from itertools import chain
+from statistics import median
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind
@@ -34,6 +35,7 @@ WINDOWS: Final = (
 FIRSTS: Final = 5
 EXONERATED: Final = 6
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
+MOST_AMBIENT: Final = 0.15  # that is taken for noise before noise was measured
 ENOUGH: Final = 5  # when at least so many probes say so
 LASTING: Final = 0.5  # intervals over which a partial fault must have failed
 FADING: Final = 2.0  # intervals without any failure after which a partial fault is over
@@ -48,6 +50,7 @@ class Explained(NamedTuple):
 
     findings: list[Finding]
     parts: list[tuple[Track, Parts]]
+    newest: list[tuple[Track, Parts]]  # of these, what the newest results show
     looked_back: set[Track]  # tracks in which a longer window explained something
     noise: dict[Track, tuple[float, float]]  # share that fails without a cause: twice in a row, and once
 
@@ -60,11 +63,11 @@ def localize(
     looking_back: Container[Track],
 ) -> Explained:
     """*looking_back*: the tracks in which the longer windows are worth the work."""
-    found = Explained([], [], set(), {})
+    found = Explained([], [], [], set(), {})
     for track in TRACKS:
         if not tracker.failing[track] and not tracker.recent[track]:
             continue
-        _track(tracker, track, now, noise.get(track, (0.0, 0.0)), settings, found, track in looking_back)
+        _track(tracker, track, now, noise.get(track), settings, found, track in looking_back)
     return found
 
 
@@ -72,13 +75,14 @@ def _track(
     tracker: Tracker,
     track: Track,
     now: float,
-    noise: tuple[float, float],
+    known: tuple[float, float] | None,
     settings: Settings,
     found: Explained,
     is_looking_back: bool,
 ) -> None:
     index = tracker.index
     explained: list[Parts] = []
+    is_known, noise = known is not None, known or (0.0, 0.0)
     twice = max(settings.repeated_noise, noise[0])
     sample = Sample(
         index,
@@ -93,6 +97,7 @@ def _track(
         explained.append(chosen[0].parts)
         if is_worth_telling(chosen[0], twice, settings):
             found.parts.append((track, chosen[0].parts))
+            found.newest.append((track, chosen[0].parts))
             inside = [each for each in sample.failures if is_through(each.entities, chosen[0].parts)]
             found.findings.append(_finding(tracker, sample, *chosen, inside))
         sample = sample.without(chosen[0].parts)
@@ -109,6 +114,8 @@ def _track(
         # Soon after the start: at least one result each, however they are spread over the interval.
         counted = max(seconds, tracker.interval)
         longer = Sample(index, track, left, partial(_results, index, track, counted), tuple(explained))
+        if not is_known:
+            once = max(once, _ambient(longer))
         for _ in range(MOST):
             chosen = best(longer, once, settings)
             if chosen is None:
@@ -124,6 +131,21 @@ def _track(
             longer = longer.without(chosen[0].parts)
         quiet_once = longer.failed / longer.total if longer.total else 0.0
     found.noise[track] = (quiet_twice, quiet_once)
+
+
+def _ambient(sample: Sample[Event]) -> float:
+    """What fails now and then everywhere, before it was measured: half of the targets, and half of the
+    agents, fail at least so often. Only up to a bound, for what breaks so much may be broken."""
+    index = sample.index
+    least = []
+    for kind in (Kind.TARGET, Kind.AGENT):
+        shares = []
+        for entity in index.of_kind(kind):
+            total = sample.count(((entity,),))
+            if total > 0.0:
+                shares.append(sample.by_entity[entity] / total)
+        least.append(median(shares) if shares else 0.0)
+    return min(*least, MOST_AMBIENT)
 
 
 def _results(index: Index, track: Track, seconds: float, parts: Parts, without: tuple[Parts, ...]) -> float:

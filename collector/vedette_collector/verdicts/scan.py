@@ -20,6 +20,12 @@ BASES: Final = 8  # candidates that are narrowed
 HEALTHY: Final = 6.0  # failures that were missed in what is left out: e^-6 that none comes by chance
 MANY: Final = 4  # targets without anything in common: fewer are faults of their own
 TELLING: Final = 3.0  # nats by which each member of a group fails more than by chance
+_TOGETHER: Final = (
+    (Kind.NETWORK, 2),
+    (Kind.PROVIDER_NETWORK, 2),
+    (Kind.RESOLVER, 2),
+    (Kind.TARGET, MANY),
+)
 TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
 
 _WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
@@ -316,7 +322,7 @@ def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Sett
 def _unrelated(sample: Sample[F], noise: float) -> Iterator[Candidate]:
     """Groups with nothing else in common: networks that failed together, many targets at once."""
     kinds = sample.index.kinds
-    for kind, least in ((Kind.NETWORK, 2), (Kind.RESOLVER, 2), (Kind.TARGET, MANY)):
+    for kind, least in _TOGETHER:
         telling = {
             entity
             for entity, failed in sample.by_entity.items()

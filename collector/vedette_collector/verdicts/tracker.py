@@ -48,7 +48,7 @@ class State:
 class Event:
     """A first attempt that failed."""
 
-    __slots__ = ("code", "entities", "is_counted", "probe", "since", "track")
+    __slots__ = ("code", "entities", "is_counted", "is_settled", "probe", "since", "track")
 
     def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
         self.since = at
@@ -57,6 +57,7 @@ class Event:
         self.code = code
         self.entities = entities
         self.is_counted = False  # among those that nobody explains
+        self.is_settled = False  # of a fault that the newest results told: it says nothing about another one
 
 
 def track_of(code: str) -> Track:
@@ -79,6 +80,7 @@ class Tracker:
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self._blamed: list[tuple[Track, Parts]] = []
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
+        self._settled: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
         self.interval = _middle(index.intervals)  # the usual one
         self.memory_seconds = memory * self.interval
@@ -136,6 +138,7 @@ class Tracker:
             self.events.append(event)
         if len(self.events) > MOST_EVENTS:
             self._forget_oldest()
+        event.is_settled = self._settled[event.track](event.entities)
         if not self.is_explained(event):
             event.is_counted = True
             _add(self.recent[event.track], event.entities, 1)
@@ -152,12 +155,21 @@ class Tracker:
             state.is_counted = False
             _add(self.counts[state.track], state.entities, -1)
 
-    def explain(self, explained: Sequence[tuple[Track, Parts]]) -> None:
-        """Whose failures these are is known: they are not counted among those that nobody explains."""
+    def explain(
+        self, explained: Sequence[tuple[Track, Parts]], newest: Sequence[tuple[Track, Parts]] = ()
+    ) -> None:
+        """Whose failures these are is known: they are not counted among those that nobody explains.
+
+        Those of *newest* were found in the newest results, so that the longer windows need not look for them,
+        neither now nor when it is over.
+        """
         new = [each for each in explained if each not in self._blamed]
         self._blamed = list(explained)
         self._explained = {
             track: Through(parts for other, parts in explained if other == track) for track in TRACKS
+        }
+        self._settled = {
+            track: Through(parts for other, parts in newest if other == track) for track in TRACKS
         }
         for track, counts in self.counts.items():
             counts.clear()
@@ -170,6 +182,7 @@ class Tracker:
                 if event.is_counted and self.is_explained(event):
                     event.is_counted = False
                     _add(self.recent[event.track], event.entities, -1)
+                event.is_settled = event.is_settled or self._settled[event.track](event.entities)
 
     def is_explained(self, each: State | Event) -> bool:
         return self._explained[each.track](each.entities)
@@ -224,7 +237,7 @@ class Tracker:
         for event in reversed(self.events):
             if event.since < since:
                 break
-            if event.track == track:
+            if event.track == track and not event.is_settled:
                 found.append(event)
         found.reverse()
         return found
@@ -267,9 +280,10 @@ class Tracker:
             if there is not None:
                 entities = index.through(there, event.track, event.code)
                 moved_event = Event(event.since, there, event.track, event.code, entities)
-                moved_event.is_counted = True
+                moved_event.is_counted, moved_event.is_settled = event.is_counted, event.is_settled
                 new.events.append(moved_event)
-                _add(new.recent[event.track], entities, 1)
+                if event.is_counted:
+                    _add(new.recent[event.track], entities, 1)
         return new
 
 
