@@ -191,6 +191,13 @@ def test_several_networks_are_named_together_or_in_one_headline(tmp_path: Path) 
     assert not scored(more).right
 
 
+def test_network_that_the_fleet_has_not_need_not_be_named(tmp_path: Path) -> None:
+    phase = SILENT.replace("[AS1, AS2]", "[AS1, AS77]")
+    case = tried(tmp_path, phase, "{at_min: 2, kind: vantage_network, entity: AS1+AS77}")
+    case[2].says(40.0, named("vantage_network:AS1", track="silence"))
+    assert scored(case).right
+
+
 GROUP = (
     "{t_offset_min: 0, duration_min: 60, scope: {vantage: {hijack_cone: true}, resolver: {name: 9.9.9.9}}, "
     "symptom: {layer: dns, code: timeout}}"
