@@ -3,6 +3,7 @@
 import random
 import time
 
+import pytest
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Kind
@@ -111,3 +112,27 @@ def test_a_new_topology_does_not_mistake_one_check_for_another_when_asking() -> 
         for check in each.checks
         if each.agent != "a3-0"
     }
+
+
+@pytest.mark.parametrize(("networks", "targets", "noise"), [(5, 12, 0.1), (3, 20, 0.05), (15, 12, 0.05)])
+def test_what_fails_now_and_then_everywhere_since_we_look_is_no_incident(
+    networks: int, targets: int, noise: float
+) -> None:
+    chance = random.Random(1)
+    play = Play(fleet(networks=networks, targets=targets))
+    for _ in range(40):
+        for probes in (play.probes()[start::10] for start in range(10)):
+            for probe in probes:
+                if chance.random() < noise:
+                    play.flake([probe], "dns.timeout" if ":dns" in probe[1] else "tcp.timeout")
+            assert play.found(3.0) == []
+    assert not play.engine.incidents.all
+
+
+def test_a_partial_fault_that_was_there_first_is_found_and_not_taken_for_noise() -> None:
+    chance = random.Random(1)
+    play = Play(fleet(networks=10))
+    for _ in range(12):
+        play.flake(probe for n in (3, 4, 5) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
+        found = play.found(30.0)
+    assert found == ["provider:p1"]
