@@ -136,3 +136,19 @@ def test_a_partial_fault_that_was_there_first_is_found_and_not_taken_for_noise()
         play.flake(probe for n in (3, 4, 5) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
         found = play.found(30.0)
     assert found == ["provider:p1"]
+
+
+def test_when_everything_fails_what_holds_most_is_named_and_not_what_failed_first() -> None:
+    play = Play(fleet())
+    probes = play.probes()
+    random.Random(2).shuffle(probes)
+    named: set[str] = set()
+    for start in range(30):
+        for probe in probes[start::30]:
+            play.fail([probe], "dns.timeout" if ":dns" in probe[1] else "tcp.timeout")
+        play.look(1.0)
+        if start >= 15:
+            named |= {str(each.component) for each in play.engine.incidents.open()}
+    assert named <= {"tld:com", "vantage_network:net-0+net-1+net-2+net-3+net-4"}
+    assert len(play.engine.incidents.open()) == 1
+    assert play.engine.incidents.open()[0].severity == "page"

@@ -159,6 +159,8 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
     if not found:
         return None
     found.sort(key=_rank(sample))
+    if found[0].score <= 0.0:  # all fail alike: what holds most of it, and not what happened to fail first
+        found.sort(key=lambda each: (-each.total, _rank(sample)(each)))
     first = found[0]
     # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
     # evidence, so the kind decides.
