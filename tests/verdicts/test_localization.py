@@ -270,3 +270,15 @@ def test_failures_of_a_fault_that_is_over_are_no_part_of_the_next() -> None:
         play.flake(probe for n in (12, 13, 14) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
         found = play.found(30.0)
     assert found == ["provider:p4"]
+
+
+def test_a_product_in_one_region_names_both_and_not_its_targets_one_by_one() -> None:
+    def more(number: int) -> list[Entity]:
+        region = Entity(Kind.PROVIDER_REGION, f"cloud/{number % 3}")
+        return [region, Entity(Kind.PRODUCT, "balancer" if number < 12 else "store")]
+
+    play = Play(fleet(targets=24, more=more))
+    for number in (1, 4, 7, 10):
+        play.fail(play.probes(f"t{number}:ipv"))
+    assert play.found() == ["product:balancer & provider_region:cloud/1"]
+    assert play.finding("product:balancer & provider_region:cloud/1").alternatives == ()

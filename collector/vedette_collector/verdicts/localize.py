@@ -250,7 +250,7 @@ def _alternatives(index: Index, chosen: Candidate, near: Sequence[Candidate]) ->
     found: list[Component] = []
     for each in near:
         one = named(index, each.parts)
-        if one not in found:
+        if one not in found and one != named(index, chosen.parts):
             found.append(one)
     return tuple(found[:4])
 

@@ -30,7 +30,7 @@ TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
 
 _WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
 _WAY: Final = (Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK)
-_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PLANE, Kind.TARGET)
+_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PLANE, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.TARGET)
 _OF_RESOLVERS: Final = (*_WHERE, Kind.TLD, Kind.ZONE, Kind.AUTHORITY, Kind.TARGET)
 _OF_VANTAGES: Final = (*_WAY, Kind.PROVIDER, Kind.PRODUCT, Kind.AUTHORITY, Kind.TARGET)
 _OF_WAYS: Final = (*_WHERE, Kind.PROVIDER, Kind.PROVIDER_REGION, Kind.PRODUCT, Kind.TARGET)
