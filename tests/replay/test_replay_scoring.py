@@ -242,6 +242,19 @@ def test_zone_and_resolver_class_of_a_compound(tmp_path: Path) -> None:
         assert scored(case).right is is_right, names
 
 
+def test_page_for_the_zone_that_is_expected_with_a_group_is_not_wrong(tmp_path: Path) -> None:
+    phase = (
+        "{t_offset_min: 0, duration_min: 60, scope: {target: {zone: chat.example}, "
+        "resolver: {validating: true}}, symptom: {layer: dns, code: servfail_bogus}}"
+    )
+    expected = "{at_min: 2, kind: compound, entity: [target:chat.example, resolver-class:validating]}"
+    case = tried(tmp_path, phase, expected)
+    case[2].says(12.0, named("zone:chat.example", track="dns"))
+    found = scored(case)
+    assert not found.right
+    assert found.wrong_pages == []
+
+
 def test_acceptable_coarser_answer_counts_where_its_condition_holds(tmp_path: Path) -> None:
     words = "'{}provider_region cloud/west is the acceptable coarser answer'"
     expected = f"{{{{at_min: 2, kind: {{}}, entity: {{}}, qualifier: {words}}}}}"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from replay.replay_helpers import FLEET, of, world
-from vedette_collector.replay.fleet import transit
+from vedette_collector.replay.fleet import HIDDEN, transit
 from vedette_collector.replay.scenario import Scope
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.topology import Stage
@@ -69,13 +69,19 @@ def test_component_goes_through_what_all_its_parts_have(tmp_path: Path) -> None:
     assert tried.extent(of("telemetry:broker"), None).bit_count() == len(tried)
 
 
-def test_engine_is_not_told_who_will_be_hit(tmp_path: Path) -> None:
-    """Tags of the world alone change nothing of what an operator would know."""
-    hidden = FLEET.replace("service: shop,", "service: shop, cf_stack: fl2,").replace(
-        "public: true, validating: true, nta: false", "validating: true, public: true, aggressive_nsec: true"
+def test_configuration_does_not_say_who_will_be_hit(tmp_path: Path) -> None:
+    """Tags of the world alone are in no assignment, and change nothing of what is known about the probes."""
+    marked = FLEET.replace("service: shop,", "service: shop, cf_stack: fl2,").replace(
+        "nta: false}", "nta: false, aggressive_nsec: true, flushed: true}"
     )
-    shown = FLEET.replace("hijack_cone: true", "peer_group: other")
-    assert world(tmp_path, hidden).topology == world(tmp_path, shown).topology
+    tried = world(tmp_path, marked)
+    assert tried.fleet.agents[2].tags["hijack_cone"] == "true"
+    assert tried.fleet.targets[0].tags["cf_stack"] == "fl2"
+    told = {tag for each in tried.assignment.agents for tag in each.tags}
+    told |= {tag for each in tried.assignment.checks for tag in each.tags}
+    assert told & HIDDEN == set()
+    assert {"asn", "region", "access", "product", "service"} <= told
+    assert tried.topology == world(tmp_path, FLEET.replace(", hijack_cone: true", "")).topology
 
 
 def test_standard_tags_name_the_entities(tmp_path: Path) -> None:

@@ -276,6 +276,8 @@ def entities(expected: Expected, matcher: Matcher, scope: int) -> frozenset[Enti
             kind, _, name = text.partition(":")
             for each in KINDS.get(kind.replace("-", "_"), ()):
                 found.update(Entity(each, one) for one in _names(name))
+            if kind == "target":  # a zone may be listed as one
+                found.update(Entity(Kind.ZONE, one) for one in _names(name))
     for entity in [each for each in found if each.kind in _NETWORKS]:
         found.update(Entity(kind, entity.name) for kind in _NETWORKS)
     return frozenset(found)
