@@ -152,3 +152,19 @@ def test_when_everything_fails_what_holds_most_is_named_and_not_what_failed_firs
     assert named <= {"tld:com", "vantage_network:net-0+net-1+net-2+net-3+net-4"}
     assert len(play.engine.incidents.open()) == 1
     assert play.engine.incidents.open()[0].severity == "page"
+
+
+def test_hourly_checks_do_not_hide_a_partial_fault_of_frequent_ones() -> None:
+    base = fleet(networks=10)
+    slow = {
+        name: replace(traits, interval=traits.interval if int(name[1:].split(":")[0]) < 5 else 3600.0)
+        for name, traits in base.checks.items()
+    }
+    chance = random.Random(1)
+    play = Play(replace(base, checks=slow))
+    play.recover(play.probes())
+    play.look(7200.0)
+    for _ in range(12):
+        play.flake(probe for n in (3, 4) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
+        found = play.found(30.0)
+    assert found == ["provider:p1"]

@@ -8,6 +8,7 @@ first attempts over some intervals say what fails now and then, which no newest 
 from bisect import insort
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from statistics import harmonic_mean
 from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
@@ -82,7 +83,7 @@ class Tracker:
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self._settled: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
-        self.interval = _middle(index.intervals)  # the usual one
+        self.interval = _usual(index.intervals)
         self.memory_seconds = memory * self.interval
         self.heard_since: float | None = None
         self.forgotten_until = float("-inf")  # of the newest event that was dropped
@@ -296,5 +297,7 @@ def _since(event: Event) -> float:
     return event.since
 
 
-def _middle(intervals: list[float]) -> float:
-    return sorted(intervals)[len(intervals) // 2] if intervals else 30.0
+def _usual(intervals: list[float]) -> float:
+    """Seconds from one result of a check to the next, over all of them: many that are run once an hour do
+    not make the memory of those that are run every ten seconds a day long."""
+    return round(harmonic_mean(intervals), 3) if intervals else 30.0
