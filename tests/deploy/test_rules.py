@@ -52,6 +52,7 @@ def test_promtool_finds_no_fault() -> None:
 
 
 @needs_promtool
+@pytest.mark.timeout(400)  # seconds of work: hours of every alert
 def test_each_alert_fires_when_it_should_and_not_when_it_should_not() -> None:
     answer = run("promtool", "test", "rules", *RULE_TESTS)
     assert answer.returncode == 0, answer.stdout + answer.stderr
