@@ -172,3 +172,10 @@ def test_hourly_checks_do_not_hide_a_partial_fault_of_frequent_ones() -> None:
         play.flake(probe for n in (3, 4) for probe in play.probes(f"t{n}:ipv") if chance.random() < 0.3)
         found = play.found(30.0)
     assert found == ["provider:p1"]
+
+
+def test_repeats_and_answers_are_no_sample_of_how_often_it_fails() -> None:
+    play = Play(fleet())
+    for attempt, asked in ((1, False), (2, False), (1, True), (2, True)):
+        play.say("a0-0", "t4:ipv4", "tcp.timeout", attempt=attempt, asked=asked)
+    assert len(play.engine.tracker.events) == 1
