@@ -97,12 +97,9 @@ class Play:
         for agent, check in probes:
             self.say(agent, check, "")
 
-    def say(self, agent: str, check: str, code: str, **more: Any) -> None:
-        self.engine.observe(
-            Observation(
-                **{"agent": agent, "check": check, "at": self.now, "ok": not code, "code": code} | more
-            )
-        )
+    def say(self, agent: str, check: str, code: str, *, at: float | None = None, **more: Any) -> None:
+        when = self.now if at is None else at
+        self.engine.observe(Observation(agent=agent, check=check, at=when, ok=not code, code=code, **more))
 
     def look(self, seconds: float = 1.0) -> Decision:
         """Let time pass, and decide whenever that is due."""
