@@ -282,3 +282,15 @@ def test_a_product_in_one_region_names_both_and_not_its_targets_one_by_one() -> 
         play.fail(play.probes(f"t{number}:ipv"))
     assert play.found() == ["product:balancer & provider_region:cloud/1"]
     assert play.finding("product:balancer & provider_region:cloud/1").alternatives == ()
+
+
+def test_one_that_fails_and_one_that_fails_now_and_then_are_no_group() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.PROVIDER_NETWORK, f"AS{number}")]
+
+    topology = fleet(networks=10, targets=24, more=more)
+    for many in range(6, 16):
+        play = Play(topology)
+        play.fail(play.probes("t4:ipv")[:many])
+        play.fail(play.probes("t9:ipv")[:2])
+        assert not any("+" in each for each in play.found())

@@ -155,7 +155,7 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
         for each in _narrowed(sample, base, noise, settings):
             if each.surprise >= settings.threshold and each.score >= base.score + settings.narrower:
                 found.append(each)
-    found.extend(each for each in _unrelated(sample, noise) if each.surprise >= settings.threshold)
+    found.extend(each for each in _unrelated(sample, noise, settings) if each.surprise >= settings.threshold)
     if not found:
         return None
     found.sort(key=_rank(sample))
@@ -321,7 +321,7 @@ def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Sett
     )
 
 
-def _unrelated(sample: Sample[F], noise: float) -> Iterator[Candidate]:
+def _unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[Candidate]:
     """Groups with nothing else in common: networks that failed together, many targets at once."""
     kinds = sample.index.kinds
     for kind, least in _TOGETHER:
@@ -345,20 +345,26 @@ def _unrelated(sample: Sample[F], noise: float) -> Iterator[Candidate]:
         together = [each for each in counted if abs(since[each[2]] - began) <= TOGETHER_SECONDS]
         of = sample.index.sizes[sample.track].get(kind, len(since))
         failed, total = 0, 0.0
-        for size, (n, count, _) in enumerate(together, 1):
+        alone = -inf
+        for size, (n, count, entity) in enumerate(together, 1):
             failed += n
             total += max(count, float(n))
+            one = _candidate(sample, ((entity,),), n, cost(sample, kind), noise)
+            alone = max(alone, one.score)
             if size < least:
                 continue
-            cost = choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
+            whole = choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
             group: Group = tuple(sorted(entity for _, _, entity in together[:size]))
-            yield Candidate(
+            candidate = Candidate(
                 parts=(group,),
                 failed=failed,
                 total=total,
-                score=gain(failed, total, sample.failed, sample.total) - cost,
-                surprise=surprise(failed, total, noise) - cost,
+                score=gain(failed, total, sample.failed, sample.total) - whole,
+                surprise=surprise(failed, total, noise) - whole,
             )
+            # One that fails and some that fail now and then are no group. Where all fail alike it may be all.
+            if candidate.score >= alone + settings.narrower or alone <= 0.0:
+                yield candidate
 
 
 def named(index: Index, parts: Parts) -> Component:
