@@ -291,6 +291,18 @@ def test_one_that_fails_and_one_that_fails_now_and_then_are_no_group() -> None:
     topology = fleet(networks=10, targets=24, more=more)
     for many in range(6, 16):
         play = Play(topology)
-        play.fail(play.probes("t4:ipv")[:many])
-        play.fail(play.probes("t9:ipv")[:2])
+        chance = random.Random(many)
+        play.fail(chance.sample(play.probes("t4:ipv"), many))
+        play.fail(chance.sample(play.probes("t9:ipv"), 2))
         assert not any("+" in each for each in play.found())
+
+
+def test_targets_that_fail_in_different_ways_are_no_group() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.PREFIX_SET, "withdrawn")] if number in (1, 5, 9) else []
+
+    play = Play(fleet(targets=24, more=more))
+    for number in (1, 5, 9):
+        play.fail(play.probes(f"t{number}:ipv"), "tcp.timeout")
+    play.fail(play.probes("t16:ipv"), "http.status")
+    assert play.found() == ["prefix_set:withdrawn", "target:t16"]

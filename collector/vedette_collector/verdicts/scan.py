@@ -67,6 +67,7 @@ class Failure(Protocol):
     probe: Probe
     entities: tuple[int, ...]
     since: float
+    code: str
 
 
 class Candidate(NamedTuple):
@@ -335,14 +336,21 @@ def _unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[
         if len(telling) < least:
             continue
         since: dict[int, float] = {}
+        codes: dict[int, Counter[str]] = {entity: Counter() for entity in telling}
         for each in sample.failures:
             for entity in each.entities:
                 if entity in telling:
                     since[entity] = min(since.get(entity, each.since), each.since)
+                    codes[entity][each.code] += 1
         counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
         counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
-        began = since[counted[0][2]]
-        together = [each for each in counted if abs(since[each[2]] - began) <= TOGETHER_SECONDS]
+        # With nothing else in common, at least they began together and fail in the same way.
+        began, way = since[counted[0][2]], _usual(codes[counted[0][2]])
+        together = [
+            each
+            for each in counted
+            if abs(since[each[2]] - began) <= TOGETHER_SECONDS and _usual(codes[each[2]]) == way
+        ]
         of = sample.index.sizes[sample.track].get(kind, len(since))
         failed, total = 0, 0.0
         alone = -inf
@@ -365,6 +373,10 @@ def _unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[
             # One that fails and some that fail now and then are no group. Where all fail alike it may be all.
             if candidate.score >= alone + settings.narrower or alone <= 0.0:
                 yield candidate
+
+
+def _usual(codes: Counter[str]) -> str:
+    return min(codes, key=lambda code: (-codes[code], code))
 
 
 def named(index: Index, parts: Parts) -> Component:
