@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def kept(state: Path, config: Path, fate: Fate) -> None:
+def kept(state: Path, config: Path, fate: Fate, *, kind: Kind = Kind.LIVE) -> None:
     """A store as a collector has it: each probe every 30 s. *fate*: a failure code, "ok"; None: silence."""
     (state / "collector").mkdir()
     database = Database(state / "collector" / "store.db")
@@ -76,7 +76,7 @@ def kept(state: Path, config: Path, fate: Fate) -> None:
                 seqs[agent] += len(found)
                 payload, content_type = codec.encode(message)
                 now = Moment(BEGIN + at + 0.6, at + 1000.0)
-                entry = core.take(topic(agent, Kind.LIVE), payload, content_type, now=now)
+                entry = core.take(topic(agent, kind), payload, content_type, now=now)
                 assert entry is not None
                 rows.append(entries.row(entry))
     database.write(Writing(entries=rows))
@@ -168,6 +168,13 @@ def test_results_of_another_configuration_are_left_out(
     config.write_text(CONFIG.replace("name: shop", "name: shop-2"), encoding="utf-8")
     told = found(tmp_path, config, capsys)
     assert told["skipped"] == 847 - 2 * 7 * 40
+    assert told["incidents"] == []
+
+
+def test_late_results_are_left_out(tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept(tmp_path, config, target_down, kind=Kind.REPLAY)
+    told = found(tmp_path, config, capsys)
+    assert told["skipped"] == told["results"] == 847
     assert told["incidents"] == []
 
 

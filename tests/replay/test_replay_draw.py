@@ -125,3 +125,17 @@ def test_quorum_leaves_out_silent_agents(tmp_path: Path) -> None:
         for family in (4, 6):
             quorum.change(place.numbers[agent, f"web.shop:ipv{family}"], 1, 0, 2.0)
     assert quorum.alarms.first == 2.0
+
+
+def test_quorum_counts_agents_again_that_are_back(tmp_path: Path) -> None:
+    """Two of five places see it fail: no majority, whoever was silent meanwhile."""
+    place = world(tmp_path)
+    quorum = Quorum(place)
+    for present in (-1, 1):
+        for agent in ("four-1", "five-1"):
+            for family in (4, 6):
+                quorum.change(place.numbers[agent, f"web.shop:ipv{family}"], 0, present, 1.0)
+    for agent in ("two-1", "three-1"):
+        for family in (4, 6):
+            quorum.change(place.numbers[agent, f"web.shop:ipv{family}"], 1, 0, 2.0)
+    assert quorum.alarms.first is None

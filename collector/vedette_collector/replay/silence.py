@@ -19,7 +19,7 @@ class Turn(NamedTuple):
 
 
 def spells(phase: Phase, random: Random) -> list[tuple[float, float]]:
-    """When one agent is silent because of *phase*: begins and ends."""
+    """When one agent is silent because of *phase*: begins and ends, which may meet."""
     found: list[tuple[float, float]] = []
     at = phase.begin
     while at < phase.end:
@@ -28,10 +28,7 @@ def spells(phase: Phase, random: Random) -> list[tuple[float, float]]:
         else:
             until = phase.end if phase.fraction >= 1 else min(at + REDRAW, phase.end)
         if phase.is_on(at) and random.random() < phase.fraction:
-            if found and found[-1][1] == at:
-                found[-1] = (found[-1][0], until)
-            else:
-                found.append((at, until))
+            found.append((at, until))
         at = until
     return found
 

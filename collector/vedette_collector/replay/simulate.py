@@ -6,11 +6,13 @@ What is simulated, and how:
   shorter), everything else no time.
 - In scope of a phase that is on, a probe fails with the phase's `fraction`, each time drawn anew. Of two
   symptoms that of the lower layer counts. Beside that every probe fails with the probability `noise`.
-- A first failure is repeated within a second, once; it is drawn anew. When that fails too, other ways are
-  tried within another second: a second resolver and the other family as their own probes would do, the name
-  servers directly (works for bogus answers, and where the resolver has a say in who is hit), without
-  validation (works for bogus answers), the last good address (as the probe itself).
-- Questions of the engine are answered after 0.3 to 1 s, drawn anew. No repeat follows.
+- A first failure is repeated 0.2 to 0.5 s later, drawn anew, unless the answer to a question says before
+  whether it lasts. After a second one in a row other ways are tried within a second: a second resolver and
+  the other family as their own probes would do, the name servers directly (works for bogus answers, and where
+  the resolver has a say in who is hit), without validation (works for bogus answers), the last good address
+  (as the probe itself).
+- Questions of the engine are answered after 0.3 to 1 s, drawn anew. Agents have budgets for answers and for
+  repeats.
 - A silent agent goes on probing and is not heard. It was heard of last up to 10 s before (a heartbeat); 35 s
   later it counts as gone. It comes back within 10 s after the end; what it kept comes late and is not live.
 - The engine looks when it wants to, at most twice a second.
@@ -25,6 +27,7 @@ from random import Random
 from typing import Any, Final
 
 from vedette.wire.failure import FAILURE_CODES
+from vedette_collector.bucket import Bucket
 from vedette_collector.replay import configuration
 from vedette_collector.replay.chance import Chance, Hit
 from vedette_collector.replay.draw import Failures
@@ -41,6 +44,12 @@ from vedette_collector.verdicts.topology import Stage
 EPOCH: Final = 1_900_000_000.0  # of the begin of every outage: the engine learns nothing from the date
 WARM_UP: Final = 20  # intervals of noise alone before it
 AFTER: Final = 1800.0  # seconds that are watched after the last symptom
+# As agents have them: seconds from a failure to its repeat, at least, and by which repeats are apart; repeats
+# and answers a second, and at once.
+DELAY: Final = 0.2
+SPREAD: Final = 0.3
+REPEATS: Final = (20.0, 100.0)
+ANSWERS: Final = (2.0, 64.0)
 GAP: Final = 0.5  # seconds between two looks, at least: as the collector has it
 
 _SLOWLY: Final = frozenset(code for code in FAILURE_CODES if code.endswith(".timeout"))
@@ -69,11 +78,14 @@ class Simulation:
         self._stages = [world.stage_of(check) for check in world.check_of]
         self._chance = Chance(self._stages, noise, self._random)
         count = len(world)
-        self._red = bytearray(count)  # newest result of the agent itself is a failure
+        self._red = bytearray(count)  # failures in a row, as the agent knows, at most two
+        self._is_awaited = bytearray(count)  # a repeat
         self._heard = bytearray(count)  # failures in a row that were heard, at most two
         self._is_rechecked = bytearray(count)
         self._turn = [-(1 << 40)] * count  # of the last failure that was due
         self._is_mute = bytearray(len(world.fleet.agents))
+        self._repeats = [Bucket(*REPEATS) for _ in world.fleet.agents]
+        self._answers = [Bucket(*ANSWERS) for _ in world.fleet.agents]
         self._heap: list[_Entry] = []
         self._number = 0
         self._due = math.inf
@@ -191,27 +203,32 @@ class Simulation:
         self, at: float, probe: int, code: str, attempt: int, asked: bool, way: Bypass | None
     ) -> None:
         if way is None:
-            self._react(at, probe, code, attempt, asked)
+            self._react(at, probe, code)
         if not self._is_mute[self._world.agent_of[probe]]:
             self._hear(at, probe, code, attempt, asked, way)
 
-    def _react(self, at: float, probe: int, code: str, attempt: int, asked: bool) -> None:
+    def _react(self, at: float, probe: int, code: str) -> None:
         """What the agent does about a result of its own."""
+        before = self._red[probe]
+        self._is_awaited[probe] = 0
         if not code:
             self._red[probe] = 0
             return
-        if not self._red[probe]:
-            self._red[probe] = 1
-            if attempt == 1 and not asked:
-                self._push(at + 0.2 + 0.7 * self._random.random(), 0, self._repeat, probe)
-                return
-        elif attempt == 2:
+        self._red[probe] = min(before + 1, 2)
+        if before == 0 and _is_allowed(self._repeats[self._world.agent_of[probe]], at):
+            self._is_awaited[probe] = 1
+            place = self._offsets[probe] / self._world.interval
+            self._push(at + DELAY + SPREAD * place, 0, self._repeat, probe)
+            return
+        if before == 1:
             for way in self._ways(probe):
                 self._push(at + 0.1 + 0.9 * self._random.random(), 0, self._go_around, probe, way)
         self._recheck_next(at, probe)
 
     def _repeat(self, at: float, probe: int) -> None:
-        self._start(at, probe, self._chance.drawn(probe, at), 2)
+        if self._is_awaited[probe]:
+            self._is_awaited[probe] = 0
+            self._start(at, probe, self._chance.drawn(probe, at), 2)
 
     def _recheck_next(self, at: float, probe: int) -> None:
         """At its next place in the interval a probe that fails by now may succeed, which is worth telling."""
@@ -259,7 +276,9 @@ class Simulation:
     def _answer(self, at: float, question: Question) -> None:
         for check in question.checks:
             probe = self._world.numbers.get((question.agent, check))
-            if probe is not None and not self._is_mute[self._world.agent_of[probe]]:
+            if probe is None or self._is_mute[self._world.agent_of[probe]]:
+                continue
+            if _is_allowed(self._answers[self._world.agent_of[probe]], at):
                 self._start(at, probe, self._chance.drawn(probe, at), 1, asked=True)
 
     # What is heard
@@ -343,6 +362,13 @@ class Simulation:
         if screen != self._screen:
             self._screen = screen
             self._result.screens.append((at, tuple(_shown(each) for each in known)))
+
+
+def _is_allowed(bucket: Bucket, at: float) -> bool:
+    if not bucket.admits(at):
+        return False
+    bucket.charge(1.0)
+    return True
 
 
 def _shown(incident: Incident) -> Shown:
