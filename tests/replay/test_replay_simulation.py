@@ -74,6 +74,14 @@ def test_answer_that_fails_is_repeated_too_and_one_that_works_ends_the_wait(tmp_
     assert [each.attempt for each in mine[:3]] == [1, 2, 1]
 
 
+def test_answer_that_came_first_makes_the_repeat_needless(tmp_path: Path) -> None:
+    simulation = Listening(world(tmp_path), ())
+    simulation._finish(0.0, 7, "tcp.refused", 1, False, None)
+    simulation._finish(0.1, 7, "", 1, True, None)
+    simulation._repeat(0.4, 7)
+    assert [each.attempt for each in simulation.heard] == [1, 1]
+
+
 def test_repeats_and_answers_have_budgets(tmp_path: Path) -> None:
     """Of an agent, 100 and 64 at once."""
     place = world(tmp_path, FLEET.replace("resolvers: [9.9.9.9, own-1]}", f"resolvers: [{MANY}]}}", 1) + MORE)
