@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette_collector.verdicts.component import Entity, Kind
-from vedette_collector.verdicts.index import Index, Parts
+from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.topology import CheckTraits, Stage, Topology
 
 AGENTS = tuple(f"a{n}" for n in range(6))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vedette_collector.verdicts.component import Entity, Kind
-from vedette_collector.verdicts.scan import Sample, cost
+from vedette_collector.verdicts.sample import Sample, cost
 from vedette_collector.verdicts.score import DEFAULTS, gain, surprise
 from verdicts.fleet_helpers import Play, fleet
 

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Entity, Kind
-from vedette_collector.verdicts.index import KINDS
 from vedette_collector.verdicts.topology import Stage, Topology
+from vedette_collector.verdicts.tracks import KINDS
 
 _PRIME: Final = 2**61 - 1
 _STAGES: Final = ((Stage.DNS, KINDS["dns"]), (Stage.CONNECTION, KINDS["connection"]))

@@ -10,7 +10,8 @@ from typing import Final
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Question
-from vedette_collector.verdicts.index import Index, Probe
+from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.members import Probe
 
 WITNESSES: Final = 6  # agents that are asked for the same check
 OTHERS: Final = 3  # other targets for the agent that saw it

@@ -14,12 +14,14 @@ from vedette_collector.verdicts.asking import Asking
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
 from vedette_collector.verdicts.incident import Change
 from vedette_collector.verdicts.incidents import Incidents
-from vedette_collector.verdicts.index import TRACKS, Index, Probe
+from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.localize import localize
+from vedette_collector.verdicts.members import Probe
 from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
 from vedette_collector.verdicts.silence import Silence, deaf, told_apart
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracker import State, Tracker
+from vedette_collector.verdicts.tracks import TRACKS
 
 SOON: Final = 0.5  # seconds between two looks while something unexplained grows,
 CALM: Final = 10.0  # while what fails is explained,

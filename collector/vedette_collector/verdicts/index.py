@@ -1,42 +1,14 @@
-"""Counts the probes that go through components, without a table of probes.
-
-A probe is a pair of check and agent. Agents are bits of a mask, so the probes of a component are a mask for
-each of its checks, and counting them is counting bits: 1,000 agents and 500 checks need no 500,000 entries.
-"""
+"""Counts the probes that go through components, without a table of probes: counting them is counting bits."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Track
-from vedette_collector.verdicts.topology import Stage, Topology
-
-_VANTAGE: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
-_COMMON: Final = _VANTAGE | {Kind.TARGET, Kind.PRODUCT, Kind.PROVIDER, Kind.PROVIDER_REGION}
-# What a failure of each track can be blamed on. A name that does not resolve says nothing about its prefix.
-_CONNECTION: Final = _COMMON | {
-    Kind.FAMILY, Kind.TRANSIT, Kind.PROVIDER_NETWORK, Kind.PREFIX_SET,
-    Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.PLANE,
-}  # fmt: skip
-KINDS: Final[dict[Track, frozenset[Kind]]] = {
-    "dns": _COMMON | {Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.ZONE, Kind.AUTHORITY, Kind.TLD},
-    "connection": _CONNECTION | {Kind.CA_CHAIN, Kind.CLIENT_STACK},
-    "slow": _CONNECTION,
-    "silence": _VANTAGE,
-}
-TRACKS: Final[tuple[Track, ...]] = ("dns", "connection", "slow")
-_STAGE: Final[dict[Track, Stage]] = {
-    "dns": Stage.DNS,
-    "connection": Stage.CONNECTION,
-    "slow": Stage.CONNECTION,
-}
-_TLS_ONLY: Final = frozenset({Kind.CA_CHAIN, Kind.CLIENT_STACK})
-
-Probe = tuple[int, int]  # numbers of check and agent
-Group = tuple[int, ...]  # entities of one kind, by number: what goes through any of them
-Parts = tuple[Group, ...]  # what goes through all of these
+from vedette_collector.verdicts.members import Group, Members, Parts, Probe
+from vedette_collector.verdicts.topology import Topology
+from vedette_collector.verdicts.tracks import KINDS, STAGE, TRACKS
 
 
 class _Reach(NamedTuple):
@@ -47,55 +19,15 @@ class _Reach(NamedTuple):
     is_uniform: bool
 
 
-@cache
-def _allowed(track: Track, *, is_tls: bool) -> frozenset[Kind]:
-    return KINDS[track] if is_tls else KINDS[track] - _TLS_ONLY
-
-
-class Index:
+class Index(Members):
     """Of one topology. Only which agents are present and which probes have no result changes."""
 
     def __init__(self, topology: Topology) -> None:
-        self.topology = topology
-        self.agents = list(topology.agents)
-        self.checks = list(topology.checks)
-        self.agent_number = {name: number for number, name in enumerate(self.agents)}
-        self.check_number = {name: number for number, name in enumerate(self.checks)}
-        self.entities: list[Entity] = []
-        self._numbers: dict[Entity, int] = {}
-        self._by_checks: list[set[int]] = []  # by entity: checks whose probes all go through it
-        self._by_agents: list[int] = []  # mask of agents whose probes all go through it
-        self._by_own: list[int] = []  # mask of agents whose own resolver it is
-        self._by_pair: list[dict[int, int]] = []  # by check: mask of agents
-        self.check_entities = [
-            tuple(self._number(entity, check=number) for entity in topology.checks[name].entities)
-            for number, name in enumerate(self.checks)
-        ]
-        self.agent_entities = [
-            tuple(self._number(entity, agent=number) for entity in topology.agents[name])
-            for number, name in enumerate(self.agents)
-        ]
-        self._own_entities = {
-            self.agent_number[name]: tuple(
-                self._number(entity, own=self.agent_number[name]) for entity in entities
-            )
-            for name, entities in topology.own_resolvers.items()
-            if name in self.agent_number
-        }
-        self._pair_entities: dict[Probe, tuple[int, ...]] = {}
-        for (agent, check), entities in topology.pairs.items():
-            if agent in self.agent_number and check in self.check_number:
-                probe = (self.check_number[check], self.agent_number[agent])
-                self._pair_entities[probe] = tuple(self._number(entity, pair=probe) for entity in entities)
-        self.kinds = [entity.kind for entity in self.entities]
-        self._blamed: dict[tuple[frozenset[Kind], int, bool], tuple[int, ...]] = {}
+        super().__init__(topology)
         self._reaches: dict[Group, _Reach] = {}
         self.intervals = [topology.checks[name].interval for name in self.checks]
-        self._own_checks = {
-            number for number, name in enumerate(self.checks) if topology.checks[name].own_resolver
-        }
         self.track_checks: dict[Track, list[int]] = {
-            track: [n for n, name in enumerate(self.checks) if _STAGE[track] in topology.checks[name].stages]
+            track: [n for n, name in enumerate(self.checks) if STAGE[track] in topology.checks[name].stages]
             for track in TRACKS
         }
         masks: dict[tuple[str, ...], int] = {}
@@ -113,34 +45,6 @@ class Index:
         self._sums: dict[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = {}
         self._renew()
 
-    def _number(
-        self,
-        entity: Entity,
-        *,
-        check: int | None = None,
-        agent: int | None = None,
-        own: int | None = None,
-        pair: Probe | None = None,
-    ) -> int:
-        number = self._numbers.get(entity)
-        if number is None:
-            number = self._numbers[entity] = len(self.entities)
-            self.entities.append(entity)
-            self._by_checks.append(set())
-            self._by_agents.append(0)
-            self._by_own.append(0)
-            self._by_pair.append({})
-        if check is not None:
-            self._by_checks[number].add(check)
-        if agent is not None:
-            self._by_agents[number] |= 1 << agent
-        if own is not None:
-            self._by_own[number] |= 1 << own
-        if pair is not None:
-            masks = self._by_pair[number]
-            masks[pair[0]] = masks.get(pair[0], 0) | 1 << pair[1]
-        return number
-
     def _mask(self, agents: Iterable[str]) -> int:
         mask = 0
         for name in agents:
@@ -155,32 +59,6 @@ class Index:
             if kind in KINDS[track]:
                 sizes[kind] = sizes.get(kind, 0) + 1
         return sizes
-
-    def number(self, entity: Entity) -> int | None:
-        return self._numbers.get(entity)
-
-    def through(self, probe: Probe, track: Track, code: str) -> tuple[int, ...]:
-        """The entities that the failure of *probe* with *code* can be blamed on."""
-        check, agent = probe
-        allowed = _allowed(track, is_tls=code.startswith("tls."))
-        found = self._blamable(allowed, check, True) + self._blamable(allowed, agent, False)
-        if check in self._own_checks and agent in self._own_entities:
-            found += self._filtered(allowed, self._own_entities[agent])
-        pair = self._pair_entities.get(probe)
-        return found if pair is None else found + self._filtered(allowed, pair)
-
-    def _blamable(self, allowed: frozenset[Kind], number: int, is_check: bool) -> tuple[int, ...]:
-        """Of the entities of one check, or of one agent."""
-        key = (allowed, number, is_check)
-        found = self._blamed.get(key)
-        if found is None:
-            entities = self.check_entities[number] if is_check else self.agent_entities[number]
-            found = self._blamed[key] = self._filtered(allowed, entities)
-        return found
-
-    def _filtered(self, allowed: frozenset[Kind], entities: tuple[int, ...]) -> tuple[int, ...]:
-        kinds = self.kinds
-        return tuple(entity for entity in entities if kinds[entity] in allowed)
 
     def set_present(self, agent: int, *, is_present: bool) -> None:
         bit = 1 << agent
@@ -370,16 +248,6 @@ class Index:
             if pair:
                 mask |= pair.get(check, 0)
         return mask
-
-    def of_kind(self, kind: Kind) -> list[int]:
-        return [entity for entity, each in enumerate(self.kinds) if each is kind]
-
-    def agents_of(self, entity: int) -> int:
-        """Mask of the agents all of whose probes go through it."""
-        return self._by_agents[entity]
-
-    def checks_of(self, entity: int) -> set[int]:
-        return self._by_checks[entity]
 
     def networks(self, track: Track, parts: Parts) -> int:
         """How many vantage networks have a probe through all of *parts*: an agent without one is its own."""

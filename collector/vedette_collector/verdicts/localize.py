@@ -13,19 +13,13 @@ from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind
 from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, Finding, First, Share, Track
-from vedette_collector.verdicts.index import KINDS, TRACKS, Index, Parts, Probe
-from vedette_collector.verdicts.scan import (
-    Candidate,
-    F,
-    Sample,
-    Through,
-    best,
-    is_through,
-    is_worth_telling,
-    named,
-)
+from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.members import Parts, Probe
+from vedette_collector.verdicts.sample import Candidate, F, Sample, Through, is_through, named
+from vedette_collector.verdicts.scan import best, is_worth_telling
 from vedette_collector.verdicts.score import Settings
 from vedette_collector.verdicts.tracker import Event, State, Tracker
+from vedette_collector.verdicts.tracks import KINDS, TRACKS
 
 MOST: Final = 8  # findings of one track in one decision
 WINDOWS: Final = (

@@ -12,8 +12,10 @@ from statistics import harmonic_mean
 from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
-from vedette_collector.verdicts.index import TRACKS, Index, Parts, Probe
-from vedette_collector.verdicts.scan import Through
+from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.members import Parts, Probe
+from vedette_collector.verdicts.sample import Through
+from vedette_collector.verdicts.tracks import TRACKS
 
 MOST_EVENTS: Final = 100_000  # in the longer window, some 30 MB: beyond, the oldest are forgotten sooner
 ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long

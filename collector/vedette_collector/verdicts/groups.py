@@ -1,0 +1,181 @@
+"""Groups of one kind that failed alike: within a component, and of what has nothing else in common.
+
+The best group of each size is found by sorting: see Neill, "Fast subset scan for spatial pattern detection",
+J. R. Statist. Soc. B 74 (2012).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from math import inf, log
+from typing import Final
+
+from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.members import Group
+from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
+from vedette_collector.verdicts.score import Settings, choices, gain, surprise
+
+HEALTHY: Final = 6.0  # failures that were missed in what is left out: e^-6 that none comes by chance
+MANY: Final = 4  # targets without anything in common: fewer are faults of their own
+TELLING: Final = 3.0  # nats by which each member of a group fails more than by chance
+_TOGETHER: Final = (
+    (Kind.NETWORK, 2),
+    (Kind.PROVIDER_NETWORK, 2),
+    (Kind.RESOLVER, 2),
+    (Kind.TARGET, MANY),
+)
+TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
+
+_WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
+_WAY: Final = (Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK)
+_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PLANE, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.TARGET)
+_OF_RESOLVERS: Final = (*_WHERE, Kind.TLD, Kind.ZONE, Kind.AUTHORITY, Kind.TARGET)
+_OF_VANTAGES: Final = (*_WAY, Kind.PROVIDER, Kind.PRODUCT, Kind.AUTHORITY, Kind.TARGET)
+_OF_WAYS: Final = (*_WHERE, Kind.PROVIDER, Kind.PROVIDER_REGION, Kind.PRODUCT, Kind.TARGET)
+_NARROWED_BY: Final[dict[Kind, tuple[Kind, ...]]] = {
+    **dict.fromkeys(
+        (
+            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.PRODUCT,
+            Kind.PROVIDER_REGION, Kind.AUTHORITY, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.TLD,
+            Kind.CA_CHAIN,
+        ),
+        _OF_TARGETS,
+    ),
+    **dict.fromkeys((Kind.RESOLVER, Kind.RESOLVER_CLASS), _OF_RESOLVERS),
+    **dict.fromkeys((Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION, Kind.AGENT), _OF_VANTAGES),
+    **dict.fromkeys((Kind.FAMILY, Kind.TRANSIT, Kind.CLIENT_STACK), _OF_WAYS),
+}  # fmt: skip
+
+
+def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Settings) -> Iterator[Candidate]:
+    kinds = sample.index.kinds
+    entity = base.parts[0][0]
+    kind = kinds[entity]
+    inside = Counter(chain.from_iterable([e.entities for e in sample.failures if entity in e.entities]))
+    for by in _NARROWED_BY.get(kind, ()):
+        if by == kind or by not in sample.index.sizes[sample.track]:
+            continue
+        group = _group(sample, base, inside, by, noise)
+        if group is None or not _is_contrast(base, group, noise, settings):
+            continue
+        # The other way round as well: what else goes through the group must be healthy too.
+        alone = group.parts[-1:]
+        if len(alone[0]) == 1:
+            failed = sample.by_entity[alone[0][0]]
+        else:
+            failed = sum(1 for each in sample.failures if is_through(each.entities, alone))
+        other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
+        if other.total <= group.total or _is_contrast(other, group, noise, settings):
+            yield group
+
+
+def _group(
+    sample: Sample[F], base: Candidate, inside: Mapping[int, int], by: Kind, noise: float
+) -> Candidate | None:
+    """The best group of kind *by* within *base*, whose failures by entity are *inside*. None: all of it."""
+    kinds = sample.index.kinds
+    failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
+    sample.prepare(base.parts, failed)
+    counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
+    counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
+    of = _values(sample, base, by, len(counted))
+    of_base = cost(sample, kinds[base.parts[0][0]])
+    kinds_of_it = log(len(sample.index.sizes[sample.track]))
+    best_score, best_size, best_failed, best_total, best_cost = -inf, 0, 0, 0.0, 0.0
+    failed_so_far, total_so_far = 0, 0.0
+    for size, (n, total, _) in enumerate(counted, 1):
+        failed_so_far += n
+        total_so_far += max(total, float(n))
+        if total_so_far >= base.total:
+            break
+        whole = of_base + choices(max(of, size), size) + kinds_of_it
+        score = gain(failed_so_far, total_so_far, sample.failed, sample.total) - whole
+        if score > best_score:
+            best_score, best_size, best_failed = score, size, failed_so_far
+            best_total, best_cost = total_so_far, whole
+    if best_size == 0:
+        return None
+    return Candidate(
+        parts=(*base.parts, tuple(sorted(entity for _, _, entity in counted[:best_size]))),
+        failed=best_failed,
+        total=best_total,
+        score=best_score,
+        surprise=surprise(best_failed, best_total, noise) - best_cost,
+    )
+
+
+def _values(sample: Sample[F], base: Candidate, by: Kind, least: int) -> int:
+    """Among how many entities of kind *by* there was a choice."""
+    index = sample.index
+    checks = index.checks_of(base.parts[0][0])
+    if by is Kind.TARGET and checks:
+        return max(len({index.check_entities[check][0] for check in checks}), least)
+    return max(index.sizes[sample.track].get(by, 1), least)
+
+
+def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Settings) -> bool:
+    """Whether what the group leaves out of *base* was seen healthy, and often enough to tell."""
+    left_total, left_failed = base.total - group.total, base.failed - group.failed
+    if left_total <= 0:
+        return False
+    rate = group.failed / group.total
+    return (
+        left_failed / left_total <= max(settings.contrast * rate, 2 * noise) and left_total * rate >= HEALTHY
+    )
+
+
+def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[Candidate]:
+    """Groups with nothing else in common: networks that failed together, many targets at once."""
+    kinds = sample.index.kinds
+    for kind, least in _TOGETHER:
+        telling = {
+            entity
+            for entity, failed in sample.by_entity.items()
+            if kinds[entity] is kind
+            and failed >= 2
+            and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
+        }
+        if len(telling) < least:
+            continue
+        since: dict[int, float] = {}
+        codes: dict[int, Counter[str]] = {entity: Counter() for entity in telling}
+        for each in sample.failures:
+            for entity in each.entities:
+                if entity in telling:
+                    since[entity] = min(since.get(entity, each.since), each.since)
+                    codes[entity][each.code] += 1
+        counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
+        counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
+        # With nothing else in common, at least they began together and fail in the same way.
+        began, way = since[counted[0][2]], _usual(codes[counted[0][2]])
+        together = [
+            each
+            for each in counted
+            if abs(since[each[2]] - began) <= TOGETHER_SECONDS and _usual(codes[each[2]]) == way
+        ]
+        of = sample.index.sizes[sample.track].get(kind, len(since))
+        failed, total = 0, 0.0
+        alone = -inf
+        for size, (n, count, entity) in enumerate(together, 1):
+            failed += n
+            total += max(count, float(n))
+            one = candidate(sample, ((entity,),), n, cost(sample, kind), noise)
+            alone = max(alone, one.score)
+            if size < least:
+                continue
+            whole = choices(max(of, size), size) + log(len(sample.index.sizes[sample.track]))
+            group: Group = tuple(sorted(entity for _, _, entity in together[:size]))
+            all_of_them = Candidate(
+                parts=(group,),
+                failed=failed,
+                total=total,
+                score=gain(failed, total, sample.failed, sample.total) - whole,
+                surprise=surprise(failed, total, noise) - whole,
+            )
+            # One that fails and some that fail now and then are no group. Where all fail alike it may be all.
+            if all_of_them.score >= alone + settings.narrower or alone <= 0.0:
+                yield all_of_them
+
+
+def _usual(codes: Counter[str]) -> str:
+    return min(codes, key=lambda code: (-codes[code], code))
