@@ -3,7 +3,7 @@
 import random
 
 from vedette_collector.verdicts.evidence import Observation
-from vedette_collector.verdicts.tracker import MOST_EVENTS
+from vedette_collector.verdicts.tracker import Tracker
 from verdicts.fleet_helpers import Play, fleet
 
 
@@ -119,14 +119,18 @@ def test_nothing_is_due_while_nothing_happens() -> None:
 
 
 def test_what_is_remembered_is_bounded_however_much_fails() -> None:
-    play = Play(fleet(networks=10, per_network=10, targets=60))
+    play = Play(fleet())
+    play.engine.tracker = Tracker(play.engine.tracker.index, memory=10.0, most=300)
     for _ in range(5):
         play.fail(play.probes(), times=1)
         play.look(30.0)
     tracker = play.engine.tracker
-    assert len(tracker.events) == MOST_EVENTS
+    assert len(tracker.events) == 300
     # As long as what is left of it, not as long as it could be.
     assert tracker.remembered_seconds(play.now) == play.now - tracker.events[0].since
     assert sum(tracker.recent["connection"].values()) == sum(
         len(each.entities) for each in tracker.events if each.is_counted
     )
+    play.engine.arrange(fleet(targets=13))
+    play.fail(play.probes(), times=1)
+    assert len(play.engine.tracker.events) == 300

@@ -5,11 +5,11 @@ and a look at everything is taken only when failures that nobody explains become
 """
 
 from collections.abc import Iterable, Sequence
-from math import log
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from vedette_collector.verdicts.alarms import Alarms
 from vedette_collector.verdicts.asking import Asking
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
 from vedette_collector.verdicts.incident import Change
@@ -17,7 +17,7 @@ from vedette_collector.verdicts.incidents import Incidents
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.localize import localize
 from vedette_collector.verdicts.members import Probe
-from vedette_collector.verdicts.score import DEFAULTS, Settings, surprise
+from vedette_collector.verdicts.score import DEFAULTS, Settings
 from vedette_collector.verdicts.silence import Silence, deaf, told_apart
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracker import State, Tracker
@@ -29,7 +29,6 @@ STEADY: Final = 30.0  # and while that has been so for STEADY_AFTER
 STEADY_AFTER: Final = 600.0
 NOISE_SECONDS: Final = 30.0  # between two measurements of what fails without a cause
 NOISE_WEIGHT: Final = 0.1  # of the newest of them
-WAKE: Final = 0.75  # of the threshold: where a single entity comes so far, a conjunction may be clear
 
 
 class Decision(NamedTuple):
@@ -60,7 +59,7 @@ class Engine:
         self._looking_back: set[Track] = set()
         self._noise: dict[Track, tuple[float, float]] = {}
         self._noise_at = -1e18
-        self._alarms = _Alarms(self._index, settings)
+        self._alarms = Alarms(self._index, settings)
         self._wanted: float | None = None
         self._is_look_due = False
         self._looked_at = -1e18
@@ -94,7 +93,7 @@ class Engine:
         self._silence.since = {
             name: at for name, at in self._silence.since.items() if name in index.agent_number
         }
-        self._alarms = _Alarms(index, self._settings)
+        self._alarms = Alarms(index, self._settings)
         self._fresh, self._looking_back = [], set(TRACKS)
         self.watched = {self._names(probe) for probe in self.tracker.states}
         for check, mask in index.unseen.items():
@@ -276,63 +275,6 @@ class Engine:
 
     def _names(self, probe: Probe) -> tuple[str, str]:
         return self._index.agents[probe[1]], self._index.checks[probe[0]]
-
-
-class _Alarms:
-    """How many failures through one entity are too many for chance: then it is worth a look."""
-
-    def __init__(self, index: Index, settings: Settings) -> None:
-        self._index = index
-        self._settings = settings
-        self._bars: dict[tuple[Track, bool, int], dict[int, int]] = {}  # by entity
-        self._nats = WAKE * settings.threshold
-        self._key: tuple[int, int] = (-1, -1)
-
-    def rung(
-        self, tracker: Tracker, state: State, noise: dict[Track, tuple[float, float]], now: float
-    ) -> Literal["newest", "recent"] | None:
-        """In which window an entity of *state* has too many that nobody explains."""
-        track = state.track
-        measured = noise.get(track, (0.0, 0.0))
-        twice = max(self._settings.repeated_noise, measured[0])
-        once = max(self._settings.single_noise, measured[1])
-        seconds = tracker.remembered_seconds(now)
-        key = (self._index.version, round(10 * log(max(seconds, 1.0))))
-        if key != self._key:
-            self._key = key
-            self._bars.clear()
-        if state.is_failing:
-            counts = tracker.counts[track]
-            bars = self._bars.setdefault((track, True, round(twice * 1000)), {})
-            for entity in state.entities:
-                bar = bars.get(entity)
-                if bar is None:
-                    total = float(self._index.count(track, ((entity,),)))
-                    bar = bars[entity] = _least(total, twice, self._nats)
-                if counts[entity] >= bar:
-                    return "newest"
-        recent = tracker.recent[track]
-        bars = self._bars.setdefault((track, False, round(once * 1000)), {})
-        for entity in state.entities:
-            bar = bars.get(entity)
-            if bar is None:
-                total = self._index.exposure(track, ((entity,),)) * seconds
-                bar = bars[entity] = _least(total, once, self._nats)
-            if recent[entity] >= bar:
-                return "recent"
-        return None
-
-
-def _least(total: float, noise: float, nats: float) -> int:
-    """The smallest number of failures that is so much more than *noise* makes likely; never below 2."""
-    low, high = 2, max(int(total), 2)
-    while low < high:
-        middle = (low + high) // 2
-        if surprise(middle, total, noise) >= nats:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def _merged(findings: Sequence[Finding]) -> list[Finding]:

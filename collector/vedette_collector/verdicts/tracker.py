@@ -71,10 +71,11 @@ def track_of(code: str) -> Track:
 
 
 class Tracker:
-    def __init__(self, index: Index, memory: float) -> None:
-        """*memory*: intervals that are remembered."""
+    def __init__(self, index: Index, memory: float, most: int = MOST_EVENTS) -> None:
+        """*memory*: intervals that are remembered, but not more than *most* first attempts."""
         self.index = index
         self._memory = memory
+        self._most = most
         self.states: dict[Probe, State] = {}
         self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
         self.events: deque[Event] = deque()
@@ -139,7 +140,7 @@ class Tracker:
             insort(self.events, event, key=_since)  # agents are late by as much as they like
         else:
             self.events.append(event)
-        if len(self.events) > MOST_EVENTS:
+        if len(self.events) > self._most:
             self._forget_oldest()
         event.is_settled = self._settled[event.track](event.entities)
         if not self.is_explained(event):
@@ -251,7 +252,7 @@ class Tracker:
 
     def carry(self, index: Index) -> "Tracker":
         """The same knowledge in another topology; what is not in it is forgotten."""
-        new = Tracker(index, self._memory)
+        new = Tracker(index, self._memory, self._most)
         new.heard_since, new.forgotten_until = self.heard_since, self.forgotten_until
         moved: dict[Probe, Probe | None] = {}
 
