@@ -23,7 +23,7 @@ def fleet(
 ) -> Topology:
     """Agents `a<network>-<n>`; targets `t<n>`, three to a provider; checks `t<n>:dns:<resolver>`,
     `t<n>:dns:own`, `t<n>:ipv4`, `t<n>:ipv6`. *more*: further entities of a target."""
-    agents = {
+    agents: dict[str, tuple[Entity, ...]] = {
         f"a{network}-{n}": (
             Entity(Kind.AGENT, f"a{network}-{n}"),
             Entity(Kind.NETWORK, f"net-{network}"),

@@ -68,7 +68,6 @@ class Speaker:
         await self._publish(presence, Kind.PRESENCE)
 
     async def beat(self) -> None:
-        counts = ("acked", "skipped_slots", "overlapping_slots", "running", "loop_lag_us", "publish_refused")
         heartbeat = Heartbeat(
             v=limits.VERSION,
             agent=self.name,
@@ -78,7 +77,12 @@ class Speaker:
             pending=0,
             lost={},
             clock_offset_us=0,
-            **dict.fromkeys(counts, 0),
+            acked=0,
+            skipped_slots=0,
+            overlapping_slots=0,
+            running=0,
+            loop_lag_us=0,
+            publish_refused=0,
         )
         await self._publish(heartbeat, Kind.HEARTBEAT)
 

@@ -1,5 +1,6 @@
 """Writes small files in MaxMind's format (version 2.0): a search tree of 24-bit records over IPv6."""
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 MARKER = b"\xab\xcd\xefMaxMind.com"
 
 
-def written(path: Path, networks: dict[str, dict[str, Any]], *, kind: str = "Test-ASN") -> Path:
+def written(path: Path, networks: Mapping[str, Mapping[str, Any]], *, kind: str = "Test-ASN") -> Path:
     """*networks* that do not overlap; IPv4 ones at ::/96, where readers look for them."""
     nodes: list[list[int | None]] = [[None, None]]
     data = bytearray()

@@ -10,6 +10,7 @@ from vedette_collector.fleet.gaps import observed
 from vedette_collector.fleet.hint import EXAMPLES, Hint
 from vedette_collector.fleet.hints import hints
 from vedette_collector.fleet.survey import _STAGES, Survey
+from vedette_collector.verdicts.component import Entity
 from vedette_collector.verdicts.traits import topology
 
 # Two of everything, so that each test can take one thing away.
@@ -187,7 +188,7 @@ def test_extents_agree_with_a_count_of_probes() -> None:
     survey = Survey(found)
     expected = set()
     for stage, kinds in _STAGES:
-        probes: dict[object, set[tuple[str, str]]] = {}
+        probes: dict[Entity, set[tuple[str, str]]] = {}
         whole = set()
         for check, traits in found.checks.items():
             for agent in found.assigned[check]:

@@ -166,7 +166,7 @@ def test_a_quiet_incident_says_how_long_it_is_held() -> None:
 def test_many_that_fail_with_it_are_counted() -> None:
     life = Life()
     broad = finding("provider:aws", score=900.0)
-    targets = (
+    targets: tuple[str, ...] = (
         "dynamodb.us-east-1",
         "dynamodb.us-west-2",
         "use1-api-1",

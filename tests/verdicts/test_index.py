@@ -17,7 +17,7 @@ _names = st.sampled_from(("x", "y", "z"))
 
 @st.composite
 def topologies(draw: st.DrawFn) -> Topology:
-    agents = {
+    agents: dict[str, tuple[Entity, ...]] = {
         name: (
             Entity(Kind.AGENT, name),
             Entity(Kind.NETWORK, draw(_names)),
@@ -89,7 +89,7 @@ def test_counts_are_those_of_probes_one_by_one(topology: Topology, data: st.Data
     others = data.draw(st.lists(st.lists(groups, min_size=1, max_size=2), max_size=2))
 
     def numbered(parts: list[list[Entity]]) -> Parts:
-        return tuple(tuple(sorted(index.number(each) for each in group)) for group in parts)
+        return tuple(tuple(sorted(index.entities.index(each) for each in group)) for group in parts)
 
     left = {probe for probe in live if not any(_by_hand(topology, {probe}, other)[0] for other in others)}
     count, rate = _by_hand(topology, left, wanted)

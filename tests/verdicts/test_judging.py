@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ class Court:
 
     def hear(self, *, broken: str = "") -> None:
         """Every agent says how every check went, twice where one is *broken*."""
-        at = {"started_us": round((self.now.wall - 0.1) * US)}
+        at: dict[str, Any] = {"started_us": round((self.now.wall - 0.1) * US)}
         results = [(failed if name == broken else ok)(name, **at) for name in CHECKS]
         results += [failed(broken, attempt=2, **at)] if broken else []
         for agent in AGENTS:

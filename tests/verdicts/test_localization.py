@@ -107,7 +107,7 @@ def test_two_faults_of_one_track_are_explained_one_after_the_other() -> None:
 
 def test_a_transit_that_pairs_share_is_named_and_neither_end() -> None:
     base = fleet()
-    pairs = {
+    pairs: dict[tuple[str, str], tuple[Entity, ...]] = {
         (agent, check): (
             Entity(Kind.TRANSIT, f"AS{(len(agent) + ord(agent[1]) * 7 + ord(check[1]) * 3) % 4}"),
         )

@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from vedette_collector.origins import Database
 from vedette_collector.verdicts.learned import Origin
 from verdicts.mmdb_helpers import MARKER, written
 
-NETWORKS = {
+NETWORKS: dict[str, dict[str, Any]] = {
     "192.0.2.0/24": {"autonomous_system_number": 3356, "autonomous_system_organization": "Lumen"},
     "198.51.100.128/25": {"asn": "as174"},
     "2001:db8::/32": {"autonomous_system_number": 64496},
