@@ -124,6 +124,8 @@ class Listener:
             await self._serve(reader, writer)
         except (OSError, EOFError, asyncio.LimitOverrunError):
             pass  # the peer went away, or sent what no client of this world sends
+        except asyncio.CancelledError:
+            pass  # by `close`; before Python 3.12, asyncio reports a cancelled server task as a failure
         finally:
             self._tasks.discard(task)
             writer.close()
