@@ -160,6 +160,10 @@ def states(answers: dict[str, list[Sample]]) -> dict[tuple[str, str], float]:
     return {(s.labels["check"], s.labels["agent"]): s.value for s in answers["Checks by vantage, now"]}
 
 
+def firing(answers: dict[str, list[Sample]]) -> set[str]:
+    return {s.labels["alertname"] for s in answers["Firing alerts"]}
+
+
 def test_in_a_healthy_world_every_panel_has_something_to_show(world: World) -> None:
     """But those that show trouble, which are empty."""
     answers = ask_all(world.prometheus)
@@ -202,16 +206,17 @@ def test_a_target_that_is_down_shows_with_its_reason(world: World) -> None:
             "no empty panel",
             within=30,
         )
+        until(
+            lambda: firing(ask_all(world.prometheus)) == {"VedetteCheckFailing", "VedetteIncident"},
+            "the alerts of a check and of incidents",
+            within=30,
+        )
         answers = ask_all(world.prometheus)
         assert states(answers)[("api-dns", "par-01")] == 0
         assert states(answers)[("web", "par-01")] == 1
         assert answers["Checks failing"] == [Sample({}, 1.0)]
         assert {s.labels["reason"] for s in answers["Why it fails, now"]} == {"dns.nodata"}
         assert {s.labels["reason"] for s in answers["Failures by reason"]} == {"dns.nodata"}
-        assert {s.labels["alertname"] for s in answers["Firing alerts"]} == {
-            "VedetteCheckFailing",
-            "VedetteIncident",
-        }
         # Alerting, held for a return, and nothing of the one that is closed; the mark is of those that alert.
         assert sorted(s.value for s in answers["Incidents"]) == [0, 1, 1, 1, 1]
         assert sorted(s.value for s in answers["Incidents, over time"]) == [0, 1, 1]

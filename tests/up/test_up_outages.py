@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,14 +100,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Day]]:
 
     async def scenario() -> dict[str, Day]:
         found: dict[str, Day] = {}
-        with (
-            running_up(roots[0], "--interval", "30s") as live,
-            running_up(roots[1], "--interval", "4s") as first,
-            running_up(roots[2], "--interval", "4s") as second,
-        ):
-            worlds = (live, first, second)
-            for world in worlds:
-                await world.is_up()
+        with ExitStack() as stack:
+            worlds: list[Running] = []
+            for each, interval in zip(roots, ("30s", "4s", "4s"), strict=True):
+                world = stack.enter_context(running_up(each, "--interval", interval))
+                await world.is_up()  # three dozen processes that start at once would all be late
+                worlds.append(world)
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(days(world, names), name=names[0])
