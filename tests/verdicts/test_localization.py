@@ -306,3 +306,15 @@ def test_targets_that_fail_in_different_ways_are_no_group() -> None:
         play.fail(play.probes(f"t{number}:ipv"), "tcp.timeout")
     play.fail(play.probes("t16:ipv"), "http.status")
     assert play.found() == ["prefix_set:withdrawn", "target:t16"]
+
+
+def test_targets_of_one_provider_that_fail_in_different_ways_are_no_group_either() -> None:
+    def more(number: int) -> list[Entity]:
+        own = [Entity(Kind.PREFIX_SET, "withdrawn")] if number in (1, 5, 9) else []
+        return [Entity(Kind.PROVIDER_REGION, "edge/all" if number < 16 else "other/all"), *own]
+
+    play = Play(fleet(targets=24, more=more))
+    for number in (1, 5, 9):
+        play.fail(play.probes(f"t{number}:ipv"), "tcp.timeout")
+    play.fail(play.probes("t12:ipv"), "http.status")
+    assert play.found() == ["prefix_set:withdrawn", "target:t12"]

@@ -5,7 +5,7 @@ J. R. Statist. Soc. B 74 (2012).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from itertools import chain
 from math import inf, log
 from typing import Final
@@ -78,6 +78,9 @@ def _group(
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
+    if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
+        ways = _ways(sample, failed)
+        counted = [each for each in counted if ways[each[2]] == ways[counted[0][2]]]
     of = _values(sample, base, by, len(counted))
     of_base = cost(sample, kinds[base.parts[0][0]])
     kinds_of_it = log(len(sample.index.sizes[sample.track]))
@@ -138,20 +141,19 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
         if len(telling) < least:
             continue
         since: dict[int, float] = {}
-        codes: dict[int, Counter[str]] = {entity: Counter() for entity in telling}
         for each in sample.failures:
             for entity in each.entities:
                 if entity in telling:
                     since[entity] = min(since.get(entity, each.since), each.since)
-                    codes[entity][each.code] += 1
+        ways = _ways(sample, telling)
         counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
         counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
         # With nothing else in common, at least they began together and fail in the same way.
-        began, way = since[counted[0][2]], _usual(codes[counted[0][2]])
+        began, way = since[counted[0][2]], ways[counted[0][2]]
         together = [
             each
             for each in counted
-            if abs(since[each[2]] - began) <= TOGETHER_SECONDS and _usual(codes[each[2]]) == way
+            if abs(since[each[2]] - began) <= TOGETHER_SECONDS and ways[each[2]] == way
         ]
         of = sample.index.sizes[sample.track].get(kind, len(since))
         failed, total = 0, 0.0
@@ -177,5 +179,11 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
                 yield all_of_them
 
 
-def _usual(codes: Counter[str]) -> str:
-    return min(codes, key=lambda code: (-codes[code], code))
+def _ways(sample: Sample[F], entities: Container[int]) -> dict[int, str]:
+    """The usual failure code of each of *entities*."""
+    codes: dict[int, Counter[str]] = {}
+    for each in sample.failures:
+        for entity in each.entities:
+            if entity in entities:
+                codes.setdefault(entity, Counter())[each.code] += 1
+    return {entity: min(found, key=lambda code: (-found[code], code)) for entity, found in codes.items()}
