@@ -71,3 +71,19 @@ def test_an_agent_that_is_not_there_is_not_asked() -> None:
         play.engine.stopped(name)
     play.fail([("a0-0", "t4:ipv4")])
     assert {agent.split("-")[0] for agent, _ in _asked(play)} == {"a0", "a5"}
+
+
+def test_no_probe_is_asked_for_twice_at_once() -> None:
+    play = Play(fleet(networks=1, targets=4))
+    for agent, check in play.probes(agent="a0-0"):
+        play.fail([(agent, check)], "dns.timeout" if ":dns" in check else "tcp.timeout")
+    asked = _asked(play)
+    assert len(asked) > 20
+    assert len(asked) == len(set(asked))
+
+
+def test_what_most_checks_go_through_relates_nothing() -> None:
+    play = Play(fleet())
+    play.fail([("a0-0", "t4:ipv4")])
+    asked = {check.split(":")[0] for agent, check in _asked(play) if agent != "a0-0"}
+    assert asked == {"t4", "t5", "t3"}  # its authority and its provider, but not its TLD

@@ -108,3 +108,9 @@ def test_targets_in_its_network_tell_a_silent_agent_from_a_dark_network() -> Non
     _silent(play, "a3-0")
     play.fail(probe for n in (4, 5) for probe in play.probes(f"t{n}:ipv") if not probe[0].startswith("a3"))
     assert ("vantage_network:net-3", "certain") in _names(play)
+
+
+def test_a_fifth_of_a_large_network_is_not_the_network() -> None:
+    play = Play(fleet(networks=8, per_network=50, targets=1))
+    _silent(play, *[f"a3-{n}" for n in range(10)])
+    assert all(component.startswith("agent:") for component, _ in _names(play))

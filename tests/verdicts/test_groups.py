@@ -1,0 +1,48 @@
+"""Which groups are named, and what is no member of one."""
+
+from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.groups import unrelated
+from vedette_collector.verdicts.sample import Sample
+from vedette_collector.verdicts.score import DEFAULTS
+from verdicts.fleet_helpers import Play, fleet
+
+
+def test_four_probes_that_are_ok_do_not_exonerate_their_network() -> None:
+    """All of one network: had it been part of the fault, fewer than six failures would be missing."""
+    play = Play(fleet(networks=6))
+    play.fail(probe for probe in play.probes("t4:ipv") if not probe[0].startswith("a5"))
+    assert play.found() == ["target:t4"]
+
+
+def test_networks_that_go_dark_at_other_times_are_no_group() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.PROVIDER_NETWORK, f"AS{number // 2}")]
+
+    play = Play(fleet(targets=24, more=more))
+    for number in (4, 5):
+        play.fail(play.probes(f"t{number}:ipv"))
+    play.look(400.0)
+    for number in (14, 15):
+        play.fail(play.probes(f"t{number}:ipv"))
+    assert not any("+" in each for each in play.found())
+
+
+def test_what_fails_no_more_than_chance_is_no_member_of_a_group() -> None:
+    play = Play(fleet(targets=60))
+    for network in ("a1", "a3"):
+        play.fail(probe for probe in play.probes(agent=network) if ":ipv" in probe[1])
+    play.fail(play.probes("t4:ipv", "a2-0"))  # 2 of the 240 of this network
+    tracker = play.engine.tracker
+    sample = Sample(
+        tracker.index,
+        "connection",
+        tracker.newest("connection"),
+        lambda parts, without: float(tracker.index.count("connection", parts, without)),
+    )
+    names = {
+        tracker.index.entities[entity].name
+        for each in unrelated(sample, DEFAULTS.repeated_noise, DEFAULTS)
+        for entity in each.parts[0]
+    }
+    assert {"net-1", "net-3"} <= names
+    assert "net-2" not in names
