@@ -1,5 +1,6 @@
 """What is asked at once when something fails twice, and how often."""
 
+from vedette_collector.verdicts.asking import Asking
 from verdicts.fleet_helpers import Play, fleet
 
 
@@ -87,3 +88,27 @@ def test_what_most_checks_go_through_relates_nothing() -> None:
     play.fail([("a0-0", "t4:ipv4")])
     asked = {check.split(":")[0] for agent, check in _asked(play) if agent != "a0-0"}
     assert asked == {"t4", "t5", "t3"}  # its authority and its provider, but not its TLD
+
+
+def test_after_the_first_sixty_it_is_ten_a_second() -> None:
+    play = Play(fleet(networks=10, per_network=4, targets=60))
+    index = play.engine.tracker.index
+    asking = Asking()
+    checks = range(len(index.checks))
+
+    def asked(fresh: range, now: float) -> int:
+        found = asking.questions(index, [(check, 0) for check in fresh], now)
+        return sum(len(each.checks) for each in found)
+
+    assert asked(checks[:100], play.now) == 60
+    assert asked(checks[100:200], play.now + 1.0) == 10
+
+
+def test_nobody_is_asked_about_what_is_explained() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    assert play.found() == ["target:t4"]
+    play.look(40.0)
+    play.recover([("a0-0", "t4:ipv4")])
+    play.fail([("a0-0", "t4:ipv4")])
+    assert _asked(play) == []

@@ -78,6 +78,7 @@ def test_a_new_topology_takes_along_what_is_known() -> None:
     assert set(play.probes("t4:ipv")) | {("a0-0", "t5:ipv4")} == play.engine.watched
     play.engine.arrange(fleet(targets=4))
     assert play.found() == []
+    assert play.engine.watched == set()
 
 
 def test_a_failure_of_another_layer_moves_to_its_track() -> None:
@@ -134,3 +135,22 @@ def test_what_is_remembered_is_bounded_however_much_fails() -> None:
     play.engine.arrange(fleet(targets=13))
     play.fail(play.probes(), times=1)
     assert len(play.engine.tracker.events) == 300
+
+
+def test_a_probe_of_which_nothing_is_known_any_more_is_watched_until_its_agent_leaves() -> None:
+    play = Play(fleet())
+    play.recover(play.probes())
+    play.engine.unknown("a0-0", "t4:ipv4")
+    play.fail([("a0-0", "t5:ipv4"), ("a1-0", "t5:ipv4")])
+    assert play.engine.watched == {("a0-0", "t4:ipv4"), ("a0-0", "t5:ipv4"), ("a1-0", "t5:ipv4")}
+    play.engine.gone("a0-0", play.now)
+    assert play.engine.watched == {("a1-0", "t5:ipv4")}
+
+
+def test_what_is_explained_counts_for_no_alarm() -> None:
+    play = Play(fleet())
+    *most, last = play.probes("t4:ipv")
+    play.fail(most)
+    assert play.found() == ["target:t4"]
+    play.fail([last])
+    assert not any(play.engine.tracker.counts["connection"].values())

@@ -114,3 +114,9 @@ def test_a_fifth_of_a_large_network_is_not_the_network() -> None:
     play = Play(fleet(networks=8, per_network=50, targets=1))
     _silent(play, *[f"a3-{n}" for n in range(10)])
     assert all(component.startswith("agent:") for component, _ in _names(play))
+
+
+def test_two_of_three_agents_are_not_enough_for_the_network() -> None:
+    play = Play(fleet(networks=8, per_network=3))
+    _silent(play, "a3-0", "a3-1")
+    assert [component for component, _ in _names(play)] == ["agent:a3-0", "agent:a3-1"]

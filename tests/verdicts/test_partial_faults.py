@@ -1,0 +1,58 @@
+"""When a fault that shows now and then is over, and that one which is over is not told again."""
+
+import random
+
+from verdicts.fleet_helpers import Play, fleet
+
+P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
+P4 = ("t12:ipv", "t13:ipv", "t14:ipv")
+
+
+def _found_beside(play: Play) -> set[str]:
+    """What is found while another provider fails now and then, so that one looks back."""
+    chance = random.Random(2)
+    found: set[str] = set()
+    for _ in range(5):
+        play.flake(probe for each in P4 for probe in play.probes(each) if chance.random() < 0.5)
+        found |= set(play.found(8.0))
+    return found
+
+
+def test_failures_while_a_fault_was_known_do_not_make_it_a_partial_one_when_it_is_over() -> None:
+    play = Play(fleet(targets=24))
+    for _ in range(6):
+        for each in P1:
+            play.fail(play.probes(each))
+        assert play.found(20.0) == ["provider:p1"]
+    for each in P1:
+        play.recover(play.probes(each))
+    found = _found_beside(play)
+    assert "provider:p4" in found
+    assert "provider:p1" not in found
+
+
+def test_failures_before_a_fault_was_known_do_not_make_it_a_partial_one_when_it_is_over() -> None:
+    play = Play(fleet(targets=24))
+    for _ in range(2):
+        for each in P1:
+            play.fail(play.probes(each), times=1)
+        play.now += 20.0
+    assert play.found() == ["provider:p1"]
+    for each in P1:
+        play.recover(play.probes(each))
+    found = _found_beside(play)
+    assert "provider:p4" in found
+    assert "provider:p1" not in found
+
+
+def test_what_fails_rarely_is_not_over_sooner_than_it_would_fail_again() -> None:
+    """12 of 40 results: one in 25 s. Three times that without any is chance."""
+    play = Play(fleet(networks=2, per_network=1))
+    play.recover(play.probes())
+    play.look(400.0)
+    probes = play.probes("t4:ipv")
+    for number in range(12):
+        play.flake([probes[number % 4]])
+        play.look(25.0)
+    play.look(40.0)
+    assert "target:t4" in play.found()
