@@ -357,3 +357,16 @@ def test_partial_fault_is_given_the_time_that_its_samples_take(tmp_path: Path) -
     assert found.bound is not None
     assert found.bound > 600
     assert found.counts[0].at > found.bound
+
+
+def test_page_for_just_the_probes_of_another_phase_is_not_wrong(tmp_path: Path) -> None:
+    """A side effect that is really broken, and not what the scenario expects to be named."""
+    phases = f"{DOWN}, {DOWN.replace('service: shop', 'service: mail')}"
+    expected = "{at_min: 2, kind: target, entity: shop}"
+    true = tried(tmp_path, phases, expected)
+    true[2].says(12.0, named("target:mail"))
+    found = scored(true)
+    assert (found.right, found.wrong_pages) == (False, [])
+    wrong = tried(tmp_path, phases, expected)
+    wrong[2].says(12.0, named("target:wiki"))
+    assert scored(wrong).wrong_pages == ["it is target:wiki"]

@@ -13,7 +13,8 @@
 - `right_headline`: all that count are right.
 - A *surplus component* was in a headline, and no probe through it is hit by any phase.
 - A *wrong page* names a component that is not right and shares no entity with any expected verdict. A network
-  is the same entity whether it is where agents stand or where targets are.
+  is the same entity whether it is where agents stand or where targets are. One that names just the probes of
+  one phase is not wrong either: that is what is broken, if not all of it.
 - A *premature close* is one of an incident that had to do with the outage, before the last visible phase
   ended.
 - The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
@@ -285,11 +286,19 @@ class _Scoring:
         mine = set(event.component.entities)
         if any(mine & entities(one, self._match, self._all) for one in expected):
             return False
+        if any(self._is_just(event.component, each) for each in self._visible):
+            return False
         place = bisect_right(self._times, event.at) - 1
         shown = (
             [each for each in self._run.screens[place][1] if each.id == event.incident] if place >= 0 else []
         )
         return not any(self._names(one, each, event.at) for one in expected for each in shown)
+
+    def _is_just(self, component: Component, visible: Visible) -> bool:
+        """Whether it names the probes of one phase, no more and no fewer."""
+        if visible.phase.symptom.layer == "agent":
+            return False
+        return self._world.extent(component, visible.phase.symptom.stage) == visible.scope
 
     def _premature(self) -> int:
         related = {
