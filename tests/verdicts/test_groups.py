@@ -46,3 +46,32 @@ def test_what_fails_no_more_than_chance_is_no_member_of_a_group() -> None:
     }
     assert {"net-1", "net-3"} <= names
     assert "net-2" not in names
+
+
+def test_a_conjunction_is_found_though_something_else_explains_more_by_itself() -> None:
+    """A plane is never narrowed, and here it comes before the product that is."""
+
+    def more(number: int) -> list[Entity]:
+        plane = Entity(Kind.PLANE, "control" if number in (0, 3, 6) else "data")
+        return [plane, Entity(Kind.PRODUCT, "queue" if number in (0, 1, 3, 4) else "store")]
+
+    play = Play(fleet(more=more))
+    play.fail(probe for number in (0, 3) for probe in play.probes(f"t{number}:ipv"))
+    assert play.found() == ["plane:control & product:queue"]
+
+
+def test_one_look_finds_at_most_eight_of_a_track() -> None:
+    play = Play(fleet(targets=36))
+    for number in range(0, 36, 3):  # each in a way of its own, so that they are no group
+        play.fail(play.probes(f"t{number}:ipv"), f"http.{'x' * (number + 1)}")
+    play.now = max(play.now, play.engine.next_at or 0.0)
+    assert len(play.look(2.0).findings) == 8
+
+
+def test_what_is_slow_in_tls_is_no_fault_of_a_chain() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.CA_CHAIN, "old" if number in (1, 5, 9) else "new")]
+
+    play = Play(fleet(more=more))
+    play.fail((probe for n in (1, 5, 9) for probe in play.probes(f"t{n}:ipv")), "tls.slow")
+    assert play.found() == ["target:t1", "target:t5", "target:t9"]

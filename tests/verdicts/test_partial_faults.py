@@ -2,6 +2,8 @@
 
 import random
 
+from msgspec.structs import replace
+
 from verdicts.fleet_helpers import Play, fleet
 
 P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
@@ -56,3 +58,28 @@ def test_what_fails_rarely_is_not_over_sooner_than_it_would_fail_again() -> None
         play.look(25.0)
     play.look(40.0)
     assert "target:t4" in play.found()
+
+
+def test_a_fault_that_failed_for_long_is_over_when_nothing_failed_for_two_intervals() -> None:
+    chance = random.Random(7)
+    play = Play(fleet(networks=10))
+    play.recover(play.probes())
+    play.look(300.0)
+    for _ in range(48):
+        play.flake(probe for each in P1 for probe in play.probes(each) if chance.random() < 0.05)
+        found = play.found(5.0)
+    assert found == ["provider:p1"]
+    assert play.found(68.0) == []
+
+
+def test_two_probes_are_insufficient_however_long_they_fail() -> None:
+    base = fleet(targets=24)
+    assigned = {name: agents for name, agents in base.assigned.items() if not name.startswith("t7:")}
+    play = Play(replace(base, assigned={**assigned, "t7:ipv4": ("a0-0", "a1-0")}))
+    chance = random.Random(1)
+    said: set[tuple[str, str]] = set()
+    for _ in range(10):
+        play.fail([("a0-0", "t7:ipv4"), ("a1-0", "t7:ipv4")], "http.status")
+        play.flake(probe for each in P4 for probe in play.probes(each) if chance.random() < 0.4)
+        said |= {(str(each.component), each.certainty) for each in play.look(30.0).findings}
+    assert said == {("provider:p4", "certain"), ("target:t7", "insufficient")}
