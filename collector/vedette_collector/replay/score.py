@@ -24,29 +24,18 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from math import log
 from typing import Any, Final, NamedTuple
 
 from vedette_collector.replay.expected import Matcher, Situation, entities, is_inside
 from vedette_collector.replay.record import Event, Named, Run, Shown
-from vedette_collector.replay.scenario import Expected, Phase, Scenario
+from vedette_collector.replay.scenario import Expected, Scenario
+from vedette_collector.replay.visible import Visible, is_partial, visible
 from vedette_collector.replay.world import World
 from vedette_collector.verdicts.component import Component, Entity, Kind, component
-from vedette_collector.verdicts.score import DEFAULTS
 from vedette_collector.verdicts.topology import Stage
 
 SETTLE: Final = 15.0  # seconds: a page settles, a timeout and its repeat take 11 s
 _TICKET_ONLY: Final = "ticket not page"
-
-
-class Visible(NamedTuple):
-    """A phase of which this fleet sees something."""
-
-    phase: Phase
-    first: float | None  # symptom that was drawn
-    when: dict[int, float]  # probes (agents, where they fall silent) and when each showed it first
-    scope: int  # mask of probes; of silent agents all of them
-    bound: float  # seconds until enough samples have come
 
 
 class Judged(NamedTuple):
@@ -85,7 +74,7 @@ class _Scoring:
         self._run = run
         self._scenario = scenario
         self._match = Matcher(world)
-        self._visible = [one for one in _visible(world, scenario, run, noise) if one.scope]
+        self._visible = [one for one in visible(world, scenario, run, noise) if one.scope]
         firsts = [one.first for one in self._visible if one.first is not None]
         self._zero = min(firsts, default=None)
         self._end = max((one.phase.end for one in self._visible), default=run.end)
@@ -113,7 +102,7 @@ class _Scoring:
             wrong_share=self._wrong_share(),
             zero=self._zero,
             bound=None if first is None or first.bound == float("inf") else first.bound,
-            is_partial=first is not None and _is_partial(first.phase),
+            is_partial=first is not None and is_partial(first.phase),
             quorum_after=None if alarm is None or self._zero is None else alarm - self._zero,
             quorum_right=run.quorum.targets == self._blamable(),
             quorum_pages=run.quorum.pages,
@@ -326,41 +315,11 @@ class _Scoring:
         }
 
 
-def _visible(world: World, scenario: Scenario, run: Run, noise: float) -> Iterator[Visible]:
-    for phase, seen in zip(scenario.phases, run.seen, strict=True):
-        if not phase.symptom.is_visible:
-            continue
-        if phase.symptom.is_silence:
-            agents = set(world.agents(phase.scope))
-            scope = world.mask(p for p, agent in enumerate(world.agent_of) if agent in agents)
-            bound = 0.0
-        else:
-            scope = world.mask(world.probes(phase.scope, phase.symptom.stage))
-            bound = sample_seconds(phase, scope.bit_count(), world.interval, noise)
-        yield Visible(phase, seen.first, seen.when, scope, bound)
-
-
-def sample_seconds(phase: Phase, probes: int, interval: float, noise: float) -> float:
-    """Time until n samples of a partial fault have n * kl(p, noise) of the threshold; 0 of a hard one."""
-    if not _is_partial(phase) or not probes:
-        return 0.0
-    rate = phase.fraction * (0.5 if phase.period is not None else 1.0)
-    floor = max(noise, 1e-3)
-    if rate <= floor:
-        return float("inf")
-    each = rate * log(rate / floor) + (1 - rate) * log((1 - rate) / (1 - floor))
-    return DEFAULTS.threshold / each / probes * interval
-
-
 def _union(masks: Iterable[int]) -> int:
     found = 0
     for mask in masks:
         found |= mask
     return found
-
-
-def _is_partial(phase: Phase) -> bool:
-    return phase.fraction < 1 or phase.period is not None
 
 
 def told(scored: Scored, scenario: Scenario, seed: int) -> dict[str, Any]:
