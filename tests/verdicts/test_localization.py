@@ -318,3 +318,20 @@ def test_targets_of_one_provider_that_fail_in_different_ways_are_no_group_either
         play.fail(play.probes(f"t{number}:ipv"), "tcp.timeout")
     play.fail(play.probes("t12:ipv"), "http.status")
     assert play.found() == ["prefix_set:withdrawn", "target:t12"]
+
+
+def test_control_planes_of_different_providers_are_nothing_in_common() -> None:
+    def more(number: int) -> list[Entity]:
+        return [
+            Entity(Kind.PROVIDER_REGION, f"cloud-{number % 4}/west"),
+            Entity(Kind.PLANE, "control" if number < 8 else "data"),
+        ]
+
+    play = Play(fleet(targets=24, more=more))
+    for number in range(8):
+        play.fail(play.probes(f"t{number}:ipv"))
+    assert not any(each.startswith("plane:") for each in play.found())
+    one = Play(fleet(targets=24, more=more))
+    for number in (1, 5):
+        one.fail(one.probes(f"t{number}:ipv"))
+    assert one.found() == ["plane:control & provider_region:cloud-1/west"]

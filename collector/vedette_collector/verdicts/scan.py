@@ -106,6 +106,8 @@ def _singles(sample: Sample[F], noise: float) -> Iterator[Candidate]:
     """Those that fail more than chance and their cost account for: no other is worth a second look."""
     kinds = sample.index.kinds
     for entity, failed in sample.by_entity.items():
+        if kinds[entity] is Kind.PLANE:  # those of different providers have nothing in common
+            continue
         if failed < 2 or failed <= noise * sample.count(((entity,),)):
             continue
         one = candidate(sample, ((entity,),), failed, cost(sample, kinds[entity]), noise)
