@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test soak check bench fuzz lock clean
+.PHONY: run test drills soak check bench fuzz lock clean
 
 run: $(VENV)/run.stamp  ## the whole pipeline on this machine, with a small world to probe
 	$(BIN)/vedette up $(ARGS)
@@ -14,6 +14,9 @@ test: $(VENV)/dev.stamp  ## every test; real servers included where they are ins
 soak: $(VENV)/dev.stamp  ## crashes and outages for an hour and more; VEDETTE_CRASH_KILLS and VEDETTE_CRASH_SEED vary them
 	PYTHONPATH=tests $(BIN)/python -m simulation --seconds 300
 	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak $(ARGS)
+
+drills: $(VENV)/dev.stamp  ## the days that were, on real processes; five minutes of a machine with nothing else to do
+	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak tests/up/test_up_outages.py $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """How tests share two workers: a file stays together, for its fixtures, and so do tests of whole systems."""
 
+import os
 import socket
 from collections.abc import Iterator
 from itertools import count
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from vedette_agent.engine import stamps
 
+SOAK = "VEDETTE_SOAK"
 TOGETHER = ("system", "crash", "up")  # whole processes: two such files at a time are too much for two cores
 
 # A busy machine is slow, and no property of ours fails for that.
@@ -18,7 +20,11 @@ settings.load_profile("busy")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    is_soak = os.environ.get(SOAK) == "1"
+    skip = pytest.mark.skip(reason=f"minutes, not seconds: runs with {SOAK}=1")
     for item in items:
+        if item.get_closest_marker("soak") and not is_soak:
+            item.add_marker(skip)
         folder = item.path.relative_to(Path(__file__).parent).parts[0]
         group = folder if folder in TOGETHER else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))

@@ -174,3 +174,19 @@ def test_a_dark_vantage_falls_silent_alone(world: Running) -> None:
         await world.is_green(BACK_SECONDS)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.timeout(300)
+def test_a_day_that_was_is_named_in_one_incident(world: Running) -> None:
+    """20 October 2025: the emptied record, what depends on it, and the region's balancers."""
+    done = world.drill("start", "aws-2025-10-20", "--json", within=240)
+    verdicts = json.loads(done.stdout)["verdicts"]
+    assert world.drill("stop").returncode == 0
+    assert verdicts[0]["component"] == "target:dynamodb.us-east-1"
+    assert verdicts[0]["is_headline"]
+    assert len({verdict["incident"] for verdict in verdicts}) == 1
+    print(
+        *(f"{each['phase']}: after {each['after_seconds']} s: {each['headline']}" for each in verdicts),
+        sep="\n",
+    )
+    asyncio.run(world.is_green())

@@ -1,7 +1,8 @@
 """Days that were, on real processes: what broke is named, once, and falls quiet when it is mended.
 
-Three worlds run side by side, since a verdict on silent agents takes the time that silence takes. What
-happens in them is written down; each test then looks at one day.
+Three worlds run side by side, since a verdict on silent agents takes the time that silence takes: some forty
+processes, for `make drills`. What happens in them is written down; each test then looks at one day. One day
+is played in every run of the tests, by `test_up_demo`.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from up.up_helpers import until
 from vedette.up import page
 from vedette.up.world.drills import DRILLS
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.soak, pytest.mark.timeout(900)]
 
 # Two days of one provider's region are one incident when the second follows on the first, and so are two
 # networks that fall silent within minutes: each of them stands in a world of its own.
