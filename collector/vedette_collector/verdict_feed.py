@@ -39,7 +39,8 @@ class Hears(Protocol):
 class Feed:
     """Tells *engine* what *board* learns. `is_new` says that there is something to decide.
 
-    While the engine decides in another thread, what comes is kept back: `hold` and `release`.
+    While the engine decides in another thread, what comes is kept back: `hold` and `release`. So is what is
+    of a new configuration, until the engine knows it: `arranged`.
     """
 
     def __init__(self, engine: Hears, board: Board, asks: Asks) -> None:
@@ -50,6 +51,7 @@ class Feed:
         self._engine = engine
         self._board = board
         self._asks = asks
+        self._assignment = board.assignment  # that the engine knows
         self._held: list[Callable[[], None]] | None = None
 
     def result(self, cell: Cell, result: Result, at: float) -> None:
@@ -145,7 +147,9 @@ class Feed:
         learned.observe(cell.agent, cell.check.name, seen.result.facts, seen.at, seen.result.bypass)
 
     def arranged(self) -> None:
-        """The configuration is another one."""
+        """The engine knows the configuration of the board."""
+        self._assignment = self._board.assignment
+        self._let_go()
         cells = self._board.cells
         self.failing = {each for each in self.failing if each[1] in cells.get(each[0], {})}
         self.is_new = True
@@ -155,12 +159,18 @@ class Feed:
         self.is_new = False
 
     def release(self) -> None:
+        if self._board.assignment is self._assignment:
+            self._let_go()
+
+    def _let_go(self) -> None:
         held, self._held = self._held or [], None
         for tell in held:
             self._tell(tell)
 
     def _tell(self, what: Callable[[], None]) -> None:
         self.is_new = True
+        if self._held is None and self._board.assignment is not self._assignment:
+            self._held = []
         if self._held is not None:
             self._held.append(what)
             return

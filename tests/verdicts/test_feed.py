@@ -146,6 +146,19 @@ def test_what_comes_while_a_decision_runs_is_told_afterwards(fed: Fed) -> None:
     assert fed.feed.failing == {("par-01", "api-dns")}
 
 
+def test_what_comes_of_a_new_configuration_waits_until_the_engine_knows_it(fed: Fed) -> None:
+    fed.feed.hold()
+    fed.core.board.configure(assignment((DNS, WEB), ("par-01", "fra-01")))
+    fed.send(failed(check=WEB.name))
+    fed.feed.release()
+    fed.send(failed(check=WEB.name))
+    assert not fed.heard.said
+    fed.feed.arranged()
+    assert [each.check for each in fed.heard.observed()] == [WEB.name] * 2
+    fed.send(failed(check=WEB.name))
+    assert len(fed.heard.said) == 3
+
+
 def test_an_agent_that_is_gone_has_no_failing_probes(fed: Fed) -> None:
     fed.send(failed())
     fed.feed.gone("par-01", 5.0, has_stopped=False)
