@@ -120,3 +120,31 @@ def test_two_of_three_agents_are_not_enough_for_the_network() -> None:
     play = Play(fleet(networks=8, per_network=3))
     _silent(play, "a3-0", "a3-1")
     assert [component for component, _ in _names(play)] == ["agent:a3-0", "agent:a3-1"]
+
+
+def test_one_agent_of_a_network_that_was_silent_is_silent_by_the_same() -> None:
+    """A network comes back bit by bit, and not every bit is a fault of its own."""
+    play = Play(fleet(networks=8, per_network=3))
+    _silent(play, "a3-0", "a3-1", "a3-2")
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    for name in ("a3-0", "a3-1", "a3-2"):
+        play.engine.back(name, play.now)
+    assert _names(play) == []
+    _silent(play, "a3-1", at=play.now + 900)
+    _silent(play, "a5-0", at=play.now + 900)
+    assert _names(play) == [("agent:a5-0", "certain"), ("vantage_network:net-3", "certain")]
+    found = play.finding("vantage_network:net-3")
+    assert (found.inside.failed, found.inside.total, found.outside.failed) == (1, 3, 1)
+    _silent(play, "a3-2", at=play.now + 2000)  # long after the other one
+    assert play.finding("vantage_network:net-3").agents == ("a3-1", "a3-2")
+
+
+def test_after_an_hour_one_agent_of_it_is_that_agent_again() -> None:
+    play = Play(fleet(networks=8))
+    _silent(play, "a3-0", "a3-1")
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    for name in ("a3-0", "a3-1"):
+        play.engine.back(name, play.now)
+    play.look(3700.0)
+    _silent(play, "a3-1", at=play.now)
+    assert _names(play) == [("agent:a3-1", "certain")]

@@ -210,7 +210,7 @@ class Engine:
         self._looked_at = now
         before = {str(each.component) for each in self._findings}
         if self._deaf_since is None:
-            silent = self._silence.findings(self._index)
+            silent = self._silence.findings(self._index, now)
         else:
             silent = [deaf(self._index, self._deaf_since, now)]
         if any(each.component.kind == "telemetry" for each in silent):
@@ -219,7 +219,7 @@ class Engine:
         else:
             found = localize(self.tracker, now, self._noise, self._settings, self._looking_back)
             self._looking_back = found.looked_back
-            self.tracker.explain(found.parts, found.newest)
+            self.tracker.explain(found.parts, found.plain)
             self._findings = [*_merged(found.findings), *told_apart(silent, found.findings)]
             if found.findings and now - self._noise_at >= NOISE_SECONDS:
                 # Not before a quiet time: what a fault leaves unexplained is no measure for a start.

@@ -47,7 +47,9 @@ def _is_urgent(component: Component, finding: Finding, extents: Extents) -> bool
         return False
     if kinds & _PROBED:
         return _is_widely_seen(component, finding, extents) and not is_refusal(component, finding)
-    return len(extents.agents(component)) > 1
+    # What is left of a silence, one agent of a network that is coming back, can wait.
+    several = len(finding.agents) if finding.track == "silence" else len(extents.agents(component))
+    return several > 1
 
 
 def _is_widely_seen(component: Component, finding: Finding, extents: Extents) -> bool:

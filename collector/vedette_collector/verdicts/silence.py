@@ -19,6 +19,7 @@ CHANCE: Final = 1e-4  # that an agent stops within TOGETHER_SECONDS: once in ten
 TOGETHER_SECONDS: Final = 90.0  # between two that fell silent by one cause; hearing of it takes up to 35 s
 THRESHOLD: Final = 12.0  # nats, the cost taken off: two agents of one network in a fleet of 47
 NEARLY_ALL: Final = 0.8  # of the agents: then it is us
+REMEMBERED_SECONDS: Final = 3600.0  # what several were silent with: one of them alone is silent by it too
 _KINDS: Final = (Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION)
 
 
@@ -27,8 +28,9 @@ class Silence:
 
     def __init__(self) -> None:
         self.since: dict[str, float] = {}  # when each silent agent was heard of last
+        self._blamed: dict[str, tuple[float, Finding]] = {}  # by component: when it was found last
 
-    def findings(self, index: Index) -> list[Finding]:
+    def findings(self, index: Index, now: float) -> list[Finding]:
         known = index.present
         silent = {
             index.agent_number[name]: at for name, at in self.since.items() if name in index.agent_number
@@ -38,7 +40,58 @@ class Silence:
         found: list[Finding] = []
         for wave in _waves(silent):
             found.extend(_explained(index, wave, silent, known))
+        self._blamed = {
+            key: (at, each) for key, (at, each) in self._blamed.items() if now - at <= REMEMBERED_SECONDS
+        }
+        found = self._continued(found, index, silent, known)
+        for each in found:
+            if each.component.kind in _KINDS:
+                self._blamed[str(each.component)] = (now, each)
         return found
+
+    def _continued(
+        self, found: list[Finding], index: Index, silent: dict[int, float], known: int
+    ) -> list[Finding]:
+        """Single agents of what several were silent with: a network that comes back comes back bit by bit."""
+        single = {index.agent_number[each.agents[0]] for each in found if _is_agent(each)}
+        for key, (_, before) in sorted(self._blamed.items()):
+            members = 0
+            for entity in before.component.entities:
+                members |= _members(index, entity)
+            again = {agent for agent in single if members >> agent & 1}
+            if not again:
+                continue
+            single -= again
+            same = [each for each in found if str(each.component) == key]
+            agents = sorted(
+                again.union(*({index.agent_number[name] for name in each.agents} for each in same))
+            )
+            names = {index.agents[agent] for agent in agents}
+            found = [
+                each
+                for each in found
+                if each not in same and not (_is_agent(each) and each.agents[0] in names)
+            ]
+            total = (members & known).bit_count()
+            outside = len(silent) - len(agents), max(known.bit_count() - total, 0)
+            score = len(agents) * log(1 / CHANCE)
+            found.append(
+                _finding(
+                    index,
+                    before.component,
+                    agents,
+                    silent,
+                    score,
+                    (len(agents), total),
+                    outside,
+                    before.alternatives,
+                )
+            )
+        return found
+
+
+def _is_agent(finding: Finding) -> bool:
+    return finding.component.kind == Kind.AGENT
 
 
 def deaf(index: Index, since: float, now: float) -> Finding:
@@ -214,10 +267,6 @@ def told_apart(silent: Sequence[Finding], others: Iterable[Finding]) -> list[Fin
 
 def _network_of(finding: Finding, dark: set[str]) -> Finding | None:
     for each in finding.alternatives:
-        if (
-            finding.component.kind == Kind.AGENT
-            and each.kind == Kind.NETWORK
-            and dark.issuperset(each.parts[0].names)
-        ):
+        if _is_agent(finding) and each.kind == Kind.NETWORK and dark.issuperset(each.parts[0].names):
             return replace(finding, component=each, certainty="certain", alternatives=())
     return None
