@@ -42,6 +42,16 @@ def test_what_shares_something_with_the_target_is_asked_of_somebody_else() -> No
     assert {"t4", "t5"} <= asked  # the other name of its authority
 
 
+def test_each_of_what_is_related_is_asked_of_two_and_in_the_same_way() -> None:
+    """Witnesses of one target alone would make it look worse than what stands beside it."""
+    play = Play(fleet(networks=8))
+    play.fail([("a0-0", "t4:ipv6")])
+    asked = [(agent, check) for agent, check in _asked(play) if agent != "a0-0" and check != "t4:ipv6"]
+    by_check = {name: [agent for agent, check in asked if check == name] for _, name in asked}
+    assert by_check.keys() == {"t5:ipv6", "t3:ipv6"}  # by its authority, and by its provider
+    assert [len(set(agents)) for agents in by_check.values()] == [2, 2]
+
+
 def test_the_same_question_is_put_once_an_interval() -> None:
     play = Play(fleet())
     play.fail([("a0-0", "t4:ipv4")])

@@ -15,7 +15,8 @@ from vedette_collector.verdicts.members import Probe
 
 WITNESSES: Final = 6  # agents that are asked for the same check
 OTHERS: Final = 3  # other targets for the agent that saw it
-SIBLINGS: Final = 3  # checks of what is related
+SIBLINGS: Final = 3  # targets that are related,
+SIBLING_WITNESSES: Final = 2  # each by so many: else the target that failed first looks worse than the others
 RATE: Final = 10.0  # probes a second, in all: 1,000 agents probe a thousand times as often by themselves
 BURST: Final = 60.0
 REMEMBERED: Final = 4096  # questions, before those of more than an hour ago are forgotten
@@ -87,8 +88,8 @@ class Asking:
         yield from ((each, agent) for each in _other_targets(index, check, agent))
         for place, sibling in enumerate(_siblings(index, check)):
             candidates = list(_elsewhere(index, sibling, agent))
-            if candidates:
-                yield sibling, candidates[place % len(candidates)]
+            for turn in range(min(SIBLING_WITNESSES, len(candidates))):
+                yield sibling, candidates[(SIBLING_WITNESSES * place + turn) % len(candidates)]
 
 
 def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
@@ -135,9 +136,10 @@ def _other_targets(index: Index, check: int, agent: int) -> Iterator[int]:
 
 
 def _siblings(index: Index, check: int) -> Iterator[int]:
-    """One check of another target for each of the nearest relations."""
-    target = index.check_entities[check][0]
-    given = 0
+    """Of the nearest relations the check that is most like it, each of another target."""
+    mine = set(index.check_entities[check])
+    stages = index.topology.checks[index.checks[check]].stages
+    given = {index.check_entities[check][0]}
     for kind in _RELATED:
         for entity in index.check_entities[check]:
             if index.kinds[entity] is not kind:
@@ -145,7 +147,13 @@ def _siblings(index: Index, check: int) -> Iterator[int]:
             related = index.checks_of(entity)
             if len(related) > _WIDE * len(index.checks):
                 continue
-            other = next((each for each in sorted(related) if index.check_entities[each][0] != target), None)
-            if other is not None and given < SIBLINGS:
-                given += 1
-                yield other
+            others = [
+                (len(mine.intersection(index.check_entities[each])), -each)
+                for each in related
+                if index.check_entities[each][0] not in given
+                and index.topology.checks[index.checks[each]].stages == stages
+            ]
+            if others and len(given) <= SIBLINGS:
+                sibling = -max(others)[1]
+                given.add(index.check_entities[sibling][0])
+                yield sibling
