@@ -48,6 +48,27 @@ def test_what_fails_no_more_than_chance_is_no_member_of_a_group() -> None:
     assert "net-2" not in names
 
 
+def test_a_second_network_in_which_it_may_be_chance_is_no_second_witness() -> None:
+    """One agent cannot say whether it is the name servers: two failures elsewhere do not make it two."""
+    play = Play(fleet(networks=8, per_network=1, targets=24))
+    names = play.probes("t4:dns", "a0") + play.probes("t5:dns", "a0")
+    play.fail(names[:5], "dns.timeout")
+    play.fail(play.probes("t4:dns:own", "a3"), "dns.timeout")
+    assert [(str(each.component), each.certainty) for each in play.look().findings] == [
+        ("authority_dns:auth-2 & agent:a0-0", "insufficient")
+    ]
+
+
+def test_no_host_class_has_a_control_plane() -> None:
+    def more(number: int) -> list[Entity]:
+        plane = Entity(Kind.PLANE, "control" if number in (3, 4) else "data")
+        return [plane, Entity(Kind.HOST_CLASS, "linux" if number in (3, 4, 6, 7, 8) else "windows")]
+
+    play = Play(fleet(more=more))
+    play.fail(probe for number in (3, 4) for probe in play.probes(f"t{number}:ipv"))
+    assert play.found() == ["plane:control & provider:p1"]
+
+
 def test_a_conjunction_is_found_though_something_else_explains_more_by_itself() -> None:
     """A plane is never narrowed, and here it comes before the product that is."""
 

@@ -11,11 +11,11 @@ from math import inf, log
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
-from vedette_collector.verdicts.members import Group
+from vedette_collector.verdicts.members import Group, Parts
 from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
-from vedette_collector.verdicts.score import Settings, choices, gain, surprise
+from vedette_collector.verdicts.score import Settings, choices, gain, kl, surprise
 
-HEALTHY: Final = 6.0  # failures that were missed in what is left out: e^-6 that none comes by chance
+HEALTHY: Final = 6.0  # nats by which what is left out fails less than what is in: e^-6 that it is chance
 MANY: Final = 4  # targets without anything in common: fewer are faults of their own
 TELLING: Final = 3.0  # nats by which each member of a group fails more than by chance
 _TOGETHER: Final = (
@@ -28,19 +28,20 @@ TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
 
 _WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
 _WAY: Final = (Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK)
-_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PLANE, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.TARGET)
+_OF_TARGETS: Final = (*_WHERE, *_WAY, Kind.PRODUCT, Kind.PROVIDER_REGION, Kind.TARGET)
+_OF_PROVIDERS: Final = (*_OF_TARGETS, Kind.PLANE)  # these have a control plane of their own
 _OF_RESOLVERS: Final = (*_WHERE, Kind.TLD, Kind.ZONE, Kind.AUTHORITY, Kind.TARGET)
 _OF_VANTAGES: Final = (*_WAY, Kind.PROVIDER, Kind.PRODUCT, Kind.AUTHORITY, Kind.TARGET)
 _OF_WAYS: Final = (*_WHERE, Kind.PROVIDER, Kind.PROVIDER_REGION, Kind.PRODUCT, Kind.TARGET)
 _NARROWED_BY: Final[dict[Kind, tuple[Kind, ...]]] = {
     **dict.fromkeys(
         (
-            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.PRODUCT,
-            Kind.PROVIDER_REGION, Kind.AUTHORITY, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.TLD,
-            Kind.CA_CHAIN,
+            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.HOST_CLASS, Kind.DEPENDENCY, Kind.AUTHORITY,
+            Kind.PROVIDER_NETWORK, Kind.TLD, Kind.CA_CHAIN,
         ),
         _OF_TARGETS,
     ),
+    **dict.fromkeys((Kind.PRODUCT, Kind.PROVIDER, Kind.PROVIDER_REGION), _OF_PROVIDERS),
     **dict.fromkeys((Kind.RESOLVER, Kind.RESOLVER_CLASS), _OF_RESOLVERS),
     **dict.fromkeys((Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION, Kind.AGENT), _OF_VANTAGES),
     **dict.fromkeys((Kind.FAMILY, Kind.TRANSIT, Kind.CLIENT_STACK), _OF_WAYS),
@@ -56,7 +57,7 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
         group = _group(sample, base, inside, by, noise)
-        if group is None or not _is_contrast(base, group, noise, settings):
+        if group is None or not is_contrast(base, group, noise, settings):
             continue
         # The other way round as well: what else goes through the group must be healthy too.
         alone = group.parts[-1:]
@@ -65,7 +66,7 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
         else:
             failed = sum(1 for each in sample.failures if is_through(each.entities, alone))
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
-        if other.total <= group.total or _is_contrast(other, group, noise, settings):
+        if other.total <= group.total or is_contrast(other, group, noise, settings):
             yield group
 
 
@@ -77,6 +78,8 @@ def _group(
     failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
+    # What may fail by chance is no member: with it, two networks would have seen what one did.
+    counted = [each for each in counted if surprise(each[0], max(each[1], each[0]), noise) >= TELLING]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
         ways = _ways(sample, failed)
@@ -116,15 +119,30 @@ def _values(sample: Sample[F], base: Candidate, by: Kind, least: int) -> int:
     return max(index.sizes[sample.track].get(by, 1), least)
 
 
-def _is_contrast(base: Candidate, group: Candidate, noise: float, settings: Settings) -> bool:
+def weighed(sample: Sample[F], parts: Parts, noise: float) -> Candidate:
+    """What *parts*, of any form, explains, and at which cost."""
+    kinds = sample.index.kinds
+    failed = sum(1 for each in sample.failures if is_through(each.entities, parts))
+    first, *others = parts
+    one = Candidate((first,), 0, 0.0, 0.0, 0.0)
+    of = sample.index.sizes[sample.track].get(kinds[first[0]], 1)
+    whole = choices(max(of, len(first)), len(first)) + log(len(sample.index.sizes[sample.track]) or 1)
+    for group in others:
+        of = _values(sample, one, kinds[group[0]], len(group))
+        whole += choices(of, len(group)) + log(len(sample.index.sizes[sample.track]) or 1)
+    return candidate(sample, parts, failed, whole, noise)
+
+
+def is_contrast(base: Candidate, group: Candidate, noise: float, settings: Settings) -> bool:
     """Whether what the group leaves out of *base* was seen healthy, and often enough to tell."""
     left_total, left_failed = base.total - group.total, base.failed - group.failed
     if left_total <= 0:
         return False
-    rate = group.failed / group.total
-    return (
-        left_failed / left_total <= max(settings.contrast * rate, 2 * noise) and left_total * rate >= HEALTHY
-    )
+    rate, left = group.failed / group.total, left_failed / left_total
+    if left > max(settings.contrast * rate, 2 * noise) or left >= rate:
+        return False
+    # Not all of them were probed since it began: of few, that none failed says little.
+    return left_total * min(rate, kl(left, min(rate, 1.0 - 1e-9))) >= HEALTHY
 
 
 def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[Candidate]:

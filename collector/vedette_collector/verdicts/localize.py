@@ -31,6 +31,7 @@ EXONERATED: Final = 6
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
 MOST_AMBIENT: Final = 0.15  # that is taken for noise before noise was measured
 ENOUGH: Final = 5  # when at least so many probes say so
+PLAIN: Final = 0.5  # of what goes through a component fails: the newest results will go on to show it
 LASTING: Final = 0.5  # intervals over which a partial fault must have failed
 FADING: Final = 2.0  # intervals without any failure after which a partial fault is over
 _WAY: Final = frozenset(
@@ -44,7 +45,7 @@ class Explained(NamedTuple):
 
     findings: list[Finding]
     parts: list[tuple[Track, Parts]]
-    newest: list[tuple[Track, Parts]]  # of these, what the newest results show
+    plain: list[tuple[Track, Parts]]  # of these, what the newest results show beyond doubt
     looked_back: set[Track]  # tracks in which a longer window explained something
     noise: dict[Track, tuple[float, float]]  # share that fails without a cause: twice in a row, and once
 
@@ -84,14 +85,18 @@ def _track(
         tracker.newest(track),
         lambda parts, without: float(index.count(track, parts, without)),
     )
+    # One cause has symptoms in several tracks.
+    blamed = [parts for _, parts in (*tracker.blamed, *found.parts)]
     for _ in range(MOST):
-        chosen = best(sample, twice, settings)
+        chosen = best(sample, twice, settings, blamed)
         if chosen is None:
             break
-        explained.append(chosen[0].parts)
-        if is_worth_telling(chosen[0], twice, settings):
+        # What fails twice in a row too seldom to be told may well be told for how often it fails once.
+        if is_worth_telling(chosen[0], twice, settings, blamed):
+            explained.append(chosen[0].parts)
             found.parts.append((track, chosen[0].parts))
-            found.newest.append((track, chosen[0].parts))
+            if chosen[0].failed >= PLAIN * chosen[0].total:
+                found.plain.append((track, chosen[0].parts))
             inside = [each for each in sample.failures if is_through(each.entities, chosen[0].parts)]
             found.findings.append(_finding(tracker, sample, *chosen, inside))
         sample = sample.without(chosen[0].parts)
@@ -99,6 +104,10 @@ def _track(
 
     once = max(settings.single_noise, noise[1])
     quiet_once = noise[1]
+    # What was told and is not told by the newest results may have become too seldom for them.
+    is_looking_back = is_looking_back or any(
+        parts not in explained for other, parts in tracker.blamed if other == track
+    )
     for share in WINDOWS if is_looking_back else ():
         seconds = share * tracker.remembered_seconds(now)
         left = tracker.remembered(track, now - seconds)
@@ -111,15 +120,15 @@ def _track(
         if not is_known:
             once = max(once, _ambient(longer))
         for _ in range(MOST):
-            chosen = best(longer, once, settings)
+            chosen = best(longer, once, settings, blamed)
             if chosen is None:
                 break
-            explained.append(chosen[0].parts)
             found.looked_back.add(track)
             events = [each for each in longer.failures if is_through(each.entities, chosen[0].parts)]
-            if is_worth_telling(chosen[0], once, settings) and _still_fails(
+            if is_worth_telling(chosen[0], once, settings, blamed) and _still_fails(
                 index, track, chosen[0], events, now
             ):
+                explained.append(chosen[0].parts)
                 found.parts.append((track, chosen[0].parts))
                 found.findings.append(_finding(tracker, longer, *chosen, events))
             longer = longer.without(chosen[0].parts)

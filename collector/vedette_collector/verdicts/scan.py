@@ -4,17 +4,18 @@ Every entity that failures go through is a candidate; the best of them are narro
 entity of it or to the group that failed alike.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import isclose
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
-from vedette_collector.verdicts.groups import narrowed, unrelated
+from vedette_collector.verdicts.groups import TELLING, is_contrast, narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
-from vedette_collector.verdicts.score import Settings
+from vedette_collector.verdicts.score import Settings, surprise
 
 BASES: Final = 8  # candidates that are narrowed
+GOING_ON: Final = 0.75  # of the threshold: for what is blamed already
 # Of two that the fleet cannot tell apart the first one is named.
 _PREFERRED: Final[dict[Kind, int]] = {
     kind: place
@@ -29,11 +30,14 @@ _PREFERRED: Final[dict[Kind, int]] = {
 }  # fmt: skip
 
 
-def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate, list[Candidate]] | None:
+def best(
+    sample: Sample[F], noise: float, settings: Settings, blamed: Sequence[Parts] = ()
+) -> tuple[Candidate, list[Candidate]] | None:
     """The candidate that explains most, and those that are no worse. None: all that fails may be chance.
 
     What explains most comes first, whether its effect is large or not: a narrower one that is only larger by
-    the choice of those that happened to fail first is no finding.
+    the choice of those that happened to fail first is no finding. What was *blamed* before stays so until
+    another one explains clearly more: chance must not change from look to look what is said.
     """
     singles = sorted(_singles(sample, noise), key=_rank(sample))
     found = [each for each in singles if each.surprise >= settings.threshold]
@@ -42,12 +46,20 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
             if each.surprise >= settings.threshold and each.score >= base.score + settings.narrower:
                 found.append(each)
     found.extend(each for each in unrelated(sample, noise, settings) if each.surprise >= settings.threshold)
+    old = [weighed(sample, parts, noise) for parts in blamed]
+    old = [each for each in old if each.surprise >= GOING_ON * settings.threshold]
+    if not found:
+        found = old
     if not found:
         return None
     found.sort(key=_rank(sample))
     if found[0].score <= 0.0:  # all fail alike: what holds most of it, and not what happened to fail first
         found.sort(key=lambda each: (-each.total, _rank(sample)(each)))
-    first = found[0]
+        first = found[0]
+    else:
+        first = _kept(sample, found[0], old, settings) or _fitting(sample, found, noise, settings)
+        if first not in found:
+            found.append(first)
     # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
     # evidence, so the kind decides.
     same = [each for each in found if each is first or _is_same(sample, each, first)]
@@ -63,6 +75,49 @@ def best(sample: Sample[F], noise: float, settings: Settings) -> tuple[Candidate
         and 2 * _shared(sample, each, first) >= first.failed
     ]
     return chosen, [*sorted(simple, key=_preference(sample)), *close]
+
+
+def _kept(
+    sample: Sample[F], first: Candidate, old: Sequence[Candidate], settings: Settings
+) -> Candidate | None:
+    """Of what was blamed before the best, if *first* is not clearly better."""
+    good = [
+        each
+        for each in old
+        if each.score > first.score - settings.narrower and 2 * _shared(sample, each, first) >= first.failed
+    ]
+    return min(good, key=_rank(sample), default=None)
+
+
+def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settings: Settings) -> Candidate:
+    """The first; or a part of it that fails alone, or what it is a part of, where these explain as much.
+
+    One failure by chance beside it makes it no larger; and where more fails beside it, what failed first is
+    not all of it.
+    """
+    first = found[0]
+    close = [
+        each
+        for each in found[1:]
+        if len(each.parts) == 1 == len(each.parts[0]) and first.score - each.score < settings.tie
+    ]
+    parts = [
+        each
+        for each in close
+        if each.total < first.total
+        and _shared(sample, each, first) == each.failed
+        and is_contrast(first, each, noise, settings)
+    ]
+    if parts:
+        return min(parts, key=lambda each: (each.total, _rank(sample)(each)))
+    wholes = [
+        each
+        for each in close
+        if each.total > first.total
+        and first.failed == _shared(sample, each, first)
+        and surprise(each.failed - first.failed, each.total - first.total, noise) >= TELLING
+    ]
+    return wholes[0] if wholes else first
 
 
 def _shared(sample: Sample[F], one: Candidate, other: Candidate) -> int:
@@ -83,8 +138,10 @@ def _names(each: Candidate) -> int:
     return sum(len(group) for group in each.parts)
 
 
-def is_worth_telling(each: Candidate, noise: float, settings: Settings) -> bool:
-    return each.failed / each.total - noise >= settings.effect
+def is_worth_telling(each: Candidate, noise: float, settings: Settings, blamed: Sequence[Parts] = ()) -> bool:
+    """Half of the effect will do to go on with what was *blamed*."""
+    effect = settings.effect / 2 if each.parts in blamed else settings.effect
+    return each.failed / each.total - noise >= effect
 
 
 def _preference(sample: Sample[F]) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:

@@ -82,7 +82,7 @@ class Tracker:
         # By entity, what nobody explains: probes that fail, and events.
         self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
-        self._blamed: list[tuple[Track, Parts]] = []
+        self.blamed: list[tuple[Track, Parts]] = []  # by the last decision
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self._settled: dict[Track, Through] = {track: Through() for track in TRACKS}
         self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
@@ -160,20 +160,20 @@ class Tracker:
             _add(self.counts[state.track], state.entities, -1)
 
     def explain(
-        self, explained: Sequence[tuple[Track, Parts]], newest: Sequence[tuple[Track, Parts]] = ()
+        self, explained: Sequence[tuple[Track, Parts]], plain: Sequence[tuple[Track, Parts]] = ()
     ) -> None:
         """Whose failures these are is known: they are not counted among those that nobody explains.
 
-        Those of *newest* were found in the newest results, so that the longer windows need not look for them,
+        Those of *plain* are clear from the newest results, so that the longer windows need not look for them,
         neither now nor when it is over.
         """
-        new = [each for each in explained if each not in self._blamed]
-        self._blamed = list(explained)
+        new = [each for each in explained if each not in self.blamed]
+        self.blamed = list(explained)
         self._explained = {
             track: Through(parts for other, parts in explained if other == track) for track in TRACKS
         }
         self._settled = {
-            track: Through(parts for other, parts in newest if other == track) for track in TRACKS
+            track: Through(parts for other, parts in plain if other == track) for track in TRACKS
         }
         for track, counts in self.counts.items():
             counts.clear()

@@ -1,0 +1,154 @@
+"""What was said once stays said, until something else explains clearly more: chance changes no headline."""
+
+import random
+
+import pytest
+
+from vedette_collector.verdicts import scan
+from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.members import Parts
+from vedette_collector.verdicts.sample import Candidate, Sample, named
+from vedette_collector.verdicts.score import DEFAULTS
+from vedette_collector.verdicts.tracker import State
+from verdicts.fleet_helpers import Play, fleet
+
+NOISE = DEFAULTS.repeated_noise
+P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
+
+
+def _sample(play: Play, track: Track) -> Sample[State]:
+    tracker = play.engine.tracker
+    return Sample(
+        tracker.index,
+        track,
+        tracker.newest(track),
+        lambda parts, without: float(tracker.index.count(track, parts, without)),
+    )
+
+
+def _best(sample: Sample[State], *blamed: Parts) -> Candidate:
+    found = scan.best(sample, NOISE, DEFAULTS, blamed)
+    assert found is not None
+    return found[0]
+
+
+def _parts(play: Play, kind: Kind, name: str) -> Parts:
+    number = play.engine.tracker.index.number(Entity(kind, name))
+    assert number is not None
+    return ((number,),)
+
+
+def _some(play: Play, check: str, count: int) -> list[tuple[str, str]]:
+    return random.Random(check).sample(play.probes(check), count)
+
+
+def _names_that_fail(count: int, seed: int = 1) -> Play:
+    """*count* probes of the two names of auth-2 fail, and one of the third name of their provider."""
+    play = Play(fleet(networks=10))
+    probes = play.probes("t4:dns") + play.probes("t5:dns")
+    random.Random(seed).shuffle(probes)
+    play.fail(probes[:count], "dns.servfail")
+    play.fail(play.probes("t3:dns:own", "a3-1"), "dns.servfail")
+    return play
+
+
+@pytest.mark.parametrize(("share", "seed"), [(0.2, 2), (0.3, 1), (0.3, 2), (0.3, 3)])
+def test_a_partial_fault_is_told_without_a_gap_by_one_name(share: float, seed: int) -> None:
+    """Of what fails once in five times or three, the newest results show sometimes enough, sometimes not."""
+    chance = random.Random(seed)
+    play = Play(fleet(networks=10, targets=24))
+    play.recover(play.probes())
+    play.look(400.0)
+    probes = [probe for each in P1 for probe in play.probes(each)]
+    said: list[list[str]] = []
+    for _ in range(25):
+        chance.shuffle(probes)
+        for begin in range(0, len(probes), 20):
+            for agent, check in probes[begin : begin + 20]:
+                is_bad, is_bad_again = chance.random() < share, chance.random() < share
+                play.say(agent, check, "tcp.timeout" if is_bad else "")
+                if is_bad:
+                    play.say(agent, check, "tcp.timeout" if is_bad_again else "", attempt=2)
+            said.append(play.found(5.0))
+    first = next(place for place, found in enumerate(said) if found)
+    assert first < 15
+    assert all("provider:p1" in found for found in said[first:])
+
+
+def test_one_failure_by_chance_beside_it_does_not_make_a_component_larger() -> None:
+    play = _names_that_fail(16, seed=2)
+    sample = _sample(play, "dns")
+    authority, provider = (
+        scan.weighed(sample, _parts(play, kind, name), NOISE)
+        for kind, name in ((Kind.AUTHORITY, "auth-2"), (Kind.PROVIDER, "p1"))
+    )
+    assert abs(authority.score - provider.score) < DEFAULTS.tie
+    assert str(named(sample.index, _best(sample).parts)) == "authority_dns:auth-2"
+
+
+def test_where_others_beside_it_fail_too_what_failed_first_is_not_all_of_it() -> None:
+    play = Play(fleet(networks=10))
+    play.fail(play.probes("t4:ipv")[:14])
+    play.fail(play.probes("t5:ipv")[10:14])
+    play.fail(play.probes("t3:ipv")[20:24])
+    sample = _sample(play, "connection")
+    assert str(named(sample.index, _best(sample).parts)) == "provider:p1"
+
+
+def test_what_was_blamed_stays_until_another_is_clearly_better() -> None:
+    play = _names_that_fail(16)
+    sample = _sample(play, "dns")
+    provider = _parts(play, Kind.PROVIDER, "p1")
+    assert _best(sample).parts != provider
+    assert _best(sample, provider).parts == provider
+
+    play = _names_that_fail(30)
+    sample = _sample(play, "dns")
+    assert scan.weighed(sample, provider, NOISE).score < _best(sample).score - DEFAULTS.narrower
+    assert _best(sample, provider).parts != provider
+
+
+def test_what_was_blamed_does_not_stand_for_failures_of_something_else() -> None:
+    play = Play(fleet(networks=10))
+    play.fail(_some(play, "t4:ipv", 12))
+    play.fail(_some(play, "t9:ipv", 13))
+    sample = _sample(play, "connection")
+    other = _parts(play, Kind.TARGET, "t4")
+    assert scan.weighed(sample, other, NOISE).score > _best(sample).score - DEFAULTS.narrower
+    assert str(named(sample.index, _best(sample, other).parts)) == "target:t9"
+
+
+def test_what_was_blamed_goes_on_with_less_evidence_than_it_took_to_begin() -> None:
+    play = Play(fleet(networks=8))
+    play.fail(play.probes("t4:ipv")[:5])
+    sample = _sample(play, "connection")
+    target = _parts(play, Kind.TARGET, "t4")
+    surprise = scan.weighed(sample, target, NOISE).surprise
+    assert scan.GOING_ON * DEFAULTS.threshold < surprise < DEFAULTS.threshold
+    assert scan.best(sample, NOISE, DEFAULTS) is None
+    assert _best(sample, target).parts == target
+
+    play.recover(play.probes("t4:ipv")[:1])
+    assert scan.best(_sample(play, "connection"), NOISE, DEFAULTS, [target]) is None
+
+
+def test_what_was_blamed_goes_on_with_half_of_the_effect() -> None:
+    one = Candidate(parts=((1,),), failed=22, total=1000.0, score=20.0, surprise=30.0)
+    assert not scan.is_worth_telling(one, 0.002, DEFAULTS)
+    assert scan.is_worth_telling(one, 0.002, DEFAULTS, [one.parts])
+    assert not scan.is_worth_telling(one, 0.002, DEFAULTS, [((2,),)])
+    assert not scan.is_worth_telling(one._replace(failed=16), 0.002, DEFAULTS, [one.parts])
+
+
+def test_one_cause_has_one_name_in_all_its_tracks() -> None:
+    """Names of p1 fail too seldom to be told apart from those of its neighbour by themselves."""
+    play = Play(fleet(more=lambda number: [Entity(Kind.PRODUCT, "q1" if 3 <= number <= 6 else "q2")]))
+    for each in P1:
+        play.fail(play.probes(each))
+    assert play.found() == ["provider:p1"]
+    for number, count in ((3, 4), (4, 4), (5, 4), (6, 1)):
+        play.fail(_some(play, f"t{number}:dns", count), "dns.servfail")
+    sample = _sample(play, "dns")
+    assert str(named(sample.index, _best(sample).parts)) == "product:q1"
+    assert play.found() == ["provider:p1"]
