@@ -160,7 +160,7 @@ def test_a_quiet_incident_says_how_long_it_is_held() -> None:
     life.run(300, step=5)
     (incident,) = life.incidents.open()
     said = life.incidents.report(incident, life.now).state
-    assert said == "quiet since 06:59:55 UTC: nothing of it fails for 5 min; held open until 07:19:45 UTC"
+    assert said == "quiet since 06:59:55 UTC: nothing of it fails for 5 min; held open until 07:29:40 UTC"
 
 
 def test_many_that_fail_with_it_are_counted() -> None:

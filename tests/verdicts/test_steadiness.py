@@ -152,3 +152,19 @@ def test_one_cause_has_one_name_in_all_its_tracks() -> None:
     sample = _sample(play, "dns")
     assert str(named(sample.index, _best(sample).parts)) == "product:q1"
     assert play.found() == ["provider:p1"]
+
+
+def test_what_an_incident_named_before_it_fell_quiet_is_named_again() -> None:
+    play = Play(fleet(networks=10))
+    names = [probe for number in (3, 4, 5) for probe in play.probes(f"t{number}:dns")]
+    play.fail(names, "dns.servfail")
+    assert play.found(20.0) == ["provider:p1"]
+    play.recover(names)
+    assert play.found(60.0) == []
+    assert [each.state for each in play.engine.incidents.open()] == ["quiet"]
+    probes = play.probes("t4:dns") + play.probes("t5:dns")
+    random.Random(1).shuffle(probes)
+    play.fail(probes[:16], "dns.servfail")
+    play.fail(play.probes("t3:dns:own", "a3-1"), "dns.servfail")
+    assert str(named(play.engine.tracker.index, _best(_sample(play, "dns")).parts)) == "authority_dns:auth-2"
+    assert play.found() == ["provider:p1"]

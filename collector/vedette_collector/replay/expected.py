@@ -148,9 +148,11 @@ class Matcher:
         return mine == self._of(named, _one(part)) or self._covers(mine, named, now)
 
     def _covers(self, mine: int, named: Named, now: Situation) -> bool:
-        """It holds all that was seen failing, and nothing that is not in scope."""
+        """It holds all that was seen failing and nothing beyond the scope. Before any was seen: just that."""
         seen, scope = self._within(now.seen, named), self._within(now.scope, named)
-        return bool(seen) and is_inside(seen, mine) and is_inside(mine, scope)
+        if not seen:
+            return mine == scope
+        return is_inside(seen, mine) and is_inside(mine, scope)
 
     def _are_together(self, expected: Expected, headline: tuple[Named, ...]) -> bool:
         """`A+B`, told as two components of one headline."""

@@ -81,7 +81,8 @@ class _Scoring:
         self._all = _union(one.scope for one in self._visible)
         self._counting = self._which_count()
         self._times = [at for at, _ in run.screens]
-        self._memo: dict[tuple[int, int, tuple[Named, ...]], bool] = {}
+        self._shown_at = [sorted(one.when.values()) for one in self._visible]
+        self._memo: dict[tuple[tuple[int, ...], int, tuple[Named, ...]], bool] = {}
 
     def scored(self) -> Scored:
         judged = [self._judge(one) for one in self._counting]
@@ -193,11 +194,11 @@ class _Scoring:
         agents = sum(bool(mask & visible.scope) for mask in self._world.agent_masks)
         return agents < 2 or visible.scope.bit_count() < 2
 
-    def _era(self, at: float) -> int:
-        """Between two begins or ends of phases the situation is one."""
-        return sum(one.phase.begin <= at for one in self._visible) + 1000 * sum(
-            one.phase.end <= at for one in self._visible
-        )
+    def _era(self, at: float) -> tuple[int, ...]:
+        """Equal at two times of which the situation is the same."""
+        counts = [bisect_right(times, at) for times in self._shown_at]
+        begun = sum(one.phase.begin <= at for one in self._visible)
+        return (begun, sum(one.phase.end <= at for one in self._visible), *counts)
 
     def _situation(self, at: float) -> Situation:
         now = [one for one in self._visible if one.phase.begin <= at < one.phase.end]
@@ -225,7 +226,10 @@ class _Scoring:
             return
         edges = {self._zero, self._end, *(at for at in self._times if self._zero < at < self._end)}
         for one in self._visible:
-            edges |= {each for each in (one.phase.begin, one.phase.end) if self._zero < each < self._end}
+            phase = one.phase
+            # Not all of what a phase hits is seen to fail at once.
+            looks = (phase.begin, *(phase.begin + n * self._world.interval for n in (1, 3, 10)), phase.end)
+            edges |= {each for each in looks if self._zero < each < self._end}
         edges |= {one.at for one in self._counting if self._zero < one.at < self._end}
         ordered = sorted(edges)
         for begin, end in pairwise(ordered):

@@ -265,7 +265,7 @@ class Case:
         incident = self.incident
         if incident is None or incident.quiet_since is None:
             return settings.longest_hold
-        lasted = 2 * (incident.quiet_since - incident.began)
+        lasted = 3 * (incident.quiet_since - incident.began)
         return max(min(max(lasted, settings.shortest_hold), settings.longest_hold), self.lull(settings))
 
     def ends(self, settings: Settings) -> float:

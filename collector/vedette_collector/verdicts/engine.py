@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from vedette_collector.verdicts.alarms import Alarms
 from vedette_collector.verdicts.asking import Asking
+from vedette_collector.verdicts.component import Component
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
 from vedette_collector.verdicts.incident import Change
 from vedette_collector.verdicts.incidents import Incidents
@@ -27,6 +28,7 @@ SOON: Final = 0.5  # seconds between two looks while something unexplained grows
 CALM: Final = 10.0  # while what fails is explained,
 STEADY: Final = 30.0  # and while that has been so for STEADY_AFTER
 STEADY_AFTER: Final = 600.0
+MOST_NAMED: Final = 16  # incidents whose components are looked at first
 NOISE_SECONDS: Final = 30.0  # between two measurements of what fails without a cause
 NOISE_WEIGHT: Final = 0.1  # of the newest of them
 
@@ -217,7 +219,8 @@ class Engine:
             self._findings = silent
             self.tracker.explain(())
         else:
-            found = localize(self.tracker, now, self._noise, self._settings, self._looking_back)
+            known = [each for each in map(self._index.parts, self._named()) if each is not None]
+            found = localize(self.tracker, now, self._noise, self._settings, self._looking_back, known)
             self._looking_back = found.looked_back
             self.tracker.explain(found.parts, found.plain)
             self._findings = [*_merged(found.findings), *told_apart(silent, found.findings)]
@@ -228,6 +231,10 @@ class Engine:
                 self._noise_at = now
         if {str(each.component) for each in self._findings} != before:
             self._same_since = now
+
+    def _named(self) -> list[Component]:
+        """What incidents name that are not closed: it fails, or may come back."""
+        return [each.component for each in self.incidents.open()[:MOST_NAMED]]
 
     def _measure(self, now: float) -> None:
         """Learn from quiet times how much fails without a cause."""

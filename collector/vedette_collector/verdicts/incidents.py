@@ -2,9 +2,10 @@
 
 - A finding joins an incident to which it is related (`related`), open or quiet; else it begins a case of its
   own, which becomes an incident when its headline has settled. `insufficient` findings do neither.
-- The incident is *open* while a finding is active, then *quiet*, and *closed* when it stayed quiet for twice
-  the time that it had lasted (at least 15 minutes, at most 12 hours): Dyn's waves of 2016 were 150 minutes
-  apart after 130, those of AWS in 2025 were 170 apart after 172. A related finding reopens it, under its id.
+- The incident is *open* while a finding is active, then *quiet*, and *closed* when it stayed quiet for three
+  times the time that it had lasted (at least 15 minutes, at most 12 hours): Dyn's waves of 2016 were 150
+  minutes apart after 130, and 178 after 74, those of AWS in 2025 were 170 apart after 172. A related finding
+  reopens it, under its id.
 - It wakes somebody once, once more if it rises from ticket to page, and again if it returns after its alert
   had ended. The alert fires while a finding of its severity is active, and then for 15 minutes or three times
   the longest lull so far, at most an hour: flapping every few minutes is one alert, and nothing is muted.

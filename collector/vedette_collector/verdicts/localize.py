@@ -56,13 +56,15 @@ def localize(
     noise: dict[Track, tuple[float, float]],
     settings: Settings,
     looking_back: Container[Track],
+    known: Sequence[Parts] = (),
 ) -> Explained:
-    """*looking_back*: the tracks in which the longer windows are worth the work."""
+    """*looking_back*: the tracks in which the longer windows are worth the work. *known*: what incidents name
+    that are not closed."""
     found = Explained([], [], [], set(), {})
     for track in TRACKS:
         if not tracker.failing[track] and not tracker.recent[track]:
             continue
-        _track(tracker, track, now, noise.get(track), settings, found, track in looking_back)
+        _track(tracker, track, now, noise.get(track), settings, found, track in looking_back, known)
     return found
 
 
@@ -70,14 +72,15 @@ def _track(
     tracker: Tracker,
     track: Track,
     now: float,
-    known: tuple[float, float] | None,
+    measured: tuple[float, float] | None,
     settings: Settings,
     found: Explained,
     is_looking_back: bool,
+    known: Sequence[Parts],
 ) -> None:
     index = tracker.index
     explained: list[Parts] = []
-    is_known, noise = known is not None, known or (0.0, 0.0)
+    noise = measured or (0.0, 0.0)
     twice = max(settings.repeated_noise, noise[0])
     sample = Sample(
         index,
@@ -86,7 +89,7 @@ def _track(
         lambda parts, without: float(index.count(track, parts, without)),
     )
     # One cause has symptoms in several tracks.
-    blamed = [parts for _, parts in (*tracker.blamed, *found.parts)]
+    blamed = list(dict.fromkeys(chain((parts for _, parts in chain(tracker.blamed, found.parts)), known)))
     for _ in range(MOST):
         chosen = best(sample, twice, settings, blamed)
         if chosen is None:
@@ -117,7 +120,7 @@ def _track(
         # Soon after the start: at least one result each, however they are spread over the interval.
         counted = max(seconds, tracker.interval)
         longer = Sample(index, track, left, partial(_results, index, track, counted), tuple(explained))
-        if not is_known:
+        if measured is None:
             once = max(once, _ambient(longer))
         for _ in range(MOST):
             chosen = best(longer, once, settings, blamed)

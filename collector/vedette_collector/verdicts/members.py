@@ -4,7 +4,7 @@ A probe is a pair of check and agent. Agents are bits of a mask, so the probes o
 each of its checks: 1,000 agents and 500 checks need no 500,000 entries.
 """
 
-from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.component import Component, Entity, Kind
 from vedette_collector.verdicts.evidence import Track
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracks import allowed_kinds
@@ -85,6 +85,17 @@ class Members:
 
     def number(self, entity: Entity) -> int | None:
         return self._numbers.get(entity)
+
+    def parts(self, component: Component) -> Parts | None:
+        """*component* by numbers. None: not all of it is in this topology."""
+        found: list[Group] = []
+        for part in component.parts:
+            group = [self._numbers.get(entity) for entity in part.entities]
+            known = sorted(number for number in group if number is not None)
+            if len(known) < len(group):
+                return None
+            found.append(tuple(known))
+        return tuple(found)
 
     def through(self, probe: Probe, track: Track, code: str) -> tuple[int, ...]:
         """The entities that the failure of *probe* with *code* can be blamed on."""
