@@ -149,7 +149,7 @@ class Feed:
     def arranged(self) -> None:
         """The engine knows the configuration of the board."""
         self._assignment = self._board.assignment
-        self._let_go()
+        self.release()
         cells = self._board.cells
         self.failing = {each for each in self.failing if each[1] in cells.get(each[0], {})}
         self.is_new = True
@@ -159,10 +159,6 @@ class Feed:
         self.is_new = False
 
     def release(self) -> None:
-        if self._board.assignment is self._assignment:
-            self._let_go()
-
-    def _let_go(self) -> None:
         held, self._held = self._held or [], None
         for tell in held:
             self._tell(tell)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from replay.replay_helpers import Told, named, of, scenario, world
+from vedette_collector.replay.record import Seen
 from vedette_collector.replay.scenario import Scenario
 from vedette_collector.replay.score import Scored, score
 from vedette_collector.replay.world import World
@@ -370,3 +371,36 @@ def test_page_for_just_the_probes_of_another_phase_is_not_wrong(tmp_path: Path) 
     wrong = tried(tmp_path, phases, expected)
     wrong[2].says(12.0, named("target:wiki"))
     assert scored(wrong).wrong_pages == ["it is target:wiki"]
+
+
+CDN = DOWN.replace("service: shop", "provider: cloud, product: cdn")
+CLOUD = "{at_min: 2, kind: provider, entity: cloud}"
+
+
+def _shows(case: tuple[World, Scenario, Told], place: int, late: str = "") -> None:
+    """The phase is seen from 20 s after its begin on: of the target *late* alone, or of all."""
+    of_world, one, told = case
+    phase = one.phases[place]
+    hit = of_world.probes(phase.scope, phase.symptom.stage)
+    seen = told.run.seen[place] = Seen(in_scope=len(hit))
+    slow = of_world.extent(of(f"target:{late}"), None) if late else -1
+    for probe in hit:
+        seen.show(probe, phase.begin + (20.0 if slow >> probe & 1 else 0.0))
+
+
+def test_what_was_right_stays_so_when_the_next_phase_hits_the_same(tmp_path: Path) -> None:
+    """Nothing of it was seen at its begin: a headline is not wrong for that."""
+    first = CDN.replace(HOUR, "t_offset_min: 0, duration_min: 30")
+    case = tried(tmp_path, f"{first}, {CDN.replace(HOUR, 't_offset_min: 30, duration_min: 30')}", CLOUD)
+    _shows(case, 1)
+    case[2].says(12.0, named("provider:cloud", "product:cdn"))
+    assert scored(case).wrong_share == 0.0
+
+
+def test_headline_that_does_not_grow_with_what_is_seen_becomes_wrong(tmp_path: Path) -> None:
+    case = tried(tmp_path, CDN, CLOUD)
+    _shows(case, 0, late="news")
+    case[2].says(0.0, named("provider:cloud", "target:shop"))
+    found = scored(case)
+    assert found.first_right == 0.0
+    assert found.wrong_share == pytest.approx(3570 / 3600)

@@ -1,6 +1,7 @@
 """What is asked at once when something fails twice, and how often."""
 
 from vedette_collector.verdicts.asking import Asking
+from vedette_collector.verdicts.component import Entity, Kind
 from verdicts.fleet_helpers import Play, fleet
 
 
@@ -50,6 +51,17 @@ def test_each_of_what_is_related_is_asked_of_two_and_in_the_same_way() -> None:
     by_check = {name: [agent for agent, check in asked if check == name] for _, name in asked}
     assert by_check.keys() == {"t5:ipv6", "t3:ipv6"}  # by its authority, and by its provider
     assert [len(set(agents)) for agents in by_check.values()] == [2, 2]
+
+
+def test_at_most_three_of_what_is_related_are_asked_for() -> None:
+    def more(number: int) -> list[Entity]:
+        kinds = (Kind.PRODUCT, Kind.HOST_CLASS, Kind.ZONE, Kind.DEPENDENCY)
+        return [Entity(kind, f"{number % (place + 5)}") for place, kind in enumerate(kinds)]
+
+    play = Play(fleet(networks=8, targets=40, more=more))
+    play.fail([("a0-0", "t14:ipv6")])
+    asked = {check for agent, check in _asked(play) if agent != "a0-0" and check != "t14:ipv6"}
+    assert len(asked) == 3
 
 
 def test_the_same_question_is_put_once_an_interval() -> None:

@@ -73,6 +73,18 @@ def test_a_fault_that_failed_for_long_is_over_when_nothing_failed_for_two_interv
     assert play.found(130.0) == []
 
 
+def test_what_has_just_begun_again_is_known_from_before() -> None:
+    """Its newest failures are of one moment; with those of two minutes ago they are not."""
+    play = Play(fleet(networks=10))
+    play.recover(play.probes())
+    play.look(400.0)
+    play.flake(probe for each in P1 for probe in play.probes(each)[::2])
+    assert play.found() == []
+    assert play.found(120.0) == []
+    play.flake(probe for each in P1 for probe in play.probes(each)[1::2])
+    assert play.found() == ["provider:p1"]
+
+
 def test_two_probes_are_insufficient_however_long_they_fail() -> None:
     base = fleet(targets=24)
     assigned = {name: agents for name, agents in base.assigned.items() if not name.startswith("t7:")}

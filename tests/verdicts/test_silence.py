@@ -1,6 +1,10 @@
 """Which agents fell silent together, and whose fault that is."""
 
+from msgspec.structs import replace
+
 from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.extents import Extents
+from vedette_collector.verdicts.severity import severity
 from verdicts.fleet_helpers import BEGIN, Play, fleet
 
 
@@ -137,6 +141,24 @@ def test_one_agent_of_a_network_that_was_silent_is_silent_by_the_same() -> None:
     assert (found.inside.failed, found.inside.total, found.outside.failed) == (1, 3, 1)
     _silent(play, "a3-2", at=play.now + 2000)  # long after the other one
     assert play.finding("vantage_network:net-3").agents == ("a3-1", "a3-2")
+
+
+def test_one_more_that_falls_silent_later_is_in_the_same_finding() -> None:
+    play = Play(fleet(networks=8, per_network=4))
+    _silent(play, "a3-0", "a3-1", "a3-2")
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    _silent(play, "a3-3", at=BEGIN + 200)
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    assert play.finding("vantage_network:net-3").inside.failed == 4
+
+
+def test_one_agent_of_a_network_is_no_page_and_two_are() -> None:
+    play = Play(fleet(networks=8, per_network=3))
+    _silent(play, "a3-0", "a3-1", "a3-2")
+    found = play.finding("vantage_network:net-3")
+    extents = Extents(play.topology)
+    for agents, told in ((1, "ticket"), (2, "page")):
+        assert severity(replace(found, agents=found.agents[:agents]), extents) == told
 
 
 def test_after_an_hour_one_agent_of_it_is_that_agent_again() -> None:

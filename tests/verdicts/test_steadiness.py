@@ -6,7 +6,9 @@ import pytest
 
 from vedette_collector.verdicts import scan
 from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.engine import MOST_NAMED
 from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.groups import weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, named
 from vedette_collector.verdicts.score import DEFAULTS
@@ -76,11 +78,50 @@ def test_a_partial_fault_is_told_without_a_gap_by_one_name(share: float, seed: i
     assert all("provider:p1" in found for found in said[first:])
 
 
+@pytest.mark.parametrize("count", [22, 28])
+def test_two_failures_beside_many_do_not_make_a_component_larger(count: int) -> None:
+    """Whether the larger one explains a bit more, or a bit less."""
+    play = Play(fleet(networks=10, more=lambda number: [Entity(Kind.PRODUCT, f"q{3 <= number <= 5}")]))
+    probes = play.probes("t4:dns") + play.probes("t5:dns")
+    random.Random(1).shuffle(probes)
+    play.fail(probes[:count], "dns.servfail")
+    play.fail([("a3-1", "t3:dns:own"), ("a2-1", "t3:dns:res-1")], "dns.servfail")
+    sample = _sample(play, "dns")
+    authority, product = (
+        weighed(sample, _parts(play, kind, name), NOISE)
+        for kind, name in ((Kind.AUTHORITY, "auth-2"), (Kind.PRODUCT, "qTrue"))
+    )
+    assert abs(authority.score - product.score) < DEFAULTS.tie
+    assert (authority.score > product.score) is (count == 28)
+    assert _best(sample).parts == authority.parts
+
+
+def test_what_fails_too_seldom_twice_is_told_for_how_often_it_fails_once() -> None:
+    """Of 480 probes one in six: 3 % and less of them fail twice in a row."""
+    chance = random.Random(3)
+    play = Play(fleet(networks=20, targets=24, more=lambda number: [Entity(Kind.PRODUCT, f"q{number // 6}")]))
+    play.recover(play.probes())
+    play.look(400.0)
+    probes = [probe for number in range(6) for probe in play.probes(f"t{number}:ipv")]
+    said: list[list[str]] = []
+    for _ in range(12):
+        for begin in range(0, len(probes), 80):
+            for agent, check in probes[begin : begin + 80]:
+                is_bad, is_bad_again = chance.random() < 0.16, chance.random() < 0.16
+                play.say(agent, check, "tcp.timeout" if is_bad else "")
+                if is_bad:
+                    play.say(agent, check, "tcp.timeout" if is_bad_again else "", attempt=2)
+            said.append(play.found(5.0))
+    first = next(place for place, found in enumerate(said) if found)
+    assert first < 15
+    assert said[first:] == [["product:q0"]] * (len(said) - first)
+
+
 def test_one_failure_by_chance_beside_it_does_not_make_a_component_larger() -> None:
     play = _names_that_fail(16, seed=2)
     sample = _sample(play, "dns")
     authority, provider = (
-        scan.weighed(sample, _parts(play, kind, name), NOISE)
+        weighed(sample, _parts(play, kind, name), NOISE)
         for kind, name in ((Kind.AUTHORITY, "auth-2"), (Kind.PROVIDER, "p1"))
     )
     assert abs(authority.score - provider.score) < DEFAULTS.tie
@@ -89,9 +130,8 @@ def test_one_failure_by_chance_beside_it_does_not_make_a_component_larger() -> N
 
 def test_where_others_beside_it_fail_too_what_failed_first_is_not_all_of_it() -> None:
     play = Play(fleet(networks=10))
-    play.fail(play.probes("t4:ipv")[:14])
-    play.fail(play.probes("t5:ipv")[10:14])
-    play.fail(play.probes("t3:ipv")[20:24])
+    for number, count in ((4, 14), (5, 4), (3, 4)):
+        play.fail(_some(play, f"t{number}:ipv", count))
     sample = _sample(play, "connection")
     assert str(named(sample.index, _best(sample).parts)) == "provider:p1"
 
@@ -105,7 +145,7 @@ def test_what_was_blamed_stays_until_another_is_clearly_better() -> None:
 
     play = _names_that_fail(30)
     sample = _sample(play, "dns")
-    assert scan.weighed(sample, provider, NOISE).score < _best(sample).score - DEFAULTS.narrower
+    assert weighed(sample, provider, NOISE).score < _best(sample).score - DEFAULTS.narrower
     assert _best(sample, provider).parts != provider
 
 
@@ -115,7 +155,7 @@ def test_what_was_blamed_does_not_stand_for_failures_of_something_else() -> None
     play.fail(_some(play, "t9:ipv", 13))
     sample = _sample(play, "connection")
     other = _parts(play, Kind.TARGET, "t4")
-    assert scan.weighed(sample, other, NOISE).score > _best(sample).score - DEFAULTS.narrower
+    assert weighed(sample, other, NOISE).score > _best(sample).score - DEFAULTS.narrower
     assert str(named(sample.index, _best(sample, other).parts)) == "target:t9"
 
 
@@ -124,7 +164,7 @@ def test_what_was_blamed_goes_on_with_less_evidence_than_it_took_to_begin() -> N
     play.fail(play.probes("t4:ipv")[:5])
     sample = _sample(play, "connection")
     target = _parts(play, Kind.TARGET, "t4")
-    surprise = scan.weighed(sample, target, NOISE).surprise
+    surprise = weighed(sample, target, NOISE).surprise
     assert scan.GOING_ON * DEFAULTS.threshold < surprise < DEFAULTS.threshold
     assert scan.best(sample, NOISE, DEFAULTS) is None
     assert _best(sample, target).parts == target
@@ -168,3 +208,14 @@ def test_what_an_incident_named_before_it_fell_quiet_is_named_again() -> None:
     play.fail(play.probes("t3:dns:own", "a3-1"), "dns.servfail")
     assert str(named(play.engine.tracker.index, _best(_sample(play, "dns")).parts)) == "authority_dns:auth-2"
     assert play.found() == ["provider:p1"]
+
+
+def test_of_many_incidents_a_few_are_looked_at_first() -> None:
+    play = Play(fleet(targets=90))
+    for number in range(0, 60, 3):
+        play.fail(play.probes(f"t{number}:ipv"))
+        play.look(10.0)
+        play.recover(play.probes(f"t{number}:ipv"))
+        play.look(30.0)
+    assert len(play.engine.incidents.open()) == 20
+    assert len(play.engine.named) == MOST_NAMED

@@ -138,7 +138,6 @@ def _other_targets(index: Index, check: int, agent: int) -> Iterator[int]:
 def _siblings(index: Index, check: int) -> Iterator[int]:
     """Of the nearest relations the check that is most like it, each of another target."""
     mine = set(index.check_entities[check])
-    stages = index.topology.checks[index.checks[check]].stages
     given = {index.check_entities[check][0]}
     for kind in _RELATED:
         for entity in index.check_entities[check]:
@@ -151,7 +150,6 @@ def _siblings(index: Index, check: int) -> Iterator[int]:
                 (len(mine.intersection(index.check_entities[each])), -each)
                 for each in related
                 if index.check_entities[each][0] not in given
-                and index.topology.checks[index.checks[each]].stages == stages
             ]
             if others and len(given) <= SIBLINGS:
                 sibling = -max(others)[1]

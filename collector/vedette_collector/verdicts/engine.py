@@ -77,6 +77,11 @@ class Engine:
         times = [each for each in (self._wanted, self.incidents.next_at) if each is not None]
         return min(times, default=None)
 
+    @property
+    def named(self) -> list[Component]:
+        """What incidents name that are not closed, MOST_NAMED of them: it fails, or may come back."""
+        return [each.component for each in self.incidents.open()[:MOST_NAMED]]
+
     def arrange(self, topology: Topology) -> None:
         """Go on with another topology. What is known of probes that stay is kept."""
         old = self._index
@@ -219,7 +224,7 @@ class Engine:
             self._findings = silent
             self.tracker.explain(())
         else:
-            known = [each for each in map(self._index.parts, self._named()) if each is not None]
+            known = [each for each in map(self._index.parts, self.named) if each is not None]
             found = localize(self.tracker, now, self._noise, self._settings, self._looking_back, known)
             self._looking_back = found.looked_back
             self.tracker.explain(found.parts, found.plain)
@@ -231,10 +236,6 @@ class Engine:
                 self._noise_at = now
         if {str(each.component) for each in self._findings} != before:
             self._same_since = now
-
-    def _named(self) -> list[Component]:
-        """What incidents name that are not closed: it fails, or may come back."""
-        return [each.component for each in self.incidents.open()[:MOST_NAMED]]
 
     def _measure(self, now: float) -> None:
         """Learn from quiet times how much fails without a cause."""

@@ -78,8 +78,6 @@ def _group(
     failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
-    # What may fail by chance is no member: with it, two networks would have seen what one did.
-    counted = [each for each in counted if surprise(each[0], max(each[1], each[0]), noise) >= TELLING]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
         ways = _ways(sample, failed)

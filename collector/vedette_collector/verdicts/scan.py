@@ -116,6 +116,7 @@ def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settin
         if each.total > first.total
         and first.failed == _shared(sample, each, first)
         and surprise(each.failed - first.failed, each.total - first.total, noise) >= TELLING
+        and not is_contrast(each, first, noise, settings)
     ]
     return wholes[0] if wholes else first
 
