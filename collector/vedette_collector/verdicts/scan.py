@@ -9,10 +9,10 @@ from math import isclose
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
-from vedette_collector.verdicts.groups import TELLING, is_contrast, narrowed, unrelated, weighed
+from vedette_collector.verdicts.groups import is_contrast, narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
-from vedette_collector.verdicts.score import Settings, surprise
+from vedette_collector.verdicts.score import Settings
 
 BASES: Final = 8  # candidates that are narrowed
 GOING_ON: Final = 0.75  # of the threshold: for what is blamed already
@@ -90,35 +90,18 @@ def _kept(
 
 
 def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settings: Settings) -> Candidate:
-    """The first; or a part of it that fails alone, or what it is a part of, where these explain as much.
-
-    One failure by chance beside it makes it no larger; and where more fails beside it, what failed first is
-    not all of it.
-    """
+    """The first, or a part of it that fails alone: one failure by chance beside it makes it no larger."""
     first = found[0]
-    close = [
-        each
-        for each in found[1:]
-        if len(each.parts) == 1 == len(each.parts[0]) and first.score - each.score < settings.tie
-    ]
     parts = [
         each
-        for each in close
-        if each.total < first.total
+        for each in found[1:]
+        if len(each.parts) == 1 == len(each.parts[0])
+        and first.score - each.score < settings.tie
+        and each.total < first.total
         and _shared(sample, each, first) == each.failed
         and is_contrast(first, each, noise, settings)
     ]
-    if parts:
-        return min(parts, key=lambda each: (each.total, _rank(sample)(each)))
-    wholes = [
-        each
-        for each in close
-        if each.total > first.total
-        and first.failed == _shared(sample, each, first)
-        and surprise(each.failed - first.failed, each.total - first.total, noise) >= TELLING
-        and not is_contrast(each, first, noise, settings)
-    ]
-    return wholes[0] if wholes else first
+    return min(parts, key=lambda each: (each.total, _rank(sample)(each)), default=first)
 
 
 def _shared(sample: Sample[F], one: Candidate, other: Candidate) -> int:
