@@ -142,6 +142,30 @@ def test_a_partial_fault_that_was_there_first_is_found_and_not_taken_for_noise()
     assert found == ["provider:p1"]
 
 
+def _fails_by_chance(play: Play, share: float, rounds: int, seed: int) -> set[str]:
+    chance = random.Random(seed)
+    found: set[str] = set()
+    for _ in range(rounds):
+        play.flake(each for each in play.probes() if ":ipv" in each[1] and chance.random() < share)
+        found |= set(play.found(play.topology.checks["t1:ipv4"].interval))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_more_noise_everywhere_is_no_fault_of_anything(seed: int) -> None:
+    play = Play(fleet(networks=4, targets=9))
+    play.recover(play.probes())
+    assert _fails_by_chance(play, 0.01, 30, seed) == set()
+    assert _fails_by_chance(play, 0.05, 30, seed) == set()
+
+
+def test_a_third_of_everything_that_fails_is_told() -> None:
+    play = Play(fleet(networks=4, targets=9))
+    play.recover(play.probes())
+    assert _fails_by_chance(play, 0.01, 30, 1) == set()
+    assert _fails_by_chance(play, 0.3, 3, 1)
+
+
 def test_when_everything_fails_what_holds_most_is_named_and_not_what_failed_first() -> None:
     play = Play(fleet())
     probes = play.probes()

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
 from verdicts.fleet_helpers import Play, fleet
@@ -211,11 +212,22 @@ def test_what_was_not_seen_healthy_is_not_left_out() -> None:
     assert play.found() == ["target:t4"]
 
 
-def test_a_target_seen_from_one_network_alone_is_insufficient() -> None:
+def test_a_target_that_one_of_several_networks_looks_at_is_insufficient() -> None:
+    base = fleet(per_network=4)
+    alone = tuple(name for name in base.agents if name.startswith("a0"))
+    assigned = {name: alone if name.startswith("t4:") else agents for name, agents in base.assigned.items()}
+    play = Play(replace(base, assigned=assigned))
+    play.fail(play.probes("t4:ipv"))
+    assert {each.certainty for each in play.look().findings} == {"insufficient"}
+    assert not play.engine.incidents.open()
+
+
+def test_where_the_whole_fleet_stands_in_one_network_its_word_is_taken() -> None:
     play = Play(fleet(networks=1, per_network=4))
     play.fail(play.probes("t4:ipv"))
-    assert {each.certainty for each in play.look().findings} <= {"insufficient"}
-    assert not play.engine.incidents.open()
+    assert play.finding("target:t4").certainty == "certain"
+    play.look(5.0)
+    assert [each.severity for each in play.engine.incidents.open()] == ["page"]
 
 
 def test_the_only_agent_of_a_network_is_ambiguous_with_it() -> None:

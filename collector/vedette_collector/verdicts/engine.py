@@ -139,10 +139,9 @@ class Engine:
         if changed:
             self._fresh.append(probe)
             self._want(seen.at)
-        alarm = self._alarms.rung(self.tracker, state, self._noise, seen.at)
-        if alarm == "newest" and changed:
+        if changed and self._alarms.newest(self.tracker, state, self._noise, seen.at):
             self._look(max(seen.at, self._looked_at + SOON))
-        elif alarm == "recent":
+        if self._alarms.recent(self.tracker, state, self._noise, seen.at):
             self._looking_back.add(state.track)
             self._look(max(seen.at, self._looked_at + self._pace(seen.at)))
 

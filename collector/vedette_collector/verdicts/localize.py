@@ -275,8 +275,10 @@ def _certainty(
     if kinds & (_VANTAGE | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
         if len(_names(index, inside, Kind.TARGET)) < 2:
             return "insufficient"
-    elif len({each.probe[1] for each in inside}) < 2 or index.networks(track, chosen.parts) < 2:
+    elif len({each.probe[1] for each in inside}) < 2:
         return "insufficient"
+    elif index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
+        return "insufficient"  # others could look, and do not
     for each in alternatives:
         others = {entity.kind for entity in each.entities}
         if kinds == {Kind.AGENT} or bool(others & _VANTAGE) != bool(kinds & _VANTAGE):

@@ -123,9 +123,13 @@ def _names(each: Candidate) -> int:
 
 
 def is_worth_telling(each: Candidate, noise: float, settings: Settings, blamed: Sequence[Parts] = ()) -> bool:
-    """Half of the effect will do to go on with what was *blamed*."""
-    effect = settings.effect / 2 if each.parts in blamed else settings.effect
-    return each.failed / each.total - noise >= effect
+    """Whether it fails by so much more than chance that somebody wants to know.
+
+    Where nothing stands out, more noise everywhere is no fault of anything. To go on with what was *blamed*
+    half as much will do.
+    """
+    effect = settings.effect if each.score >= settings.narrower else settings.common_effect
+    return each.failed / each.total - noise >= (effect / 2 if each.parts in blamed else effect)
 
 
 def _preference(sample: Sample[F]) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:

@@ -10,7 +10,8 @@ class Settings(NamedTuple):
     threshold: float = 16.0  # nats beyond the cost: e^-16 a decision is once in a decade at two a minute
     repeated_noise: float = 0.002  # at least this share of probes fails twice in a row without a cause,
     single_noise: float = 0.01  # and this share once
-    effect: float = 0.03  # a component fails by at least so much more than what is around it
+    effect: float = 0.03  # a component fails by at least so much more than what is around it,
+    common_effect: float = 0.15  # and by so much more than before when all fails alike
     contrast: float = 0.25  # what is left out of a component fails at most by this share of what is in it
     narrower: float = 6.0  # nats by which a narrower component must explain more than the one it is part of
     memory: float = 10.0  # intervals that are looked at for partial faults
