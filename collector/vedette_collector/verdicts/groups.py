@@ -5,7 +5,7 @@ J. R. Statist. Soc. B 74 (2012).
 """
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf, log
 from typing import Final
@@ -52,11 +52,12 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
     kinds = sample.index.kinds
     entity = base.parts[0][0]
     kind = kinds[entity]
-    inside = Counter(chain.from_iterable([e.entities for e in sample.failures if entity in e.entities]))
+    failures = [each for each in sample.failures if entity in each.entities]
+    inside = Counter(chain.from_iterable([each.entities for each in failures]))
     for by in _NARROWED_BY.get(kind, ()):
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
-        group = _group(sample, base, inside, by, noise)
+        group = _group(sample, base, failures, inside, by, noise)
         if group is None or not is_contrast(base, group, noise, settings):
             continue
         # The other way round as well: what else goes through the group must be healthy too.
@@ -71,16 +72,21 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
 
 
 def _group(
-    sample: Sample[F], base: Candidate, inside: Mapping[int, int], by: Kind, noise: float
+    sample: Sample[F],
+    base: Candidate,
+    failures: Sequence[F],
+    inside: Mapping[int, int],
+    by: Kind,
+    noise: float,
 ) -> Candidate | None:
-    """The best group of kind *by* within *base*, whose failures by entity are *inside*. None: all of it."""
+    """The best group of kind *by* within *base*, whose *failures* by entity are *inside*. None: all of it."""
     kinds = sample.index.kinds
     failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
-        ways = _ways(sample, failed)
+        ways = _ways(failures, failed)
         counted = [each for each in counted if ways[each[2]] == ways[counted[0][2]]]
     of = _values(sample, base, by, len(counted))
     of_base = cost(sample, kinds[base.parts[0][0]])
@@ -161,7 +167,7 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
             for entity in each.entities:
                 if entity in telling:
                     since[entity] = min(since.get(entity, each.since), each.since)
-        ways = _ways(sample, telling)
+        ways = _ways(sample.failures, telling)
         counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
         counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
         # With nothing else in common, at least they began together and fail in the same way.
@@ -195,11 +201,16 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
                 yield all_of_them
 
 
-def _ways(sample: Sample[F], entities: Container[int]) -> dict[int, str]:
+def _ways(failures: Iterable[F], entities: Container[int]) -> dict[int, str]:
     """The usual failure code of each of *entities*."""
-    codes: dict[int, Counter[str]] = {}
-    for each in sample.failures:
+    counts: dict[tuple[int, str], int] = {}
+    for each in failures:
+        code = each.code
         for entity in each.entities:
             if entity in entities:
-                codes.setdefault(entity, Counter())[each.code] += 1
-    return {entity: min(found, key=lambda code: (-found[code], code)) for entity, found in codes.items()}
+                key = (entity, code)
+                counts[key] = counts.get(key, 0) + 1
+    usual: dict[int, tuple[int, str]] = {}
+    for (entity, code), count in counts.items():
+        usual[entity] = min(usual.get(entity, (0, "")), (-count, code))
+    return {entity: code for entity, (_, code) in usual.items()}

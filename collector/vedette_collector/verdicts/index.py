@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Track
 from vedette_collector.verdicts.members import Group, Members, Parts, Probe
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracks import KINDS, STAGE, TRACKS
+
+MOST_SUMS: Final = 50_000  # counts that are kept, some 15 MB, as long as nobody comes or goes
+MOST_PREPARED: Final = 256
 
 
 class _Reach(NamedTuple):
@@ -43,6 +46,7 @@ class Index(Members):
         self._live: list[int] = []
         self._classes: dict[Track, dict[tuple[int, bool], tuple[int, float]]] = {}
         self._sums: dict[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = {}
+        self._prepared: dict[tuple[Track, Parts], dict[tuple[int, bool], tuple[int, float]]] = {}
         self._renew()
 
     def _mask(self, agents: Iterable[str]) -> int:
@@ -81,6 +85,7 @@ class Index(Members):
         self._live = []
         self._classes.clear()
         self._sums.clear()
+        self._prepared.clear()
 
     @property
     def live(self) -> list[int]:
@@ -110,6 +115,8 @@ class Index(Members):
             if without:
                 count, rate = self._overlap(track, parts, without)
                 found = (found[0] - count, found[1] - rate)
+            if len(self._sums) >= MOST_SUMS:
+                self._sums.clear()
             self._sums[key] = found
         return found
 
@@ -118,17 +125,7 @@ class Index(Members):
 
         Checks whose probes are run by the same agents count once: there are few such sets.
         """
-        checks = self._candidates(track, parts + tail)
-        live, intervals, own = self.live, self.intervals, self._own_checks
-        masks: dict[tuple[int, bool], tuple[int, float]] = {}
-        for check in self.track_checks[track] if checks is None else checks:
-            mask = live[check]
-            for group in parts + tail:
-                mask &= self._group_mask(group, check)
-            if mask:
-                key = (mask, check in own)
-                number, rate = masks.get(key, (0, 0.0))
-                masks[key] = (number + 1, rate + 1 / intervals[check])
+        masks = self._masks(track, parts + tail)
         for entity in entities:
             if self._by_checks[entity] or self._by_pair[entity]:
                 continue
@@ -141,6 +138,28 @@ class Index(Members):
                 total += count * number
                 per_second += count * rate
             self._sums[track, (*parts, (entity,), *tail), ()] = (total, per_second)
+
+    def _masks(self, track: Track, parts: Parts) -> dict[tuple[int, bool], tuple[int, float]]:
+        """By the agents whose probes go through *parts*, and whether by their own resolvers: how many checks,
+        and how many results of one agent a second."""
+        key = (track, parts)
+        found = self._prepared.get(key)
+        if found is not None:
+            return found
+        if len(self._prepared) >= MOST_PREPARED:
+            self._prepared.clear()
+        found = self._prepared[key] = {}
+        checks = self._candidates(track, parts)
+        live, intervals, own = self.live, self.intervals, self._own_checks
+        for check in self.track_checks[track] if checks is None else checks:
+            mask = live[check]
+            for group in parts:
+                mask &= self._group_mask(group, check)
+            if mask:
+                of = (mask, check in own)
+                number, rate = found.get(of, (0, 0.0))
+                found[of] = (number + 1, rate + 1 / intervals[check])
+        return found
 
     def _sum_checks(self, checks: Iterable[int], parts: Parts) -> tuple[int, float]:
         live, intervals = self.live, self.intervals
