@@ -1,14 +1,18 @@
 """Counting by masks gives what counting probe by probe gives, whatever the topology."""
 
+import tracemalloc
 from itertools import product
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.index import Index
+from vedette_collector.verdicts.kept import Kept
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.topology import CheckTraits, Stage, Topology
+from verdicts.fleet_helpers import fleet
 
 AGENTS = tuple(f"a{n}" for n in range(6))
 CHECKS = tuple(f"c{n}" for n in range(6))
@@ -111,3 +115,31 @@ def test_a_failure_is_blamed_on_what_the_probe_goes_through(topology: Topology) 
         assert through == {
             each for each in _through(topology, agent, check) if each.kind is not Kind.RESOLVER
         }
+
+
+def test_answers_are_forgotten_when_there_are_too_many_of_them() -> None:
+    kept: Kept[int, int] = Kept(3)
+    for number in (1, 2, 3, 3, 2):
+        kept[number] = 10 * number
+    assert kept == {1: 10, 2: 20, 3: 30}
+    kept[4] = 40
+    assert kept == {4: 40}
+
+
+def test_what_is_counted_for_long_takes_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vedette_collector.verdicts.index.MOST_SUMS", 50)
+    monkeypatch.setattr("vedette_collector.verdicts.index.MOST_PREPARED", 5)
+    index = Index(fleet())
+    for agent in range(len(index.agents)):
+        index.set_present(agent, is_present=True)
+    entities = range(len(index.entities))
+    tracemalloc.start()
+    try:
+        for one in entities:
+            for other in entities:
+                index.prepare("connection", ((one,), (other,)), [])
+                index.count("connection", ((one,), (other,)))
+        size = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert size < 300_000  # each bound by itself: more than twice that

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.kept import Kept
 from vedette_collector.verdicts.members import Group, Members, Parts, Probe
 from vedette_collector.verdicts.topology import Topology
 from vedette_collector.verdicts.tracks import KINDS, STAGE, TRACKS
@@ -45,8 +46,10 @@ class Index(Members):
         self.version = 0
         self._live: list[int] = []
         self._classes: dict[Track, dict[tuple[int, bool], tuple[int, float]]] = {}
-        self._sums: dict[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = {}
-        self._prepared: dict[tuple[Track, Parts], dict[tuple[int, bool], tuple[int, float]]] = {}
+        self._sums: Kept[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = Kept(MOST_SUMS)
+        self._prepared: Kept[tuple[Track, Parts], dict[tuple[int, bool], tuple[int, float]]] = Kept(
+            MOST_PREPARED
+        )
         self._renew()
 
     def _mask(self, agents: Iterable[str]) -> int:
@@ -115,8 +118,6 @@ class Index(Members):
             if without:
                 count, rate = self._overlap(track, parts, without)
                 found = (found[0] - count, found[1] - rate)
-            if len(self._sums) >= MOST_SUMS:
-                self._sums.clear()
             self._sums[key] = found
         return found
 
@@ -146,8 +147,6 @@ class Index(Members):
         found = self._prepared.get(key)
         if found is not None:
             return found
-        if len(self._prepared) >= MOST_PREPARED:
-            self._prepared.clear()
         found = self._prepared[key] = {}
         checks = self._candidates(track, parts)
         live, intervals, own = self.live, self.intervals, self._own_checks
