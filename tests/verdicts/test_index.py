@@ -126,6 +126,21 @@ def test_answers_are_forgotten_when_there_are_too_many_of_them() -> None:
     assert kept == {4: 40}
 
 
+def test_what_was_made_ready_is_counted_anew_when_somebody_leaves() -> None:
+    index = Index(fleet())
+    for agent in range(len(index.agents)):
+        index.set_present(agent, is_present=True)
+    target, network = (
+        index.number(Entity(*each)) or 0 for each in ((Kind.TARGET, "t4"), (Kind.NETWORK, "net-3"))
+    )
+    counts = []
+    for is_present in (True, False):
+        index.set_present(index.agent_number["a3-1"], is_present=is_present)
+        index.prepare("connection", ((target,),), [network])
+        counts.append(index.count("connection", ((target,), (network,))))
+    assert counts == [4, 2]
+
+
 def test_what_is_counted_for_long_takes_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vedette_collector.verdicts.index.MOST_SUMS", 50)
     monkeypatch.setattr("vedette_collector.verdicts.index.MOST_PREPARED", 5)

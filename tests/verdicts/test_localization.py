@@ -99,6 +99,15 @@ def test_two_faults_at_once_are_two_findings() -> None:
     assert play.found() == ["resolver:res-1", "target:t4"]
 
 
+def test_answers_to_questions_are_enough_to_look_at_everything() -> None:
+    """They are no sample of how often something fails, but they say that it fails now."""
+    play = Play(fleet())
+    for agent, check in play.probes("t4:ipv"):
+        for attempt in (1, 2):
+            play.say(agent, check, "tcp.timeout", attempt=attempt, asked=True)
+    assert play.found(1.0) == ["target:t4"]
+
+
 def test_two_faults_of_one_track_are_explained_one_after_the_other() -> None:
     play = Play(fleet(targets=24))
     play.fail(play.probes("t4:ipv"))
