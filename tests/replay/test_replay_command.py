@@ -1,6 +1,12 @@
 """`vedette replay`: options, what it prints, and that a seed is a seed."""
 
 import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +114,32 @@ def test_what_cannot_be_used_is_exit_code_2(
 ) -> None:
     assert main(["replay", *files, *argv]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_processes_end_with_the_command_that_began_them(files: list[str]) -> None:
+    command = [sys.executable, "-m", "vedette", "replay", "--quiet-days", "400", "--jobs", "2", *files[1:]]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            workers = _workers(process.pid, seconds=60.0)
+            ends = [os.pidfd_open(pid) for pid in workers]
+        finally:
+            process.kill()
+    for end in ends:
+        assert select.select([end], [], [], 30.0)[0]
+        os.close(end)
+
+
+def _workers(pid: int, seconds: float) -> list[int]:
+    """The two processes that play, once they were begun."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = [
+            int(child)
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+            and len(list(Path(f"/proc/{child}/task").iterdir())) > 1  # it follows its parent
+        ]
+        if len(found) == 2:
+            return found
+        threading.Event().wait(0.05)
+    raise TimeoutError("no processes")

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import Any, NamedTuple
 
 from vedette_collector.replay.fleet import Fleet, read_fleet
@@ -44,8 +46,21 @@ def _spread(function: Any, arguments: list[tuple[Any, ...]], jobs: int) -> Itera
     if jobs <= 1 or len(arguments) <= 1:
         yield from (function(*each) for each in arguments)
         return
-    with ProcessPoolExecutor(min(jobs, len(arguments)), mp_context=get_context("spawn")) as pool:
+    jobs = min(jobs, len(arguments))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         yield from pool.map(function, *zip(*arguments, strict=True))
+
+
+def _end_with_parent() -> None:
+    """Whoever ends the command ends its processes, which would play on for minutes."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def default_jobs() -> int:
