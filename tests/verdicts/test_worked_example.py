@@ -12,7 +12,7 @@ from verdicts.fleet_helpers import Play, fleet
 
 PAGE = Path(__file__).parents[2] / "docs" / "verdicts.md"
 KINDS = {"target": Kind.TARGET, "provider": Kind.PROVIDER, "family": Kind.FAMILY, "network": Kind.NETWORK}
-ROW = re.compile(r"\| (\w+) (\S+) \| (\d+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|")
+ROW = re.compile(rf"\| ({'|'.join(KINDS)}) (\S+) \| (\d+) \| (\d+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|")
 ROWS = ROW.findall(PAGE.read_text())
 
 
