@@ -95,12 +95,12 @@ class Asking:
 def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
     """Agents that run *check*, those of another network than *agent* first, a network at a time."""
     live = index.live[check]
-    network = _network(index, agent)
+    networks = index.agent_networks
     by_network: dict[int | None, list[int]] = {}
     for each in range(live.bit_length()):
         if live >> each & 1 and each != agent:
-            by_network.setdefault(_network(index, each), []).append(each)
-    own = by_network.pop(network, [])
+            by_network.setdefault(networks[each], []).append(each)
+    own = by_network.pop(networks[agent], [])
     # Begin at another network for each check, so that the same few are not always the ones.
     rows = sorted(by_network.items(), key=lambda row: -1 if row[0] is None else row[0])
     shift = check % len(rows) if rows else 0
@@ -110,11 +110,6 @@ def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
             if depth < len(row):
                 yield row[depth]
     yield from own
-
-
-def _network(index: Index, agent: int) -> int | None:
-    kinds = index.kinds
-    return next((each for each in index.agent_entities[agent] if kinds[each] is Kind.NETWORK), None)
 
 
 def _other_targets(index: Index, check: int, agent: int) -> Iterator[int]:

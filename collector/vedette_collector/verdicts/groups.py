@@ -4,15 +4,14 @@ The best group of each size is found by sorting: see Neill, "Fast subset scan fo
 J. R. Statist. Soc. B 74 (2012).
 """
 
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator
 from math import inf, log
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.members import Group, Parts
-from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
+from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
 from vedette_collector.verdicts.score import Settings, choices, gain, kl, surprise
 
 HEALTHY: Final = 6.0  # nats by which what is left out fails less than what is in: e^-6 that it is chance
@@ -52,41 +51,29 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
     kinds = sample.index.kinds
     entity = base.parts[0][0]
     kind = kinds[entity]
-    failures = [each for each in sample.failures if entity in each.entities]
-    inside = Counter(chain.from_iterable([each.entities for each in failures]))
     for by in _NARROWED_BY.get(kind, ()):
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
-        group = _group(sample, base, failures, inside, by, noise)
+        group = _group(sample, base, by, noise)
         if group is None or not is_contrast(base, group, noise, settings):
             continue
         # The other way round as well: what else goes through the group must be healthy too.
         alone = group.parts[-1:]
-        if len(alone[0]) == 1:
-            failed = sample.by_entity[alone[0][0]]
-        else:
-            failed = sum(1 for each in sample.failures if is_through(each.entities, alone))
+        failed = sample.failed_of(alone)
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
         if other.total <= group.total or is_contrast(other, group, noise, settings):
             yield group
 
 
-def _group(
-    sample: Sample[F],
-    base: Candidate,
-    failures: Sequence[F],
-    inside: Mapping[int, int],
-    by: Kind,
-    noise: float,
-) -> Candidate | None:
-    """The best group of kind *by* within *base*, whose *failures* by entity are *inside*. None: all of it."""
+def _group(sample: Sample[F], base: Candidate, by: Kind, noise: float) -> Candidate | None:
+    """The best group of kind *by* within *base*. None: all of it."""
     kinds = sample.index.kinds
-    failed = {entity: n for entity, n in inside.items() if kinds[entity] is by}
+    failed = sample.by_kinds({by}, base.parts)
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
     if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
-        ways = _ways(failures, failed)
+        ways = sample.codes(failed, base.parts)
         counted = [each for each in counted if ways[each[2]] == ways[counted[0][2]]]
     of = _values(sample, base, by, len(counted))
     of_base = cost(sample, kinds[base.parts[0][0]])
@@ -126,7 +113,7 @@ def _values(sample: Sample[F], base: Candidate, by: Kind, least: int) -> int:
 def weighed(sample: Sample[F], parts: Parts, noise: float) -> Candidate:
     """What *parts*, of any form, explains, and at which cost."""
     kinds = sample.index.kinds
-    failed = sum(1 for each in sample.failures if is_through(each.entities, parts))
+    failed = sample.failed_of(parts)
     first, *others = parts
     one = Candidate((first,), 0, 0.0, 0.0, 0.0)
     of = sample.index.sizes[sample.track].get(kinds[first[0]], 1)
@@ -151,23 +138,16 @@ def is_contrast(base: Candidate, group: Candidate, noise: float, settings: Setti
 
 def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[Candidate]:
     """Groups with nothing else in common: networks that failed together, many targets at once."""
-    kinds = sample.index.kinds
     for kind, least in _TOGETHER:
         telling = {
             entity
-            for entity, failed in sample.by_entity.items()
-            if kinds[entity] is kind
-            and failed >= 2
-            and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
+            for entity, failed in sample.by_kinds({kind}).items()
+            if failed >= 2 and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
         }
         if len(telling) < least:
             continue
-        since: dict[int, float] = {}
-        for each in sample.failures:
-            for entity in each.entities:
-                if entity in telling:
-                    since[entity] = min(since.get(entity, each.since), each.since)
-        ways = _ways(sample.failures, telling)
+        since = {entity: sample.began(entity) for entity in telling}
+        ways = sample.codes(telling)
         counted = [(sample.by_entity[entity], sample.count(((entity,),)), entity) for entity in since]
         counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
         # With nothing else in common, at least they began together and fail in the same way.
@@ -199,18 +179,3 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
             # One that fails and some that fail now and then are no group. Where all fail alike it may be all.
             if all_of_them.score >= alone + settings.narrower or alone <= 0.0:
                 yield all_of_them
-
-
-def _ways(failures: Iterable[F], entities: Container[int]) -> dict[int, str]:
-    """The usual failure code of each of *entities*."""
-    counts: dict[tuple[int, str], int] = {}
-    for each in failures:
-        code = each.code
-        for entity in each.entities:
-            if entity in entities:
-                key = (entity, code)
-                counts[key] = counts.get(key, 0) + 1
-    usual: dict[int, tuple[int, str]] = {}
-    for (entity, code), count in counts.items():
-        usual[entity] = min(usual.get(entity, (0, "")), (-count, code))
-    return {entity: code for entity, (_, code) in usual.items()}

@@ -16,10 +16,10 @@ MOST_PREPARED: Final = 256
 
 
 class _Reach(NamedTuple):
-    """Of a group: the checks that it is limited to, and whether it holds the same agents for all checks
-    with, and for all without, a resolver of their own."""
+    """Of a group on one track: the checks that it is limited to, and whether it holds the same agents for all
+    checks with, and for all without, a resolver of their own."""
 
-    checks: frozenset[int] | None
+    checks: Sequence[int] | None
     is_uniform: bool
 
 
@@ -28,7 +28,7 @@ class Index(Members):
 
     def __init__(self, topology: Topology) -> None:
         super().__init__(topology)
-        self._reaches: dict[Group, _Reach] = {}
+        self._reaches: dict[tuple[Track, Group], _Reach] = {}
         self.intervals = [topology.checks[name].interval for name in self.checks]
         self.track_checks: dict[Track, list[int]] = {
             track: [n for n, name in enumerate(self.checks) if STAGE[track] in topology.checks[name].stages]
@@ -45,6 +45,8 @@ class Index(Members):
         self.sizes: dict[Track, dict[Kind, int]] = {track: self._sizes(track) for track in KINDS}
         self.version = 0
         self._live: list[int] = []
+        self._vantages = [entity for entity in range(len(self.kinds)) if self._by_agents[entity]]
+        self._swept: set[tuple[Track, Parts]] = set()
         self._classes: dict[Track, dict[tuple[int, bool], tuple[int, float]]] = {}
         self._sums: Kept[tuple[Track, Parts, tuple[Parts, ...]], tuple[int, float]] = Kept(MOST_SUMS)
         self._prepared: Kept[tuple[Track, Parts], dict[tuple[int, bool], tuple[int, float]]] = Kept(
@@ -89,6 +91,7 @@ class Index(Members):
         self._classes.clear()
         self._sums.clear()
         self._prepared.clear()
+        self._swept.clear()
 
     @property
     def live(self) -> list[int]:
@@ -113,11 +116,12 @@ class Index(Members):
         key = (track, parts, without)
         found = self._sums.get(key)
         if found is None:
-            checks = self._candidates(track, parts)
-            found = self._sum_classes(track, parts) if checks is None else self._sum_checks(checks, parts)
             if without:
-                count, rate = self._overlap(track, parts, without)
-                found = (found[0] - count, found[1] - rate)
+                whole, inside = self._sum(track, parts), self._overlap(track, parts, without)
+                found = (whole[0] - inside[0], whole[1] - inside[1])
+            else:
+                checks = self._candidates(track, parts)
+                found = self._sum_classes(track, parts) if checks is None else self._sum_checks(checks, parts)
             self._sums[key] = found
         return found
 
@@ -139,6 +143,12 @@ class Index(Members):
                 total += count * number
                 per_second += count * rate
             self._sums[track, (*parts, (entity,), *tail), ()] = (total, per_second)
+
+    def prepare_vantages(self, track: Track, tail: Parts) -> None:
+        """The same for all that agents are part of, once for as long as nobody comes or goes."""
+        if (track, tail) not in self._swept:
+            self._swept.add((track, tail))
+            self.prepare(track, (), self._vantages, tail)
 
     def _masks(self, track: Track, parts: Parts) -> dict[tuple[int, bool], tuple[int, float]]:
         """By the agents whose probes go through *parts*, and whether by their own resolvers: how many checks,
@@ -205,28 +215,24 @@ class Index(Members):
 
     def _candidates(self, track: Track, parts: Parts) -> Sequence[int] | None:
         """The checks that can matter. None: all of the track, and a count by classes of them will do."""
-        best: frozenset[int] | None = None
+        best: Sequence[int] | None = None
         is_uniform = True
         for group in parts:
-            reach = self._reach(group)
+            reach = self._reaches.get((track, group)) or self._reach(track, group)
             is_uniform = is_uniform and reach.is_uniform
             if reach.checks is not None and (best is None or len(reach.checks) < len(best)):
                 best = reach.checks
         if best is None:
             return None if is_uniform else self.track_checks[track]
-        on_track = self._on_track[track]
-        return [check for check in best if check in on_track]
+        return best
 
-    def _reach(self, group: Group) -> "_Reach":
-        found = self._reaches.get(group)
-        if found is None:
-            checks: frozenset[int] | None = None
-            if not any(self._by_agents[entity] or self._by_own[entity] for entity in group):
-                checks = frozenset(
-                    chain.from_iterable((*self._by_checks[e], *self._by_pair[e]) for e in group)
-                )
-            is_uniform = not any(self._by_checks[entity] or self._by_pair[entity] for entity in group)
-            found = self._reaches[group] = _Reach(checks, is_uniform)
+    def _reach(self, track: Track, group: Group) -> "_Reach":
+        checks: list[int] | None = None
+        if not any(self._by_agents[entity] or self._by_own[entity] for entity in group):
+            through = chain.from_iterable((*self._by_checks[e], *self._by_pair[e]) for e in group)
+            checks = sorted(self._on_track[track].intersection(through))
+        is_uniform = not any(self._by_checks[entity] or self._by_pair[entity] for entity in group)
+        found = self._reaches[track, group] = _Reach(checks, is_uniform)
         return found
 
     def _sum_classes(self, track: Track, parts: Parts) -> tuple[int, float]:

@@ -4,7 +4,7 @@ Failures that share nothing are left alone: one probe that fails is no incident.
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from heapq import nsmallest
 from itertools import chain
@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind
 from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, Finding, First, Share, Track
+from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Probe
-from vedette_collector.verdicts.sample import Candidate, F, Sample, Through, is_through, named
+from vedette_collector.verdicts.sample import Candidate, Sample, named
 from vedette_collector.verdicts.scan import best, is_worth_telling
 from vedette_collector.verdicts.score import Settings
 from vedette_collector.verdicts.tracker import Event, State, Tracker
@@ -28,6 +29,7 @@ WINDOWS: Final = (
 )  # of what is remembered: a fault that has just begun is diluted in the whole of it
 FIRSTS: Final = 5
 EXONERATED: Final = 6
+MOST_SHARED: Final = 40  # of what they have in common, what most of them have
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
 MOST_AMBIENT: Final = 0.15  # that is taken for noise before noise was measured
 ENOUGH: Final = 5  # when at least so many probes say so
@@ -82,7 +84,7 @@ def _track(
     explained: list[Parts] = []
     noise = measured or (0.0, 0.0)
     twice = max(settings.repeated_noise, noise[0])
-    sample = Sample(
+    newest = sample = Sample(
         index,
         track,
         tracker.newest(track),
@@ -100,43 +102,55 @@ def _track(
             found.parts.append((track, chosen[0].parts))
             if chosen[0].failed >= PLAIN * chosen[0].total:
                 found.plain.append((track, chosen[0].parts))
-            inside = [each for each in sample.failures if is_through(each.entities, chosen[0].parts)]
-            found.findings.append(_finding(tracker, sample, *chosen, inside))
+            inside = sample.inside(chosen[0].parts)
+            found.findings.append(_finding(tracker, sample, newest, *chosen, inside))
         sample = sample.without(chosen[0].parts)
     quiet_twice = sample.failed / sample.total if sample.total else 0.0
 
-    once = max(settings.single_noise, noise[1])
     quiet_once = noise[1]
     # What was told and is not told by the newest results may have become too seldom for them.
-    is_looking_back = is_looking_back or any(
-        parts not in explained for other, parts in tracker.blamed if other == track
-    )
-    for share in WINDOWS if is_looking_back else ():
-        seconds = share * tracker.remembered_seconds(now)
-        left = tracker.remembered(track, now - seconds)
-        if explained:
-            is_explained = Through(explained)
-            left = [each for each in left if not is_explained(each.entities)]
+    if is_looking_back or any(parts not in explained for other, parts in tracker.blamed if other == track):
+        quiet_once = _look_back(tracker, now, measured, settings, found, newest, explained, blamed)
+    found.noise[track] = (quiet_twice, quiet_once)
+
+
+def _look_back(
+    tracker: Tracker,
+    now: float,
+    measured: tuple[float, float] | None,
+    settings: Settings,
+    found: Explained,
+    newest: Sample[State],
+    explained: list[Parts],
+    blamed: Sequence[Parts],
+) -> float:
+    """The share of first attempts that fails without a cause, in the longest window."""
+    index, track = newest.index, newest.track
+    once = max(settings.single_noise, measured[1] if measured else 0.0)
+    remembered = tracker.remembered_seconds(now)
+    failures = tracker.remembered(track, now - remembered)
+    quiet = 0.0
+    for share in WINDOWS:
+        seconds = share * remembered
         # Soon after the start: at least one result each, however they are spread over the interval.
-        counted = max(seconds, tracker.interval)
-        longer = Sample(index, track, left, partial(_results, index, track, counted), tuple(explained))
+        results = partial(_results, index, track, max(seconds, tracker.interval))
+        sample = Sample(index, track, failures, results, tuple(explained), since=now - seconds)
         if measured is None:
-            once = max(once, _ambient(longer))
+            once = max(once, _ambient(sample))
         for _ in range(MOST):
-            chosen = best(longer, once, settings, blamed)
+            chosen = best(sample, once, settings, blamed)
             if chosen is None:
                 break
             found.looked_back.add(track)
-            events = [each for each in longer.failures if is_through(each.entities, chosen[0].parts)]
-            if is_worth_telling(chosen[0], once, settings, blamed) and _still_fails(
-                index, track, chosen[0], events, now
-            ):
+            inside = sample.inside(chosen[0].parts)
+            is_told = is_worth_telling(chosen[0], once, settings, blamed)
+            if is_told and _still_fails(index, track, chosen[0], inside, now):
                 explained.append(chosen[0].parts)
                 found.parts.append((track, chosen[0].parts))
-                found.findings.append(_finding(tracker, longer, *chosen, events))
-            longer = longer.without(chosen[0].parts)
-        quiet_once = longer.failed / longer.total if longer.total else 0.0
-    found.noise[track] = (quiet_twice, quiet_once)
+                found.findings.append(_finding(tracker, sample, newest, *chosen, inside))
+            sample = sample.without(chosen[0].parts)
+        quiet = sample.failed / sample.total if sample.total else 0.0
+    return quiet
 
 
 def _ambient(sample: Sample[Event]) -> float:
@@ -149,7 +163,7 @@ def _ambient(sample: Sample[Event]) -> float:
         for entity in index.of_kind(kind):
             total = sample.count(((entity,),))
             if total > 0.0:
-                shares.append(sample.by_entity[entity] / total)
+                shares.append(sample.by_entity.get(entity, 0) / total)
         least.append(median(shares) if shares else 0.0)
     return min(*least, MOST_AMBIENT)
 
@@ -174,6 +188,7 @@ def _still_fails(index: Index, track: Track, chosen: Candidate, inside: Sequence
 def _finding(
     tracker: Tracker,
     sample: Sample[F],
+    newest: Sample[State],
     chosen: Candidate,
     near: Sequence[Candidate],
     inside: Sequence[State | Event],
@@ -181,45 +196,38 @@ def _finding(
     index, track = tracker.index, sample.track
     outside = sample.failed - chosen.failed, round(sample.total - chosen.total)
     probes = {each.probe for each in inside}
-    newest = sum(1 for probe in probes if probe in tracker.failing[track])
+    confirmed = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
     alternatives = _alternatives(index, chosen, near)
     agents = sorted({each.probe[1] for each in inside})
+    targets = _names(sample, chosen.parts, Kind.TARGET)
     codes, firsts, bypasses, last = _seen(tracker, inside)
     return Finding(
         component=named(index, chosen.parts),
         track=track,
         score=chosen.surprise,
-        certainty=_certainty(index, track, chosen, alternatives, count, inside),
+        certainty=_certainty(index, track, chosen, alternatives, count, len(agents), len(targets)),
         inside=Share(chosen.failed, round(chosen.total)),
         outside=Share(outside[0], max(outside)),
         agents=tuple(index.agents[agent] for agent in agents),
-        networks=_names(index, inside, Kind.NETWORK),
-        targets=_names(index, inside, Kind.TARGET),
+        networks=_names(sample, chosen.parts, Kind.NETWORK),
+        targets=targets,
         codes=codes,
         began=firsts[0].at,
         last=last,
         alternatives=alternatives,
-        exonerated=_exonerated(tracker, track, chosen.parts, inside),
+        exonerated=_exonerated(sample, newest, chosen.parts, probes),
         firsts=firsts,
-        confirmed=newest,
+        confirmed=confirmed,
         asked=tracker.asked_inside(probes),
         bypasses=bypasses,
         is_partial=chosen.failed < 0.9 * chosen.total,
     )
 
 
-def _names(index: Index, inside: Iterable[State | Event], kind: Kind) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            {
-                index.entities[entity].name
-                for each in inside
-                for entity in each.entities
-                if index.kinds[entity] is kind
-            }
-        )
-    )
+def _names(sample: Sample[F], parts: Parts, kind: Kind) -> tuple[str, ...]:
+    entities = sample.index.entities
+    return tuple(sorted({entities[each].name for each in sample.by_kinds({kind}, parts)}))
 
 
 def _seen(
@@ -267,15 +275,17 @@ def _certainty(
     chosen: Candidate,
     alternatives: Sequence[Component],
     count: int,
-    inside: Sequence[State | Event],
+    agents: int,
+    targets: int,
 ) -> Certainty:
+    """*agents* saw it fail, at *targets*, of the *count* probes that go through it."""
     kinds = {index.kinds[group[0]] for group in chosen.parts}
     if count < 3:
         return "insufficient"
     if kinds & (_VANTAGE | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
-        if len(_names(index, inside, Kind.TARGET)) < 2:
+        if targets < 2:
             return "insufficient"
-    elif len({each.probe[1] for each in inside}) < 2:
+    elif agents < 2:
         return "insufficient"
     elif index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
         return "insufficient"  # others could look, and do not
@@ -287,25 +297,21 @@ def _certainty(
 
 
 def _exonerated(
-    tracker: Tracker, track: Track, parts: Parts, inside: Sequence[State | Event]
+    sample: Sample[F], newest: Sample[State], parts: Parts, probes: Container[Probe]
 ) -> tuple[Exonerated, ...]:
     """What most of these failures go through as well, and what works where the component is not involved."""
-    index, failing = tracker.index, tracker.failing[track]
+    index, track = sample.index, sample.track
     blamed = {entity for group in parts for entity in group}
-    counts = Counter(chain.from_iterable([state.entities for state in failing.values()]))
-    shared = Counter(chain.from_iterable([each.entities for each in inside]))
-    newest = {each.probe: each.entities for each in inside if each.probe in failing}
-    own = Counter(chain.from_iterable(newest.values()))
     allowed = KINDS[track] - {Kind.AGENT, Kind.PLANE, Kind.FAMILY, Kind.CLIENT_STACK, Kind.ACCESS}
-    found: list[tuple[float, Exonerated]] = []
-    for entity, through in shared.most_common(40):
-        if entity in blamed or index.kinds[entity] not in allowed:
-            continue
+    shared = sample.by_kinds(allowed, parts)
+    usual = nsmallest(MOST_SHARED, shared.keys() - blamed, key=lambda entity: (-shared[entity], entity))
+    # Failures of this component among the newest results do not speak against the entity.
+    elsewhere = newest.others(usual, probes)
+    found: list[tuple[int, Exonerated]] = []
+    for entity, failed in zip(usual, elsewhere, strict=True):
         total = index.count(track, ((entity,),)) - index.count(track, ((entity,), *parts))
-        # Failures of this component among the newest results do not speak against the entity.
-        failed = max(counts[entity] - own[entity], 0)
         if total >= ENOUGH and failed <= HEALTHY * total:
             share = Exonerated(entity=index.entities[entity], elsewhere=Share(failed, total))
-            found.append((through / len(inside), share))
+            found.append((shared[entity], share))
     found.sort(key=lambda each: (-each[0], each[1].elsewhere.total, each[1].entity))
     return tuple(each for _, each in found[:EXONERATED])

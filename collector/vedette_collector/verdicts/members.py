@@ -12,6 +12,7 @@ from vedette_collector.verdicts.tracks import allowed_kinds
 Probe = tuple[int, int]  # numbers of check and agent
 Group = tuple[int, ...]  # entities of one kind, by number: what goes through any of them
 Parts = tuple[Group, ...]  # what goes through all of these
+Path = tuple[tuple[int, ...], ...]  # entities of a check, of an agent, of both: each many failures share
 
 
 class Members:
@@ -50,6 +51,10 @@ class Members:
                 probe = (self.check_number[check], self.agent_number[agent])
                 self._pair_entities[probe] = tuple(self._number(entity, pair=probe) for entity in entities)
         self.kinds = [entity.kind for entity in self.entities]
+        self.agent_networks = [
+            next((each for each in entities if self.kinds[each] is Kind.NETWORK), None)
+            for entities in self.agent_entities
+        ]
         self._blamed: dict[tuple[frozenset[Kind], int, bool], tuple[int, ...]] = {}
         self._own_checks = {
             number for number, name in enumerate(self.checks) if topology.checks[name].own_resolver
@@ -97,15 +102,15 @@ class Members:
             found.append(tuple(known))
         return tuple(found)
 
-    def through(self, probe: Probe, track: Track, code: str) -> tuple[int, ...]:
+    def through(self, probe: Probe, track: Track, code: str) -> Path:
         """The entities that the failure of *probe* with *code* can be blamed on."""
         check, agent = probe
         allowed = allowed_kinds(track, is_tls=code.startswith("tls."))
-        found = self._blamable(allowed, check, True) + self._blamable(allowed, agent, False)
+        found: Path = (self._blamable(allowed, check, True), self._blamable(allowed, agent, False))
         if check in self._own_checks and agent in self._own_entities:
-            found += self._filtered(allowed, self._own_entities[agent])
+            found += (self._filtered(allowed, self._own_entities[agent]),)
         pair = self._pair_entities.get(probe)
-        return found if pair is None else found + self._filtered(allowed, pair)
+        return found if pair is None else (*found, self._filtered(allowed, pair))
 
     def _blamable(self, allowed: frozenset[Kind], number: int, is_check: bool) -> tuple[int, ...]:
         """Of the entities of one check, or of one agent."""

@@ -1,25 +1,16 @@
 """The failures of one track in one window, and by how much each thing that can be blamed explains them."""
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import chain
-from math import log
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from copy import copy
+from math import inf, log
+from typing import Generic, NamedTuple
 
 from vedette_collector.verdicts.component import Component, Kind, component
 from vedette_collector.verdicts.evidence import Track
+from vedette_collector.verdicts.failures import F, Failures
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Probe
 from vedette_collector.verdicts.score import gain, surprise
-
-
-class Failure(Protocol):
-    """One probe that fails, or one of its failures."""
-
-    probe: Probe
-    entities: tuple[int, ...]
-    since: float
-    code: str
 
 
 class Candidate(NamedTuple):
@@ -32,9 +23,6 @@ class Candidate(NamedTuple):
     surprise: float  # by how much it is more than noise, its cost taken off
 
 
-F = TypeVar("F", bound=Failure)
-
-
 class Sample(Generic[F]):
     """Failures of one track in one window, with what was explained already taken out of it."""
 
@@ -42,20 +30,36 @@ class Sample(Generic[F]):
         self,
         index: Index,
         track: Track,
-        failures: Sequence[F],
+        failures: Failures[F],
         count: Callable[[Parts, tuple[Parts, ...]], float],
         explained: tuple[Parts, ...] = (),
+        *,
+        since: float = -inf,
     ) -> None:
         self.index = index
         self.track = track
-        self.failures = failures
+        self._failures = failures
         self._count = count
+        self._explained: tuple[Parts, ...] = ()
+        left = failures.since(since)
+        for parts in explained:
+            left &= ~failures.through(parts, left)
+        self._take(left, explained)
+
+    def _take(self, left: int, explained: tuple[Parts, ...]) -> None:
+        self._left = left
         self._explained = explained
-        self.failed = len(failures)
+        self.failed = left.bit_count()
         self.total = max(self.count(()), float(self.failed))
-        self.by_entity = Counter(chain.from_iterable([each.entities for each in failures]))
+        self.by_entity = self._failures.counts(left)
+
+    def without(self, parts: Parts) -> "Sample[F]":
+        sample = copy(self)
+        sample._take(self._left & ~self._through(parts), (*self._explained, parts))
+        return sample
 
     def count(self, parts: Parts) -> float:
+        """How many probes, or results, there are."""
         return self._count(parts, self._explained)
 
     def prepare(self, parts: Parts, entities: Collection[int]) -> None:
@@ -65,35 +69,42 @@ class Sample(Generic[F]):
             if len(self._explained) == 1:
                 self.index.prepare(self.track, parts, entities, self._explained[0])
 
-    def without(self, parts: Parts) -> "Sample[F]":
-        left = [each for each in self.failures if not is_through(each.entities, parts)]
-        return Sample(self.index, self.track, left, self._count, (*self._explained, parts))
+    def prepare_singles(self) -> None:
+        """Counts of single entities are about to be asked for."""
+        if len(self._explained) <= 1:
+            self.index.prepare_vantages(self.track, ())
+            for parts in self._explained:
+                self.index.prepare_vantages(self.track, parts)
 
+    def failed_of(self, parts: Parts) -> int:
+        """How many failures go through all of *parts*."""
+        return self._through(parts).bit_count()
 
-class Through:
-    """Whether a failure goes through any of some components."""
+    def inside(self, parts: Parts) -> list[F]:
+        """These failures, oldest first."""
+        return self._failures.selected(self._through(parts))
 
-    __slots__ = ("_others", "_singles")
+    def by_kinds(self, kinds: Container[Kind], parts: Parts = ()) -> dict[int, int]:
+        """Of these failures, how many go through each entity of *kinds*, as far as any does."""
+        of = self.index.kinds
+        entities = (entity for entity in self.by_entity if of[entity] in kinds)
+        return self._failures.counts(self._through(parts), entities)
 
-    def __init__(self, components: Iterable[Parts] = ()) -> None:
-        components = list(components)
-        self._singles = frozenset(entity for parts in components if len(parts) == 1 for entity in parts[0])
-        self._others = [parts for parts in components if len(parts) > 1]
+    def others(self, entities: Sequence[int], probes: Container[Probe]) -> list[int]:
+        """For each of *entities*, how many of these failures are of other than these *probes*."""
+        counts = self._failures.counts(self._left & ~self._failures.of(probes), entities)
+        return [counts.get(entity, 0) for entity in entities]
 
-    def __call__(self, entities: tuple[int, ...]) -> bool:
-        if not self._singles.isdisjoint(entities):
-            return True
-        return bool(self._others) and any(is_through(entities, parts) for parts in self._others)
+    def codes(self, entities: Iterable[int], parts: Parts = ()) -> dict[int, str]:
+        """The usual failure code of these failures for each of *entities*, through which some go."""
+        return self._failures.usual_codes(self._through(parts), entities)
 
+    def began(self, entity: int) -> float:
+        """When the oldest failure through *entity* began."""
+        return self._failures.oldest(self._through(((entity,),))).since
 
-def is_through(entities: tuple[int, ...], parts: Parts) -> bool:
-    for group in parts:
-        for entity in group:
-            if entity in entities:
-                break
-        else:
-            return False
-    return True
+    def _through(self, parts: Parts) -> int:
+        return self._failures.through(parts, self._left)
 
 
 def cost(sample: Sample[F], kind: Kind) -> float:

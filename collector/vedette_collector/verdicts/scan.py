@@ -9,9 +9,10 @@ from math import isclose
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.groups import is_contrast, narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
-from vedette_collector.verdicts.sample import Candidate, F, Sample, candidate, cost, is_through
+from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
 from vedette_collector.verdicts.score import Settings
 
 BASES: Final = 8  # candidates that are narrowed
@@ -106,8 +107,7 @@ def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settin
 
 def _shared(sample: Sample[F], one: Candidate, other: Candidate) -> int:
     """Failures that both explain: two faults of the same size at once are no alternatives."""
-    parts = one.parts + other.parts
-    return sum(1 for each in sample.failures if is_through(each.entities, parts))
+    return sample.failed_of(one.parts + other.parts)
 
 
 def _is_same(sample: Sample[F], one: Candidate, other: Candidate) -> bool:
@@ -150,6 +150,7 @@ def _rank(sample: Sample[F]) -> Callable[[Candidate], tuple[float, tuple[int, in
 def _singles(sample: Sample[F], noise: float) -> Iterator[Candidate]:
     """Those that fail more than chance and their cost account for: no other is worth a second look."""
     kinds = sample.index.kinds
+    sample.prepare_singles()
     for entity, failed in sample.by_entity.items():
         if kinds[entity] is Kind.PLANE:  # those of different providers have nothing in common
             continue

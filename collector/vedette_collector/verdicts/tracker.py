@@ -5,16 +5,17 @@ once, or the next interval. Two windows are kept. The newest result of each prob
 first attempts over some intervals say what fails now and then, which no newest result shows.
 """
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from statistics import harmonic_mean
 from typing import Final
 
 from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
+from vedette_collector.verdicts.failures import Failures, Through
 from vedette_collector.verdicts.index import Index
-from vedette_collector.verdicts.members import Parts, Probe
-from vedette_collector.verdicts.sample import Through
+from vedette_collector.verdicts.members import Parts, Path, Probe
 from vedette_collector.verdicts.tracks import TRACKS
 
 MOST_EVENTS: Final = 100_000  # in the longer window, some 30 MB: beyond, the oldest are forgotten sooner
@@ -31,18 +32,20 @@ class State:
         "is_counted",
         "is_failing",
         "last",
+        "path",
         "probe",
         "since",
         "track",
     )
 
-    def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
+    def __init__(self, at: float, probe: Probe, track: Track, code: str, path: Path) -> None:
         self.probe = probe
         self.since = at
         self.last = at
         self.code = code
         self.track = track
-        self.entities = entities
+        self.path = path
+        self.entities = flat(path)
         self.is_failing = False
         self.is_counted = False  # among the failing ones that nobody explains
         self.bypasses: dict[Bypass, bool] = {}  # whether that way worked
@@ -51,14 +54,15 @@ class State:
 class Event:
     """A first attempt that failed."""
 
-    __slots__ = ("code", "entities", "is_counted", "is_settled", "probe", "since", "track")
+    __slots__ = ("code", "entities", "is_counted", "is_settled", "path", "probe", "since", "track")
 
-    def __init__(self, at: float, probe: Probe, track: Track, code: str, entities: tuple[int, ...]) -> None:
+    def __init__(self, at: float, probe: Probe, track: Track, code: str, path: Path) -> None:
         self.since = at
         self.probe = probe
         self.track = track
         self.code = code
-        self.entities = entities
+        self.path = path
+        self.entities = flat(path)
         self.is_counted = False  # among those that nobody explains
         self.is_settled = False  # of a fault that the newest results told: it says nothing about another one
 
@@ -112,16 +116,16 @@ class Tracker:
         if state is not None and state.code == seen.code:
             state.last = max(state.last, seen.at)
         else:
-            entities = self.index.through(probe, track, seen.code)
+            path = self.index.through(probe, track, seen.code)
             if state is None:
-                state = self.states[probe] = State(seen.at, probe, track, seen.code, entities)
+                state = self.states[probe] = State(seen.at, probe, track, seen.code, path)
                 self._remember(probe, state, seen)
                 return False
             if state.is_failing:
                 self._uncount(probe, state)
             state.last, state.code = max(state.last, seen.at), seen.code
-            if (state.track, state.entities) != (track, entities):
-                state.track, state.entities = track, entities
+            if (state.track, state.path) != (track, path):
+                state.track, state.path, state.entities = track, path, flat(path)
             if state.is_failing:
                 self._count(probe, state)
         self._remember(probe, state, seen)
@@ -135,13 +139,13 @@ class Tracker:
         # What was asked for, and what was repeated, was chosen because of other failures: it is no sample.
         if seen.attempt > 1 or seen.asked:
             return
-        event = Event(seen.at, probe, state.track, state.code, state.entities)
+        event = Event(seen.at, probe, state.track, state.code, state.path)
         if self.events and event.since < self.events[-1].since:
             insort(self.events, event, key=_since)  # agents are late by as much as they like
         else:
             self.events.append(event)
         if len(self.events) > self._most:
-            self._forget_oldest()
+            self._forget([self.events.popleft()])
         event.is_settled = self._settled[event.track](event.entities)
         if not self.is_explained(event):
             event.is_counted = True
@@ -164,8 +168,8 @@ class Tracker:
     ) -> None:
         """Whose failures these are is known: they are not counted among those that nobody explains.
 
-        Those of *plain* are clear from the newest results, so that the longer windows need not look for them,
-        neither now nor when it is over.
+        Those of them that are *plain* are clear from the newest results, so that the longer windows need not
+        look for them, neither now nor when it is over.
         """
         new = [each for each in explained if each not in self.blamed]
         self.blamed = list(explained)
@@ -177,16 +181,25 @@ class Tracker:
         }
         for track, counts in self.counts.items():
             counts.clear()
+            is_explained = self._explained[track]
             for state in self.failing[track].values():
-                state.is_counted = not self.is_explained(state)
+                state.is_counted = not is_explained(state.entities)
                 if state.is_counted:
                     _add(counts, state.entities, 1)
         if new:  # events of the others were told apart when they came
-            for event in self.events:
-                if event.is_counted and self.is_explained(event):
-                    event.is_counted = False
-                    _add(self.recent[event.track], event.entities, -1)
-                event.is_settled = event.is_settled or self._settled[event.track](event.entities)
+            self._explain_events()
+
+    def _explain_events(self) -> None:
+        explained, settled = self._explained, self._settled
+        counted = []
+        for event in self.events:
+            if (event.is_settled and not event.is_counted) or not explained[event.track](event.entities):
+                continue
+            if event.is_counted:
+                event.is_counted = False
+                counted.append(event)
+            event.is_settled = event.is_settled or settled[event.track](event.entities)
+        self._uncount_events(counted)
 
     def is_explained(self, each: State | Event) -> bool:
         return self._explained[each.track](each.entities)
@@ -202,26 +215,33 @@ class Tracker:
     def forget_agent(self, agent: int) -> None:
         for probe in [each for each in self.states if each[1] == agent]:
             self.forget(probe)
-        for event in self.events:
-            if event.probe[1] == agent and event.is_counted:
-                _add(self.recent[event.track], event.entities, -1)
+        self._uncount_events(event for event in self.events if event.probe[1] == agent and event.is_counted)
         self.events = deque(event for event in self.events if event.probe[1] != agent)
 
     def expire(self, now: float) -> None:
         """Drop what is older than the memory."""
         until = now - self.memory_seconds
-        events = self.events
-        while events and events[0].since < until:
-            self._forget_oldest()
+        old = []
+        while self.events and self.events[0].since < until:
+            old.append(self.events.popleft())
+        if old:
+            self._forget(old)
         if self.asked:
             until = now - ASKED_SECONDS
             self.asked = {probe: seen for probe, seen in self.asked.items() if seen[0] >= until}
 
-    def _forget_oldest(self) -> None:
-        old = self.events.popleft()
-        self.forgotten_until = max(self.forgotten_until, old.since)
-        if old.is_counted:
-            _add(self.recent[old.track], old.entities, -1)
+    def _forget(self, old: Sequence[Event]) -> None:
+        self.forgotten_until = max(self.forgotten_until, old[-1].since)
+        self._uncount_events(event for event in old if event.is_counted)
+
+    def _uncount_events(self, events: Iterable[Event]) -> None:
+        """They are not among those that nobody explains, or not any more."""
+        paths: dict[Track, list[tuple[int, ...]]] = {track: [] for track in TRACKS}
+        for event in events:
+            paths[event.track].append(event.entities)
+        for track, recent in self.recent.items():
+            for entity, number in Counter(chain.from_iterable(paths[track])).items():
+                recent[entity] -= number
 
     def remembered_seconds(self, now: float) -> float:
         """The length of the longer window: shorter than the memory soon after the start, and when very much
@@ -231,20 +251,14 @@ class Tracker:
         since = max(self.heard_since, self.forgotten_until)
         return min(self.memory_seconds, max(now - since, 0.0))
 
-    def newest(self, track: Track) -> list[State]:
+    def newest(self, track: Track) -> Failures[State]:
         """The shorter window: probes that fail now."""
-        return list(self.failing[track].values())
+        return Failures(self.failing[track].values())
 
-    def remembered(self, track: Track, since: float) -> list[Event]:
-        """A longer window: first attempts that failed since then, oldest first."""
-        found = []
-        for event in reversed(self.events):
-            if event.since < since:
-                break
-            if event.track == track and not event.is_settled:
-                found.append(event)
-        found.reverse()
-        return found
+    def remembered(self, track: Track, since: float) -> Failures[Event]:
+        """A longer window: first attempts that failed since then."""
+        events = islice(self.events, bisect_left(self.events, since, key=_since), None)
+        return Failures(event for event in events if event.track == track and not event.is_settled)
 
     def asked_inside(self, probes: Iterable[Probe]) -> Share:
         answers = [self.asked[probe][1] for probe in probes if probe in self.asked]
@@ -282,13 +296,17 @@ class Tracker:
         for event in self.events:
             there = place(event.probe)
             if there is not None:
-                entities = index.through(there, event.track, event.code)
-                moved_event = Event(event.since, there, event.track, event.code, entities)
+                path = index.through(there, event.track, event.code)
+                moved_event = Event(event.since, there, event.track, event.code, path)
                 moved_event.is_counted, moved_event.is_settled = event.is_counted, event.is_settled
                 new.events.append(moved_event)
                 if event.is_counted:
-                    _add(new.recent[event.track], entities, 1)
+                    _add(new.recent[event.track], moved_event.entities, 1)
         return new
+
+
+def flat(path: Path) -> tuple[int, ...]:
+    return tuple(chain.from_iterable(path))
 
 
 def _add(counts: Counter[int], entities: tuple[int, ...], number: int) -> None:
