@@ -166,6 +166,11 @@ def test_a_third_of_everything_that_fails_is_told() -> None:
     assert _fails_by_chance(play, 0.3, 3, 1)
 
 
+def test_a_third_of_everything_is_told_also_where_nothing_was_ever_measured() -> None:
+    play = Play(fleet(networks=4, targets=9))
+    assert _fails_by_chance(play, 0.4, 3, 1)
+
+
 def test_when_everything_fails_what_holds_most_is_named_and_not_what_failed_first() -> None:
     play = Play(fleet())
     probes = play.probes()
