@@ -144,6 +144,7 @@ def test_a_probe_of_which_nothing_is_known_any_more_is_watched_until_its_agent_l
     play.fail([("a0-0", "t5:ipv4"), ("a1-0", "t5:ipv4")])
     assert play.engine.watched == {("a0-0", "t4:ipv4"), ("a0-0", "t5:ipv4"), ("a1-0", "t5:ipv4")}
     play.engine.gone("a0-0", play.now)
+    play.look()
     assert play.engine.watched == {("a1-0", "t5:ipv4")}
 
 

@@ -46,6 +46,39 @@ def test_one_agent_is_that_agent() -> None:
     assert _names(play) == [("agent:a3-0", "certain")]
 
 
+def test_many_agents_that_share_nothing_are_one_finding() -> None:
+    play = Play(fleet(networks=12))
+    _silent(play, "a1-0", "a4-1", "a6-0")
+    assert [name for name, _ in _names(play)] == ["agent:a1-0", "agent:a4-1", "agent:a6-0"]
+    _silent(play, "a9-1")
+    assert _names(play) == [("agent:a1-0+a4-1+a6-0+a9-1", "certain")]
+    play.look(300.0)
+    assert [each.severity for each in play.engine.incidents.open()] == ["ticket"]
+    play.engine.back("a4-1", play.now)
+    assert [name for name, _ in _names(play)] == ["agent:a1-0", "agent:a6-0", "agent:a9-1"]
+    play.look(300.0)
+    assert len(play.engine.incidents.open()) == 1
+
+
+def test_agents_of_many_networks_are_not_taken_for_the_one_that_was_silent_before() -> None:
+    play = Play(fleet(networks=12))
+    _silent(play, "a1-0", "a1-1")
+    assert _names(play) == [("vantage_network:net-1", "certain")]
+    for name in ("a1-0", "a1-1"):
+        play.engine.back(name, play.now)
+    play.look(600.0)
+    _silent(play, "a1-0", "a4-1", "a6-0", "a9-1", at=play.now)
+    assert _names(play) == [("agent:a1-0+a4-1+a6-0+a9-1", "certain")]
+
+
+def test_four_of_a_thousand_agents_may_have_stopped_by_chance() -> None:
+    play = Play(fleet(networks=500, targets=1))
+    _silent(play, "a1-0", "a4-1", "a6-0", "a9-1")
+    assert [name for name, _ in _names(play)] == ["agent:a1-0", "agent:a4-1", "agent:a6-0", "agent:a9-1"]
+    _silent(play, "a11-0")
+    assert len(_names(play)) == 1
+
+
 def test_the_only_agent_of_a_network_may_be_its_network() -> None:
     play = Play(fleet(networks=8, per_network=1))
     _silent(play, "a3-0")

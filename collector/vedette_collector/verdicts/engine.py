@@ -57,6 +57,7 @@ class Engine:
         self._deaf_since: float | None = None
         self._asking = Asking()
         self._fresh: list[Probe] = []
+        self._left: set[int] = set()  # agents that are gone, and whose failures are not forgotten yet
         self._findings: list[Finding] = []
         self._looking_back: set[Track] = set()
         self._noise: dict[Track, tuple[float, float]] = {}
@@ -84,6 +85,7 @@ class Engine:
 
     def arrange(self, topology: Topology) -> None:
         """Go on with another topology. What is known of probes that stay is kept."""
+        self._forget_left()
         old = self._index
         self._index = index = Index(topology)
         for number, name in enumerate(old.agents):
@@ -172,18 +174,27 @@ class Engine:
         number = self._index.agent_number.get(agent)
         if number is None:
             return
-        self.tracker.forget_agent(number)
+        self._left.add(number)
         self._index.set_present(number, is_present=False)
-        self.watched = {each for each in self.watched if each[0] != agent}
         for check, mask in list(self._index.unseen.items()):
             if mask >> number & 1:
                 self._index.set_seen((check, number), is_seen=True)
+
+    def _forget_left(self) -> None:
+        """At once for all of them: hundreds fall silent in one moment."""
+        if self._left:
+            self.tracker.forget_agents(self._left)
+            names = {self._index.agents[number] for number in self._left}
+            self.watched = {each for each in self.watched if each[0] not in names}
+            self._left.clear()
 
     def back(self, agent: str, at: float) -> None:
         """It is there, for the first time or again."""
         number = self._index.agent_number.get(agent)
         if number is None:
             return
+        if number in self._left:
+            self._forget_left()
         self._index.set_present(number, is_present=True)
         if self._silence.since.pop(agent, None) is not None:
             self._look(max(at, self._looked_at + SOON))
@@ -196,6 +207,7 @@ class Engine:
 
     def decide(self, now: float) -> Decision:
         """What there is to say at *now*."""
+        self._forget_left()
         due = self._wanted is not None and now >= self._wanted
         if due:
             self._wanted = None

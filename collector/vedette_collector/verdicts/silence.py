@@ -19,6 +19,7 @@ CHANCE: Final = 1e-4  # that an agent stops within TOGETHER_SECONDS: once in ten
 TOGETHER_SECONDS: Final = 90.0  # between two that fell silent by one cause; hearing of it takes up to 35 s
 THRESHOLD: Final = 12.0  # nats, the cost taken off: two agents of one network in a fleet of 47
 NEARLY_ALL: Final = 0.8  # of the agents: then it is us
+MANY: Final = 4  # agents that share nothing and fell silent together, before that is one thing
 REMEMBERED_SECONDS: Final = 3600.0  # what several were silent with: one of them alone is silent by it too
 _KINDS: Final = (Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION)
 
@@ -91,7 +92,7 @@ class Silence:
 
 
 def _is_agent(finding: Finding) -> bool:
-    return finding.component.kind == Kind.AGENT
+    return finding.component.kind == Kind.AGENT and len(finding.agents) == 1
 
 
 def deaf(index: Index, since: float, now: float) -> Finding:
@@ -140,8 +141,23 @@ def _explained(index: Index, wave: list[int], silent: dict[int, float], known: i
     while left and (one := _best(index, left, silent, known)) is not None:
         found.append(one)
         left = [agent for agent in left if index.agents[agent] not in one.agents]
-    # With fewer of them nothing else becomes clearer: what is left are single agents.
+    # With fewer of them nothing else becomes clearer: what is left shares nothing that is written down.
+    scattered = _scattered(index, left, silent, known)
+    if scattered is not None:
+        return [*found, scattered]
     return [*found, *(_single(index, agent, silent, known) for agent in left)]
+
+
+def _scattered(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:
+    """All that is left as one, where so many do not stop together by chance: a bad release, for example."""
+    if len(left) < MANY:
+        return None
+    score = len(left) * log(1 / CHANCE) - choices(known.bit_count(), len(left)) - log(len(_KINDS) + 1)
+    if score < THRESHOLD:
+        return None
+    component = Component((Part(Kind.AGENT, tuple(sorted(index.agents[agent] for agent in left))),))
+    outside = len(silent) - len(left), max(known.bit_count() - len(left), 0)
+    return _finding(index, component, left, silent, score, (len(left), len(left)), outside, ())
 
 
 def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:

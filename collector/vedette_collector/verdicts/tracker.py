@@ -7,7 +7,7 @@ first attempts over some intervals say what fails now and then, which no newest 
 
 from bisect import bisect_left, insort
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import chain, islice
 from statistics import harmonic_mean
 from typing import Final
@@ -212,11 +212,11 @@ class Tracker:
         self._uncount(probe, state)
         return True
 
-    def forget_agent(self, agent: int) -> None:
-        for probe in [each for each in self.states if each[1] == agent]:
+    def forget_agents(self, agents: Container[int]) -> None:
+        for probe in [each for each in self.states if each[1] in agents]:
             self.forget(probe)
-        self._uncount_events(event for event in self.events if event.probe[1] == agent and event.is_counted)
-        self.events = deque(event for event in self.events if event.probe[1] != agent)
+        self._uncount_events(event for event in self.events if event.probe[1] in agents and event.is_counted)
+        self.events = deque(event for event in self.events if event.probe[1] not in agents)
 
     def expire(self, now: float) -> None:
         """Drop what is older than the memory."""
