@@ -6,7 +6,7 @@ target's provider. A component is one entity, a group of one kind, or a conjunct
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
@@ -41,6 +41,9 @@ class Kind(StrEnum):
     # our own
     TELEMETRY = "telemetry"  # broker or collector
 
+
+PROBED: Final = frozenset(list(Kind)[: list(Kind).index(Kind.FAMILY)])  # what is probed, and not the way
+VANTAGES: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
 
 _ORDER = {kind: place for place, kind in enumerate(Kind)}
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
 
-from vedette_collector.verdicts.component import Component, Entity, Kind, Part
+from vedette_collector.verdicts.component import PROBED, Component, Entity, Kind, Part
 from vedette_collector.verdicts.topology import Topology
 
 Probe = tuple[str, str]  # agent, check
@@ -17,18 +17,7 @@ T = TypeVar("T")
 UBIQUITOUS: Final = 0.8  # what this share of all targets has says nothing about two of them
 INSIDE: Final = 0.9  # of the probes
 _SIDE: Final = 20  # checks, and agents of each, in a sample
-_COMMON: Final = frozenset(
-    {
-        Kind.ZONE,
-        Kind.PREFIX_SET,
-        Kind.DEPENDENCY,
-        Kind.PRODUCT,
-        Kind.PROVIDER_REGION,
-        Kind.AUTHORITY,
-        Kind.PROVIDER_NETWORK,
-        Kind.PROVIDER,
-    }
-)
+_COMMON: Final = PROBED - {Kind.TARGET, Kind.HOST_CLASS, Kind.PLANE, Kind.TLD, Kind.CA_CHAIN}
 
 
 class Extents:

@@ -11,7 +11,7 @@ from itertools import chain
 from statistics import median
 from typing import Final, NamedTuple
 
-from vedette_collector.verdicts.component import Component, Kind
+from vedette_collector.verdicts.component import VANTAGES, Component, Kind
 from vedette_collector.verdicts.evidence import Bypass, Certainty, Exonerated, Finding, First, Share, Track
 from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.index import Index
@@ -39,7 +39,6 @@ FADING: Final = 2.0  # intervals without any failure after which a partial fault
 _WAY: Final = frozenset(
     {Kind.FAMILY, Kind.TRANSIT, Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.CLIENT_STACK, Kind.CA_CHAIN}
 )
-_VANTAGE: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
 
 
 class Explained(NamedTuple):
@@ -282,7 +281,7 @@ def _certainty(
     kinds = {index.kinds[group[0]] for group in chosen.parts}
     if count < 3:
         return "insufficient"
-    if kinds & (_VANTAGE | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
+    if kinds & (VANTAGES | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
         if targets < 2:
             return "insufficient"
     elif agents < 2:
@@ -291,7 +290,7 @@ def _certainty(
         return "insufficient"  # others could look, and do not
     for each in alternatives:
         others = {entity.kind for entity in each.entities}
-        if kinds == {Kind.AGENT} or bool(others & _VANTAGE) != bool(kinds & _VANTAGE):
+        if kinds == {Kind.AGENT} or bool(others & VANTAGES) != bool(kinds & VANTAGES):
             return "ambiguous"
     return "certain"
 

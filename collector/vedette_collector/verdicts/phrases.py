@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from vedette.wire.failure import Failure
-from vedette_collector.verdicts.component import Component, Entity, Kind, Part
+from vedette_collector.verdicts.component import PROBED, Component, Entity, Kind, Part
 
 NAME_CHARACTERS: Final = 60
 _NAMED: Final = 4  # of a group, before the rest is counted
@@ -55,7 +55,6 @@ _GIVEN: Final = {
     (Kind.FAMILY, "ipv6"): "IPv6",
     (Kind.RESOLVER_CLASS, "not_validating"): "not validating",
 }
-_PROBED: Final = frozenset(list(Kind)[: list(Kind).index(Kind.FAMILY)])
 
 CODES: Final[dict[Failure, str]] = {
     Failure.DNS_NODATA: "the name has no such record",
@@ -193,7 +192,7 @@ def _ordered(component: Component) -> list[Part]:
 def _joined(text: str, others: list[Part]) -> str:
     for part in others:
         noun = _noun(part)
-        text += f" in {noun}" if part.kind in _PROBED else f" {KINDS[part.kind].way.format(noun)}"
+        text += f" in {noun}" if part.kind in PROBED else f" {KINDS[part.kind].way.format(noun)}"
     return text
 
 

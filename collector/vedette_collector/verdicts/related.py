@@ -16,7 +16,7 @@ ago must hear that its whole region is down. A second page does less harm than n
 from enum import IntEnum
 from typing import Final
 
-from vedette_collector.verdicts.component import Component, Entity, Kind, Part
+from vedette_collector.verdicts.component import PROBED, Component, Entity, Kind, Part
 from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.extents import Extents
 
@@ -30,24 +30,7 @@ SILENCE_SECONDS: Final = (
 )
 
 # Blamed in both, these are the fault; the others only say from where, or with what, it is seen.
-_NAMED: Final = frozenset(
-    {
-        Kind.TARGET,
-        Kind.ZONE,
-        Kind.PREFIX_SET,
-        Kind.DEPENDENCY,
-        Kind.PRODUCT,
-        Kind.PROVIDER_REGION,
-        Kind.AUTHORITY,
-        Kind.PROVIDER_NETWORK,
-        Kind.PROVIDER,
-        Kind.TLD,
-        Kind.CA_CHAIN,
-        Kind.RESOLVER,
-        Kind.TRANSIT,
-        Kind.TELEMETRY,
-    }
-)
+_NAMED: Final = (PROBED - {Kind.HOST_CLASS, Kind.PLANE}) | {Kind.RESOLVER, Kind.TRANSIT, Kind.TELEMETRY}
 _PLACES: Final = frozenset({Kind.NETWORK, Kind.SITE, Kind.REGION, Kind.AGENT})
 
 

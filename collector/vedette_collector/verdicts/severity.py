@@ -6,29 +6,11 @@ vantages or ways of more than one agent. It must be so by every reading that the
 
 from typing import Final
 
-from vedette_collector.verdicts.component import Component, Kind
+from vedette_collector.verdicts.component import PROBED, VANTAGES, Component, Kind
 from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Severity
 
-_PROBED: Final = frozenset(
-    {
-        Kind.TARGET,
-        Kind.ZONE,
-        Kind.PREFIX_SET,
-        Kind.HOST_CLASS,
-        Kind.DEPENDENCY,
-        Kind.PLANE,
-        Kind.PRODUCT,
-        Kind.PROVIDER_REGION,
-        Kind.AUTHORITY,
-        Kind.PROVIDER_NETWORK,
-        Kind.PROVIDER,
-        Kind.TLD,
-        Kind.CA_CHAIN,
-    }
-)
-_VANTAGES: Final = frozenset({Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
 _ANSWERED: Final = "http.status"
 
 
@@ -45,7 +27,7 @@ def _is_urgent(component: Component, finding: Finding, extents: Extents) -> bool
         return True
     if Kind.AGENT in kinds or kinds == {Kind.CLIENT_STACK}:
         return False
-    if kinds & _PROBED:
+    if kinds & PROBED:
         return _is_widely_seen(component, finding, extents) and not is_refusal(component, finding)
     # What is left of a silence, one agent of a network that is coming back, can wait.
     several = len(finding.agents) if finding.track == "silence" else len(extents.agents(component))
@@ -66,7 +48,7 @@ def _is_widely_seen(component: Component, finding: Finding, extents: Extents) ->
 def is_refusal(component: Component, finding: Finding) -> bool:
     """A target that answers some networks with a status that is wrong, and works from others."""
     kinds = {part.kind for part in component.parts}
-    if not (Kind.TARGET in kinds and kinds & _VANTAGES):
+    if not (Kind.TARGET in kinds and kinds & (VANTAGES - {Kind.AGENT})):
         return False
     answered = sum(count for code, count in finding.codes if code == _ANSWERED)
     return answered * 2 > sum(count for _, count in finding.codes)

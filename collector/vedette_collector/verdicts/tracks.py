@@ -3,12 +3,11 @@
 from functools import cache
 from typing import Final
 
-from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.component import VANTAGES, Kind
 from vedette_collector.verdicts.evidence import Track
 from vedette_collector.verdicts.topology import Stage
 
-_VANTAGE: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
-_COMMON: Final = _VANTAGE | {Kind.TARGET, Kind.PRODUCT, Kind.PROVIDER, Kind.PROVIDER_REGION}
+_COMMON: Final = VANTAGES | {Kind.TARGET, Kind.PRODUCT, Kind.PROVIDER, Kind.PROVIDER_REGION}
 # A name that does not resolve says nothing about its prefix.
 _CONNECTION: Final = _COMMON | {
     Kind.FAMILY, Kind.TRANSIT, Kind.PROVIDER_NETWORK, Kind.PREFIX_SET,
@@ -18,7 +17,7 @@ KINDS: Final[dict[Track, frozenset[Kind]]] = {
     "dns": _COMMON | {Kind.RESOLVER, Kind.RESOLVER_CLASS, Kind.ZONE, Kind.AUTHORITY, Kind.TLD},
     "connection": _CONNECTION | {Kind.CA_CHAIN, Kind.CLIENT_STACK},
     "slow": _CONNECTION,
-    "silence": _VANTAGE,
+    "silence": VANTAGES,
 }
 TRACKS: Final[tuple[Track, ...]] = ("dns", "connection", "slow")
 STAGE: Final[dict[Track, Stage]] = {

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from vedette_collector.verdicts.component import Component, Kind
+from vedette_collector.verdicts.component import VANTAGES, Component, Kind
 from vedette_collector.verdicts.evidence import Bypass, Exonerated, Finding, First, Share
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.figures import clock, duration, moment, portion
@@ -18,7 +18,6 @@ from vedette_collector.verdicts.severity import is_refusal
 HEADLINE_CHARACTERS: Final = 200
 _DEPENDENTS: Final = 10
 _NAMES: Final = 6
-_VANTAGES: Final = frozenset({Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION})
 
 # What going around the fault showed: if all of it works, if all of it fails, and how it begins otherwise.
 _BYPASSES: Final[dict[Bypass, tuple[str, str, str]]] = {
@@ -251,9 +250,9 @@ def _alternatives(finding: Finding) -> list[str]:
         return []
     names = [noun(each) for each in finding.alternatives]
     kinds = {part.kind for each in (finding.component, *finding.alternatives) for part in each.parts}
-    if kinds <= _VANTAGES:
+    if kinds <= VANTAGES:
         advice = "an agent that is in one of them and not in the others"
-    elif kinds & _VANTAGES:
+    elif kinds & VANTAGES:
         advice = "an agent in another network"
     else:
         advice = "a target that belongs to one of them and not to the others"
