@@ -2,6 +2,8 @@
 
 import random
 
+from msgspec.structs import replace
+
 from vedette_collector.verdicts.evidence import Observation
 from vedette_collector.verdicts.tracker import Tracker
 from verdicts.fleet_helpers import Play, fleet
@@ -146,6 +148,59 @@ def test_a_probe_of_which_nothing_is_known_any_more_is_watched_until_its_agent_l
     play.engine.gone("a0-0", play.now)
     play.look()
     assert play.engine.watched == {("a1-0", "t5:ipv4")}
+
+
+def _suspects(play: Play) -> list[tuple[str, str]]:
+    index = play.engine.tracker.index
+    return sorted((index.agents[agent], index.checks[check]) for check, agent in play.engine.tracker.states)
+
+
+def test_what_an_agent_says_after_it_came_back_is_not_forgotten() -> None:
+    play = Play(fleet())
+    play.engine.gone("a0-0", play.now)
+    play.engine.back("a0-0", play.now)
+    play.fail([("a0-0", "t4:ipv4")])
+    play.look()
+    assert _suspects(play) == [("a0-0", "t4:ipv4")]
+    play.look()
+    assert _suspects(play) == [("a0-0", "t4:ipv4")]
+
+
+def test_an_agent_that_left_is_forgotten_before_another_topology_numbers_them_anew() -> None:
+    play = Play(fleet())
+    play.fail([("a0-1", "t4:ipv4")])
+    play.engine.gone("a0-0", play.now)
+    left = {name: entities for name, entities in play.topology.agents.items() if name != "a0-0"}
+    play.engine.arrange(replace(play.topology, agents=left))
+    play.look()
+    assert _suspects(play) == [("a0-1", "t4:ipv4")]
+
+
+def test_of_an_agent_that_left_nothing_counts_any_more() -> None:
+    play = Play(fleet())
+    play.flake([("a0-0", "t4:ipv4")] * 3)
+    play.engine.gone("a0-0", play.now)
+    play.look()
+    tracker = play.engine.tracker
+    assert (len(tracker.events), sum(tracker.recent["connection"].values())) == (0, 0)
+
+
+def test_a_probe_that_becomes_unknown_after_its_agent_left_is_watched() -> None:
+    play = Play(fleet())
+    play.engine.gone("a0-0", play.now)
+    play.engine.unknown("a0-0", "t4:ipv4")
+    play.look()
+    assert play.engine.watched == {("a0-0", "t4:ipv4")}
+
+
+def test_a_failure_that_comes_too_late_to_be_remembered_is_not_counted() -> None:
+    play = Play(fleet())
+    play.engine.tracker = Tracker(play.engine.tracker.index, memory=10.0, most=3)
+    play.flake([("a0-0", "t4:ipv4")] * 3)
+    play.say("a0-1", "t5:ipv4", "tcp.timeout", at=play.now - 60.0)
+    tracker = play.engine.tracker
+    tracker.expire(play.now + 3600.0)
+    assert (len(tracker.events), sum(tracker.recent["connection"].values())) == (0, 0)
 
 
 def test_what_is_explained_counts_for_no_alarm() -> None:

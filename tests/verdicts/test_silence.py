@@ -60,15 +60,28 @@ def test_many_agents_that_share_nothing_are_one_finding() -> None:
     assert len(play.engine.incidents.open()) == 1
 
 
-def test_agents_of_many_networks_are_not_taken_for_the_one_that_was_silent_before() -> None:
-    play = Play(fleet(networks=12))
-    _silent(play, "a1-0", "a1-1")
+def test_a_network_that_comes_back_agent_by_agent_keeps_its_name() -> None:
+    play = Play(fleet(networks=8, per_network=12, targets=2))
+    agents = [f"a3-{number}" for number in range(12)]
+    _silent(play, *agents)
+    assert _names(play) == [("vantage_network:net-3", "certain")]
+    play.look(60.0)
+    for name in agents[:-1]:
+        play.engine.back(name, play.now)
+        assert [name for name, _ in _names(play)] == ["vantage_network:net-3"]
+        play.look(20.0)
+    assert [each.severity for each in play.engine.incidents.open()] == ["page"]
+
+
+def test_an_agent_of_a_network_that_was_silent_is_that_network_and_hides_no_others() -> None:
+    play = Play(fleet(networks=12, per_network=3))
+    _silent(play, "a1-0", "a1-1", "a1-2")
     assert _names(play) == [("vantage_network:net-1", "certain")]
-    for name in ("a1-0", "a1-1"):
+    for name in ("a1-0", "a1-1", "a1-2"):
         play.engine.back(name, play.now)
     play.look(600.0)
-    _silent(play, "a1-0", "a4-1", "a6-0", "a9-1", at=play.now)
-    assert _names(play) == [("agent:a1-0+a4-1+a6-0+a9-1", "certain")]
+    _silent(play, "a1-0", "a4-1", "a6-0", "a9-1", "a11-0", at=play.now)
+    assert [name for name, _ in _names(play)] == ["agent:a11-0+a4-1+a6-0+a9-1", "vantage_network:net-1"]
 
 
 def test_four_of_a_thousand_agents_may_have_stopped_by_chance() -> None:

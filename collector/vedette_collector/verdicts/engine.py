@@ -43,6 +43,7 @@ class Engine:
     """`observe`, `gone` and `back` take in what happened; `decide`, when `next_at` is reached, what it means.
 
     `watched` are the probes (agent, check) of which also an ok matters; of all others it may be left out.
+    Those of an agent that is gone are among them until the next decision.
     """
 
     def __init__(
@@ -152,6 +153,8 @@ class Engine:
         probe = self._probe(agent, check)
         if probe is None:
             return
+        if probe[1] in self._left:
+            self._forget_left()
         if self.tracker.forget(probe):
             self._want(self._looked_at + CALM)
         self._index.set_seen(probe, is_seen=False)

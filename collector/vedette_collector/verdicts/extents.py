@@ -50,6 +50,7 @@ class Extents:
             agent: [entity.name for entity in entities if entity.kind == Kind.NETWORK]
             for agent, entities in topology.agents.items()
         }
+        self._members_of: dict[Part, tuple[set[str], set[str], set[str]]] = {}
         self._inside: dict[tuple[Component, Component], bool] = {}
         self._kept: dict[tuple[str, Component], Any] = {}
 
@@ -175,16 +176,24 @@ class Extents:
 
     def _goes(self, probe: Probe, component: Component) -> bool:
         agent, check = probe
-        return all(
-            any(
-                agent in self._agents_of.get(entity, ())
-                or check in self._checks_of.get(entity, ())
-                or (check in self._own_checks and agent in self._own_of.get(entity, ()))
-                or entity in self._topology.pairs.get(probe, ())
-                for entity in part.entities
-            )
-            for part in component.parts
-        )
+        has_own = check in self._own_checks
+        pairs = self._topology.pairs.get(probe, ())
+        for part in component.parts:
+            agents, checks, own = self._members(part)
+            if agent in agents or check in checks or (has_own and agent in own):
+                continue
+            if not pairs or not any(entity in pairs for entity in part.entities):
+                return False
+        return True
+
+    def _members(self, part: Part) -> tuple[set[str], set[str], set[str]]:
+        """The agents and the checks that all go through it, and the agents whose own resolver it is."""
+        found = self._members_of.get(part)
+        if found is None:
+            of = (self._agents_of, self._checks_of, self._own_of)
+            agents, checks, own = (self._union(each, part) for each in of)
+            found = self._members_of[part] = (agents, checks, own)
+        return found
 
     def _pairs(self, part: Part) -> set[Probe]:
         """Probes of entities that are known of single probes alone."""

@@ -145,7 +145,8 @@ class Index(Members):
             self._sums[track, (*parts, (entity,), *tail), ()] = (total, per_second)
 
     def prepare_vantages(self, track: Track, tail: Parts) -> None:
-        """The same for all that agents are part of, once for as long as nobody comes or goes."""
+        """The same for all that agents are part of. Once will do while nobody comes or goes: what is not kept
+        any more is counted when it is asked for."""
         if (track, tail) not in self._swept:
             self._swept.add((track, tail))
             self.prepare(track, (), self._vantages, tail)

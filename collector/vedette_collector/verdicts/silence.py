@@ -19,7 +19,7 @@ CHANCE: Final = 1e-4  # that an agent stops within TOGETHER_SECONDS: once in ten
 TOGETHER_SECONDS: Final = 90.0  # between two that fell silent by one cause; hearing of it takes up to 35 s
 THRESHOLD: Final = 12.0  # nats, the cost taken off: two agents of one network in a fleet of 47
 NEARLY_ALL: Final = 0.8  # of the agents: then it is us
-MANY: Final = 4  # agents that share nothing and fell silent together, before that is one thing
+MANY: Final = 4  # agents that fell silent together for no reason that they share: before that is one thing
 REMEMBERED_SECONDS: Final = 3600.0  # what several were silent with: one of them alone is silent by it too
 _KINDS: Final = (Kind.SITE, Kind.NETWORK, Kind.ACCESS, Kind.REGION)
 
@@ -39,7 +39,8 @@ class Silence:
         for agent in silent:
             known |= 1 << agent
         found: list[Finding] = []
-        for wave in _waves(silent):
+        waves = _waves(silent)
+        for wave in waves:
             found.extend(_explained(index, wave, silent, known))
         self._blamed = {
             key: (at, each) for key, (at, each) in self._blamed.items() if now - at <= REMEMBERED_SECONDS
@@ -48,6 +49,8 @@ class Silence:
         for each in found:
             if each.component.kind in _KINDS:
                 self._blamed[str(each.component)] = (now, each)
+        for wave in waves:
+            found = _gathered(found, index, wave, silent, known)
         return found
 
     def _continued(
@@ -92,7 +95,7 @@ class Silence:
 
 
 def _is_agent(finding: Finding) -> bool:
-    return finding.component.kind == Kind.AGENT and len(finding.agents) == 1
+    return finding.component.kind == Kind.AGENT
 
 
 def deaf(index: Index, since: float, now: float) -> Finding:
@@ -141,23 +144,25 @@ def _explained(index: Index, wave: list[int], silent: dict[int, float], known: i
     while left and (one := _best(index, left, silent, known)) is not None:
         found.append(one)
         left = [agent for agent in left if index.agents[agent] not in one.agents]
-    # With fewer of them nothing else becomes clearer: what is left shares nothing that is written down.
-    scattered = _scattered(index, left, silent, known)
-    if scattered is not None:
-        return [*found, scattered]
+    # With fewer of them nothing else becomes clearer: what is left are single agents.
     return [*found, *(_single(index, agent, silent, known) for agent in left)]
 
 
-def _scattered(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:
-    """All that is left as one, where so many do not stop together by chance: a bad release, for example."""
-    if len(left) < MANY:
-        return None
-    score = len(left) * log(1 / CHANCE) - choices(known.bit_count(), len(left)) - log(len(_KINDS) + 1)
-    if score < THRESHOLD:
-        return None
-    component = Component((Part(Kind.AGENT, tuple(sorted(index.agents[agent] for agent in left))),))
-    outside = len(silent) - len(left), max(known.bit_count() - len(left), 0)
-    return _finding(index, component, left, silent, score, (len(left), len(left)), outside, ())
+def _gathered(
+    found: list[Finding], index: Index, wave: list[int], silent: dict[int, float], known: int
+) -> list[Finding]:
+    """*found*, with the single agents of *wave* as one, where so many do not stop together by chance: a bad
+    release, for example."""
+    names = {index.agents[agent] for agent in wave}
+    single = [each for each in found if _is_agent(each) and each.agents[0] in names]
+    score = len(single) * log(1 / CHANCE) - choices(known.bit_count(), len(single)) - log(len(_KINDS) + 1)
+    if len(single) < MANY or score < THRESHOLD:
+        return found
+    agents = sorted(index.agent_number[each.agents[0]] for each in single)
+    component = Component((Part(Kind.AGENT, tuple(sorted(index.agents[agent] for agent in agents))),))
+    outside = len(silent) - len(agents), max(known.bit_count() - len(agents), 0)
+    together = _finding(index, component, agents, silent, score, (len(agents), len(agents)), outside, ())
+    return [*(each for each in found if each not in single), together]
 
 
 def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -> Finding | None:

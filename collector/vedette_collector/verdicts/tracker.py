@@ -56,13 +56,15 @@ class Event:
 
     __slots__ = ("code", "entities", "is_counted", "is_settled", "path", "probe", "since", "track")
 
-    def __init__(self, at: float, probe: Probe, track: Track, code: str, path: Path) -> None:
+    def __init__(
+        self, at: float, probe: Probe, track: Track, code: str, path: Path, entities: tuple[int, ...]
+    ) -> None:
         self.since = at
         self.probe = probe
         self.track = track
         self.code = code
         self.path = path
-        self.entities = flat(path)
+        self.entities = entities  # those of its path: the same object for many events
         self.is_counted = False  # among those that nobody explains
         self.is_settled = False  # of a fault that the newest results told: it says nothing about another one
 
@@ -139,17 +141,17 @@ class Tracker:
         # What was asked for, and what was repeated, was chosen because of other failures: it is no sample.
         if seen.attempt > 1 or seen.asked:
             return
-        event = Event(seen.at, probe, state.track, state.code, state.path)
+        event = Event(seen.at, probe, state.track, state.code, state.path, state.entities)
         if self.events and event.since < self.events[-1].since:
             insort(self.events, event, key=_since)  # agents are late by as much as they like
         else:
             self.events.append(event)
-        if len(self.events) > self._most:
-            self._forget([self.events.popleft()])
         event.is_settled = self._settled[event.track](event.entities)
         if not self.is_explained(event):
             event.is_counted = True
             _add(self.recent[event.track], event.entities, 1)
+        if len(self.events) > self._most:
+            self._forget([self.events.popleft()])
 
     def _count(self, probe: Probe, state: State) -> None:
         self.failing[state.track][probe] = state
@@ -297,7 +299,7 @@ class Tracker:
             there = place(event.probe)
             if there is not None:
                 path = index.through(there, event.track, event.code)
-                moved_event = Event(event.since, there, event.track, event.code, path)
+                moved_event = Event(event.since, there, event.track, event.code, path, flat(path))
                 moved_event.is_counted, moved_event.is_settled = event.is_counted, event.is_settled
                 new.events.append(moved_event)
                 if event.is_counted:
