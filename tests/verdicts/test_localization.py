@@ -356,3 +356,22 @@ def test_control_planes_of_different_providers_are_nothing_in_common() -> None:
     for number in (1, 5):
         one.fail(one.probes(f"t{number}:ipv"))
     assert one.found() == ["plane:control & provider_region:cloud-1/west"]
+
+
+def test_what_is_blamed_is_not_exonerated() -> None:
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv4"))
+    found = play.finding("target:t4 & address_family:ipv4")
+    assert found.exonerated
+    assert not {each.entity for each in found.exonerated} & set(found.component.entities)
+
+
+def test_what_the_newest_results_tell_is_not_counted_again_in_longer_windows() -> None:
+    play = Play(fleet(networks=10))
+    for _ in range(8):
+        play.fail(play.probes("t4:ipv")[::5])
+        play.flake(play.probes("t9:ipv")[::4])
+        play.look(30.0)
+    found = play.finding("target:t4")
+    assert dict(found.codes) == {"tcp.timeout": found.inside.failed}
+    assert any("target:t9" in each for each in play.found())  # which only the longer windows tell
