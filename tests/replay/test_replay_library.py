@@ -1,6 +1,7 @@
 """Outages that come with Vedette, seen by the fleet that comes along: what is said, and when."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from vedette_collector.replay import play
 from vedette_collector.replay.commands import DATA
 
+FLEETS = Path(__file__).parent / "fleets"
 SETTING = play.Setting(DATA / "library.yaml", DATA / "fleet.yaml", 0.01, 30.0)
 
 
@@ -27,6 +29,15 @@ def test_hard_fault_is_named_within_two_intervals(name: str) -> None:
     assert score["time_to_first_right_s"] <= 60
     assert (score["pages"], score["wrong_pages"], score["incidents"]) == (1, 0, 1)
     assert score["premature_closes"] == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fleet", sorted(FLEETS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_few_agents_name_a_single_target(fleet: Path) -> None:
+    setting = SETTING._replace(fleet=fleet)
+    (score,) = play.play(setting, [("ctl-single-target", 1)], 1)
+    assert score["right_headline"], json.dumps(score, indent=1)
+    assert (score["wrong_pages"], score["incidents"], score["premature_closes"]) == (0, 1, 0)
 
 
 @pytest.mark.soak
