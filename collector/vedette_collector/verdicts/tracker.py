@@ -45,7 +45,7 @@ class State:
         self.code = code
         self.track = track
         self.path = path
-        self.entities = flat(path)
+        self.entities = _flat(path)
         self.is_failing = False
         self.is_counted = False  # among the failing ones that nobody explains
         self.bypasses: dict[Bypass, bool] = {}  # whether that way worked
@@ -127,7 +127,7 @@ class Tracker:
                 self._uncount(probe, state)
             state.last, state.code = max(state.last, seen.at), seen.code
             if (state.track, state.path) != (track, path):
-                state.track, state.path, state.entities = track, path, flat(path)
+                state.track, state.path, state.entities = track, path, _flat(path)
             if state.is_failing:
                 self._count(probe, state)
         self._remember(probe, state, seen)
@@ -238,11 +238,11 @@ class Tracker:
 
     def _uncount_events(self, events: Iterable[Event]) -> None:
         """They are not among those that nobody explains, or not any more."""
-        paths: dict[Track, list[tuple[int, ...]]] = {track: [] for track in TRACKS}
+        by_track: dict[Track, list[tuple[int, ...]]] = {track: [] for track in TRACKS}
         for event in events:
-            paths[event.track].append(event.entities)
+            by_track[event.track].append(event.entities)
         for track, recent in self.recent.items():
-            for entity, number in Counter(chain.from_iterable(paths[track])).items():
+            for entity, number in Counter(chain.from_iterable(by_track[track])).items():
                 recent[entity] -= number
 
     def remembered_seconds(self, now: float) -> float:
@@ -299,7 +299,7 @@ class Tracker:
             there = place(event.probe)
             if there is not None:
                 path = index.through(there, event.track, event.code)
-                moved_event = Event(event.since, there, event.track, event.code, path, flat(path))
+                moved_event = Event(event.since, there, event.track, event.code, path, _flat(path))
                 moved_event.is_counted, moved_event.is_settled = event.is_counted, event.is_settled
                 new.events.append(moved_event)
                 if event.is_counted:
@@ -307,7 +307,7 @@ class Tracker:
         return new
 
 
-def flat(path: Path) -> tuple[int, ...]:
+def _flat(path: Path) -> tuple[int, ...]:
     return tuple(chain.from_iterable(path))
 
 
