@@ -88,10 +88,11 @@ class Asks:
         for check in ask.checks:
             self._waiting.pop((ask.agent, check), None)
 
-    def answer(self, agent: str, check: str) -> None:
-        """A result came that was asked for."""
-        if self._waiting.pop((agent, check), None) is not None:
-            self.answered += 1
+    def answer(self, agent: str, check: str) -> bool:
+        """A result came that was asked for, as its agent says. Whether one is waited for."""
+        is_awaited = self._waiting.pop((agent, check), None) is not None
+        self.answered += is_awaited
+        return is_awaited
 
     def expire(self, mono: float) -> None:
         for key in [key for key, until in self._waiting.items() if until < mono]:

@@ -253,6 +253,7 @@ class Judging:
     async def _send(self, send: Send, ask: Ask) -> None:
         if await send(ask):
             self.asks.sent(ask)
+            self.feed.asked(ask.agent, ask.checks, ask.sent_us / 1e6)
         else:
             self.asks.refused(ask)
 

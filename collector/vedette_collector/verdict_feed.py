@@ -4,7 +4,7 @@ A result is observed when it is the newest of its cell and may change something:
 ok and is ok again is skipped before it gets here. Late results never come here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, Protocol
 
@@ -26,6 +26,8 @@ class Hears(Protocol):
     """The engine, as far as this module goes."""
 
     def observe(self, observation: Observation, /) -> None: ...
+
+    def asked(self, agent: str, checks: Iterable[str], at: float, /) -> None: ...
 
     def unknown(self, agent: str, check: str, /) -> None: ...
 
@@ -63,10 +65,14 @@ class Feed:
             cell.told_ok, cell.told_unknown = result.outcome == "ok", False
             key = cell.agent, cell.check.name
             self.failing.discard(key) if cell.told_ok else self.failing.add(key)
-            if result.asked:
-                self._asks.answer(*key)
+            if result.asked and not self._asks.answer(*key) and cell.told_ok:
+                result = replace(result, asked=False)  # an agent cannot make up that it was asked
         self.observed += 1
         self._tell(partial(self._engine.observe, _observation(cell, at, result)))
+
+    def asked(self, agent: str, checks: Iterable[str], at: float) -> None:
+        """These probes were asked for."""
+        self._tell(partial(self._engine.asked, agent, checks, at))
 
     def use(self, engine: Hears) -> None:
         """Go on with another one, which knows nothing yet: `resume`."""

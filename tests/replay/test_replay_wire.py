@@ -19,7 +19,7 @@ from vedette_collector.replay.scenario import Phase
 from vedette_collector.replay.simulate import EPOCH, Simulation
 from vedette_collector.replay.world import World
 from vedette_collector.verdict_feed import Feed
-from vedette_collector.verdicts.evidence import Bypass
+from vedette_collector.verdicts.evidence import Bypass, Question
 
 AFTER_ALL = 10  # rank of a success: behind a failure of the same place in the interval
 
@@ -30,7 +30,8 @@ class Wired(Simulation):
     def __init__(self, of: World, phases: tuple[Phase, ...], noise: float, seed: str, until: float) -> None:
         super().__init__(of, phases, noise, seed, until)
         self.core = Core(of.assignment)
-        self.feed = self.core.effects.feed = Feed(self.engine, self.core.board, Asks(self.core.board))
+        self.asks = Asks(self.core.board)
+        self.feed = self.core.effects.feed = Feed(self.engine, self.core.board, self.asks)
         self.messages = 0
         self.kinds: set[str] = set()
         self._seqs = dict.fromkeys(self.core.board.cells, 0)
@@ -47,6 +48,10 @@ class Wired(Simulation):
                 probe,
                 Result(check=self._names[probe][1], outcome="ok", started_us=_us(at), duration_us=0),
             )
+
+    def _answer(self, at: float, question: Question) -> None:
+        assert self.asks.messages([question], Moment(EPOCH + at, at + 1e6))
+        super()._answer(at, question)
 
     def _hear(self, at: float, probe: int, code: str, attempt: int, asked: bool, way: Bypass | None) -> None:
         self._result.observations += 1

@@ -16,6 +16,7 @@ class _Failure:
     path: Path
     since: float
     code: str
+    is_asked: bool = False
 
 
 _legs = st.lists(st.integers(0, 5), max_size=3, unique=True).map(tuple)
@@ -26,6 +27,7 @@ _failures = st.lists(
         path=st.lists(_legs, min_size=2, max_size=3).map(tuple),
         since=st.integers(0, 9).map(float),
         code=st.sampled_from(("dns.nodata", "dns.timeout", "tcp.refused")),
+        is_asked=st.booleans(),
     ),
     max_size=40,
 )
@@ -50,7 +52,10 @@ def test_what_is_selected_are_those_that_go_through(
     oldest_first = sorted(given_ones, key=lambda each: each.since)
     assert found == [each for each in oldest_first if each.since >= since and _goes(each, parts)]
     if found:
-        assert failures.oldest(failures.through(parts, failures.since(since))) is found[0]
+        within = failures.through(parts, failures.since(since))
+        assert failures.oldest(within) is found[0]
+        assert failures.middle(within) is found[(len(found) - 1) // 2]
+    assert failures.selected(failures.asked) == [each for each in oldest_first if each.is_asked]
 
 
 @given(_failures, _parts, st.lists(st.integers(0, 6), unique=True))

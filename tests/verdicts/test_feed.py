@@ -1,5 +1,6 @@
 """What of the results the verdicts hear."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ from vedette_collector.asks import Asks
 from vedette_collector.cell import Moment
 from vedette_collector.store import rows
 from vedette_collector.verdict_feed import OLDEST_SECONDS, Feed, last_words, remembered
-from vedette_collector.verdicts.evidence import Observation
+from vedette_collector.verdicts.evidence import Observation, Question
 
 
 class Heard:
@@ -23,6 +24,9 @@ class Heard:
 
     def observe(self, seen: Observation, /) -> None:
         self.said.append(("observed", seen))
+
+    def asked(self, agent: str, checks: Iterable[str], at: float, /) -> None:
+        self.said.append(("asked", agent, list(checks), at))
 
     def unknown(self, agent: str, check: str, /) -> None:
         self.said.append(("unknown", agent, check))
@@ -71,8 +75,27 @@ def test_success_is_told_once_and_each_failure(fed: Fed) -> None:
 
 
 def test_an_answer_is_told_even_if_nothing_changed(fed: Fed) -> None:
-    fed.send(ok(), ok(asked=True))
+    fed.send(ok())
+    fed.asks.messages([Question(agent="par-01", checks=("api-dns",))], NOW)
+    fed.send(ok(asked=True))
     assert [each.asked for each in fed.heard.observed()] == [False, True]
+
+
+def test_an_agent_cannot_make_up_that_it_was_asked(fed: Fed) -> None:
+    """What is ok when it was asked for speaks for what it goes through; a failure comes however late."""
+    fed.send(ok())
+    fed.asks.messages([Question(agent="par-01", checks=("api-dns",))], NOW)
+    fed.send(ok(asked=True), ok(asked=True), failed(asked=True))
+    assert [(each.ok, each.asked) for each in fed.heard.observed()[1:]] == [
+        (True, True),
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_what_is_asked_for_is_told(fed: Fed) -> None:
+    fed.feed.asked("par-01", ["api-dns"], NOW.wall)
+    assert fed.heard.said == [("asked", "par-01", ["api-dns"], NOW.wall)]
 
 
 def test_late_results_are_not_told(fed: Fed) -> None:

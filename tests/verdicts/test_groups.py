@@ -1,10 +1,8 @@
 """Which groups are named, and what is no member of one."""
 
-import pytest
-
 from vedette_collector.verdicts.component import Entity, Kind
-from vedette_collector.verdicts.groups import is_contrast, unrelated
-from vedette_collector.verdicts.sample import Candidate, Sample
+from vedette_collector.verdicts.groups import unrelated
+from vedette_collector.verdicts.sample import Sample
 from vedette_collector.verdicts.score import DEFAULTS
 from verdicts.fleet_helpers import Play, fleet
 
@@ -48,23 +46,6 @@ def test_what_fails_no_more_than_chance_is_no_member_of_a_group() -> None:
     }
     assert {"net-1", "net-3"} <= names
     assert "net-2" not in names
-
-
-@pytest.mark.parametrize(
-    ("group", "left", "is_told"),
-    [
-        ((17, 64), (1, 32), True),
-        ((6, 20), (1, 20), False),
-        ((4, 4), (0, 4), False),
-        ((20, 40), (0, 12), True),
-    ],
-)
-def test_what_is_left_out_was_seen_healthy_often_enough(
-    group: tuple[int, int], left: tuple[int, int], is_told: bool
-) -> None:
-    inside = Candidate(((1,),), *group, 0.0, 0.0)
-    whole = Candidate(((2,),), group[0] + left[0], float(group[1] + left[1]), 0.0, 0.0)
-    assert is_contrast(whole, inside, DEFAULTS.repeated_noise, DEFAULTS) is is_told
 
 
 def test_a_second_network_in_which_it_may_be_chance_is_no_second_witness() -> None:

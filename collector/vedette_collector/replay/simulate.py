@@ -340,6 +340,7 @@ class Simulation:
         self._result.decisions += 1
         decision = self.engine.decide(EPOCH + at)
         for question in decision.questions:
+            self.engine.asked(question.agent, question.checks, EPOCH + at)
             self._push(at + 0.3 + 0.7 * self._random.random(), 0, self._answer, question)
         for change in decision.changes:
             self._result.events.append(

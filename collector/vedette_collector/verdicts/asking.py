@@ -1,19 +1,22 @@
 """What to probe at once, so that a verdict need not wait for the next interval.
 
-A failing check is asked of agents in other networks: is it the target? Other targets are asked of the agent
-that saw it: is it the agent? And what shares an authority, a product or a provider with the target is asked
-of somebody else: how far does it reach? Each question is put once an interval, and all of them are bounded.
+A failing check is asked of agents in other networks: is it the target? Half of them are asked for the target
+by another check: is it the resolver, or the family? Other targets are asked of the agent that saw it: is it
+the agent? And what shares an authority, a product or a provider with the target is asked of somebody
+else: how far does it reach? Each question is put once an interval, and all of them are bounded.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.evidence import Question
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Probe
+from vedette_collector.verdicts.topology import Stage
 
-WITNESSES: Final = 6  # agents that are asked for the same check
+WITNESSES: Final = 6  # agents that are asked for the same target, half of them by another check of it
 OTHERS: Final = 3  # other targets for the agent that saw it
 SIBLINGS: Final = 3  # targets that are related,
 SIBLING_WITNESSES: Final = 2  # each by so many: else the target that failed first looks worse than the others
@@ -37,28 +40,26 @@ class Asking:
         self._tokens = BURST
         self._filled = 0.0
 
-    def questions(self, index: Index, fresh: list[Probe], now: float) -> list[Question]:
-        """For probes that have just failed twice. Empty when all that helps was asked a moment ago."""
+    def probes(self, index: Index, fresh: list[Probe], now: float) -> list[Probe]:
+        """What to ask for, because *fresh* have just failed twice. Nothing that was asked a moment ago."""
         self._fill(now)
-        chosen: dict[int, list[int]] = {}
+        chosen: list[Probe] = []
         for probe in fresh:
             if self._tokens < 1.0:
                 break
             if now - self._looked.get(probe[0], -1e9) < index.intervals[probe[0]]:
                 continue  # its question is out, and another one would get the same answer
-            self._looked[probe[0]] = now
-            for check, agent in self._helpful(index, probe):
+            others = _beside(index, probe[0])
+            self._looked |= dict.fromkeys((probe[0], *others), now)
+            for each in _helpful(index, probe, others):
                 if self._tokens < 1.0:
                     break
-                if now - self._asked.get((check, agent), -1e9) < index.intervals[check]:
+                if now - self._asked.get(each, -1e9) < index.intervals[each[0]]:
                     continue
-                self._asked[check, agent] = now
+                self._asked[each] = now
                 self._tokens -= 1.0
-                chosen.setdefault(agent, []).append(check)
-        return [
-            Question(agent=index.agents[agent], checks=tuple(index.checks[check] for check in checks))
-            for agent, checks in sorted(chosen.items())
-        ]
+                chosen.append(each)
+        return chosen
 
     def carry(self, old: Index, new: Index) -> None:
         """Go on in another topology, in which agents and checks have other numbers."""
@@ -81,15 +82,38 @@ class Asking:
             self._asked = {probe: at for probe, at in self._asked.items() if now - at < 3600.0}
             self._most = max(REMEMBERED, 2 * len(self._asked))
 
-    def _helpful(self, index: Index, probe: Probe) -> Iterator[Probe]:
-        check, agent = probe
-        witnesses = list(_elsewhere(index, check, agent))
-        yield from ((check, each) for each in witnesses[:WITNESSES])
-        yield from ((each, agent) for each in _other_targets(index, check, agent))
-        for place, sibling in enumerate(_siblings(index, check)):
-            candidates = list(_elsewhere(index, sibling, agent))
-            for turn in range(min(SIBLING_WITNESSES, len(candidates))):
-                yield sibling, candidates[(SIBLING_WITNESSES * place + turn) % len(candidates)]
+
+def to_agents(index: Index, probes: list[Probe]) -> list[Question]:
+    """*probes* in a question to each agent."""
+    chosen: dict[int, list[str]] = {}
+    for check, agent in probes:
+        chosen.setdefault(agent, []).append(index.checks[check])
+    return [
+        Question(agent=index.agents[agent], checks=tuple(checks)) for agent, checks in sorted(chosen.items())
+    ]
+
+
+def _helpful(index: Index, probe: Probe, others: list[int]) -> Iterator[Probe]:
+    """*others*: checks of the same target."""
+    check, agent = probe
+    for place, each in enumerate(islice(_elsewhere(index, check, agent), WITNESSES)):
+        other = others[place // 2 % len(others)] if others and place % 2 else check
+        yield (other if index.live[other] >> each & 1 else check), each
+    yield from ((each, agent) for each in _other_targets(index, check, agent))
+    for place, sibling in enumerate(_siblings(index, check)):
+        candidates = list(islice(_elsewhere(index, sibling, agent), SIBLINGS * SIBLING_WITNESSES))
+        for turn in range(min(SIBLING_WITNESSES, len(candidates))):
+            yield sibling, candidates[(SIBLING_WITNESSES * place + turn) % len(candidates)]
+
+
+def _beside(index: Index, check: int) -> list[int]:
+    """The target's other checks of the same stages."""
+    stages = _stages(index, check)
+    return [
+        each
+        for each in sorted(index.checks_of(index.check_entities[check][0]))
+        if each != check and _stages(index, each) & stages
+    ]
 
 
 def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
@@ -110,6 +134,10 @@ def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:
             if depth < len(row):
                 yield row[depth]
     yield from own
+
+
+def _stages(index: Index, check: int) -> frozenset[Stage]:
+    return index.topology.checks[index.checks[check]].stages
 
 
 def _other_targets(index: Index, check: int, agent: int) -> Iterator[int]:

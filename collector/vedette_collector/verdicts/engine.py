@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.alarms import Alarms
-from vedette_collector.verdicts.asking import Asking
+from vedette_collector.verdicts.answers import WAITING_SECONDS
+from vedette_collector.verdicts.asking import Asking, to_agents
 from vedette_collector.verdicts.component import Component
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
 from vedette_collector.verdicts.incident import Change
@@ -129,6 +130,8 @@ class Engine:
             self.watched.discard((seen.agent, seen.check))
             if was_failing:
                 self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
+            if seen.asked and seen.at - self._looked_at <= WAITING_SECONDS:
+                self._look(max(seen.at, self._looked_at + SOON))  # it may have been looked for
             return
         self.watched.add((seen.agent, seen.check))
         if not seen.ok and seen.bypass is None:
@@ -147,6 +150,13 @@ class Engine:
         if self._alarms.recent(self.tracker, state, self._noise, seen.at):
             self._looking_back.add(state.track)
             self._look(max(seen.at, self._looked_at + self._pace(seen.at)))
+
+    def asked(self, agent: str, checks: Iterable[str], at: float) -> None:
+        """The question was put at *at*: an answer may come."""
+        for check in checks:
+            probe = self._probe(agent, check)
+            if probe is not None:
+                self.tracker.answers.ask(probe, at)
 
     def unknown(self, agent: str, check: str) -> None:
         """It has no result any more: it counts neither way until it has one again."""
@@ -220,11 +230,11 @@ class Engine:
             self._measure(now)
         fresh, self._fresh = self._fresh, []
         fresh = [probe for probe in fresh if probe in self.tracker.states]
-        questions = self._asking.questions(self._index, fresh, now) if fresh else []
+        asked = self._asking.probes(self._index, fresh, now) if fresh else []
         changes = self.incidents.update(self._findings, now, self._index.topology)
         if self._findings:
             self._want(self._looked_at + self._pace(now))
-        return Decision(self._findings, changes, questions)
+        return Decision(self._findings, changes, to_agents(self._index, asked))
 
     def _look_at_everything(self, now: float) -> None:
         self._is_look_due = False

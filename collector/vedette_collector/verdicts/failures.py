@@ -1,7 +1,7 @@
-"""Failures as the bits of long integers.
+"""Results, most of all failures, as the bits of long integers.
 
 What goes through one entity is one integer, so that what goes through some of them, and not through others,
-is a few operations on integers, however many failures there are.
+is a few operations on integers, however many results there are.
 """
 
 from bisect import bisect_left
@@ -19,37 +19,43 @@ FEW: Final = 8  # bits that are faster set one by one
 _BITS: Final = bytes.maketrans(b"01", b"\x00\x01")
 
 
-class Failure(Protocol):
+class Result(Protocol):
+    """What went through some entities."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def since(self) -> float: ...
+
+
+class Failure(Result, Protocol):
     """One probe that fails, or one of its failures."""
 
     probe: Probe
-    path: Path
-    since: float
     code: str
+    is_asked: bool  # it is known only because somebody asked
 
 
+R = TypeVar("R", bound=Result)
 F = TypeVar("F", bound=Failure)
 
 
-class Failures(Generic[F]):
+class Results(Generic[R]):
     """Of one track, oldest first. The first is the lowest bit."""
 
-    def __init__(self, failures: Iterable[F]) -> None:
-        self._failures = sorted(failures, key=_since)
+    def __init__(self, results: Iterable[R]) -> None:
+        self._results = sorted(results, key=_since)
         # Many share what they go through at the side of the check, or of the agent: these are few to count.
-        self._by_entity = _of_members(_places([each.path for each in self._failures]))
-
-    @cached_property
-    def _by_code(self) -> list[tuple[str, int]]:
-        return sorted(_places([(each.code,) for each in self._failures]).items())
+        self._by_entity = _of_members(_places([each.path for each in self._results]))
 
     def __len__(self) -> int:
-        return len(self._failures)
+        return len(self._results)
 
     def since(self, at: float) -> int:
         """Those that began at *at* or later."""
-        first = bisect_left(self._failures, at, key=_since)
-        return (1 << len(self._failures)) - (1 << first)
+        first = bisect_left(self._results, at, key=_since)
+        return (1 << len(self._results)) - (1 << first)
 
     def through(self, parts: Parts, within: int) -> int:
         """Those of *within* that go through all of *parts*."""
@@ -61,10 +67,37 @@ class Failures(Generic[F]):
             within &= any_of_them
         return within
 
+    def middle(self, within: int) -> R:
+        """Of at least one: as many are older as are newer."""
+        number = (within.bit_count() + 1) // 2
+        low, high = 0, len(self._results)
+        while low < high - 1:
+            place = (low + high) // 2
+            if (within & ((1 << place) - 1)).bit_count() < number:
+                low = place
+            else:
+                high = place
+        return self._results[low]
+
+    def oldest(self, within: int) -> R:
+        """Of at least one."""
+        return self._results[(within & -within).bit_length() - 1]
+
+
+class Failures(Results[F]):
+    @cached_property
+    def _by_code(self) -> list[tuple[str, int]]:
+        return sorted(_places([(each.code,) for each in self._results]).items())
+
+    @cached_property
+    def asked(self) -> int:
+        """Those that are known only because somebody asked."""
+        return _bits([n for n, each in enumerate(self._results) if each.is_asked], len(self._results))
+
     def of(self, probes: Container[Probe]) -> int:
         """Those of *probes*."""
-        found = (place for place, each in enumerate(self._failures) if each.probe in probes)
-        return _bits(list(found), len(self._failures))
+        found = (place for place, each in enumerate(self._results) if each.probe in probes)
+        return _bits(list(found), len(self._results))
 
     def counts(self, within: int, entities: Iterable[int] | None = None) -> dict[int, int]:
         """How many of *within* go through each entity, or each of *entities*; without those of none."""
@@ -87,12 +120,8 @@ class Failures(Generic[F]):
             found[entity] = codes[counts.index(max(counts))]
         return found
 
-    def oldest(self, within: int) -> F:
-        """Of at least one."""
-        return self._failures[(within & -within).bit_length() - 1]
-
     def selected(self, within: int) -> list[F]:
-        return list(compress(self._failures, format(within, "b")[::-1].encode().translate(_BITS)))
+        return list(compress(self._results, format(within, "b")[::-1].encode().translate(_BITS)))
 
 
 class Through:
@@ -117,7 +146,7 @@ class Through:
         return False
 
 
-def _since(each: Failure) -> float:
+def _since(each: Result) -> float:
     return each.since
 
 

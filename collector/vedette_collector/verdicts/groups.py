@@ -9,12 +9,12 @@ from math import inf, log
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.contrast import is_contrast
 from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.members import Group, Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
-from vedette_collector.verdicts.score import Settings, choices, gain, kl, surprise
+from vedette_collector.verdicts.score import Settings, choices, gain, surprise
 
-HEALTHY: Final = 6.0  # nats by which what is left out fails less than what is in: e^-6 that it is chance
 MANY: Final = 4  # targets without anything in common: fewer are faults of their own
 TELLING: Final = 3.0  # nats by which each member of a group fails more than by chance
 _TOGETHER: Final = (
@@ -55,13 +55,13 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
         group = _group(sample, base, by, noise)
-        if group is None or not is_contrast(base, group, noise, settings):
+        if group is None or not is_contrast(sample, base, group, noise, settings):
             continue
         # The other way round as well: what else goes through the group must be healthy too.
         alone = group.parts[-1:]
         failed = sample.failed_of(alone)
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
-        if other.total <= group.total or is_contrast(other, group, noise, settings):
+        if other.total <= group.total or is_contrast(sample, other, group, noise, settings):
             yield group
 
 
@@ -122,18 +122,6 @@ def weighed(sample: Sample[F], parts: Parts, noise: float) -> Candidate:
         of = _values(sample, one, kinds[group[0]], len(group))
         whole += choices(of, len(group)) + log(len(sample.index.sizes[sample.track]) or 1)
     return candidate(sample, parts, failed, whole, noise)
-
-
-def is_contrast(base: Candidate, group: Candidate, noise: float, settings: Settings) -> bool:
-    """Whether what the group leaves out of *base* was seen healthy, and often enough to tell."""
-    left_total, left_failed = base.total - group.total, base.failed - group.failed
-    if left_total <= 0:
-        return False
-    rate, left = group.failed / group.total, left_failed / left_total
-    if left > max(settings.contrast * rate, 2 * noise) or left >= rate:
-        return False
-    # Not all of them were probed since it began: of few, that none failed says little.
-    return left_total * min(rate, kl(left, min(rate, 1.0 - 1e-9))) >= HEALTHY
 
 
 def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[Candidate]:

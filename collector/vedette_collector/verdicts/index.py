@@ -104,6 +104,10 @@ class Index(Members):
     def is_live(self, probe: Probe) -> bool:
         return bool(self.live[probe[0]] >> probe[1] & 1)
 
+    def is_on(self, track: Track, probe: Probe) -> bool:
+        """Whether it counts on this track."""
+        return probe[0] in self._on_track[track] and self.is_live(probe)
+
     def count(self, track: Track, parts: Parts = (), without: tuple[Parts, ...] = ()) -> int:
         """Probes of *track* that go through all of *parts*, and not through any of *without*."""
         return self._sum(track, parts, without)[0]

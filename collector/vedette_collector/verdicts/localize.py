@@ -88,6 +88,7 @@ def _track(
         track,
         tracker.newest(track),
         lambda parts, without: float(index.count(track, parts, without)),
+        around=partial(tracker.around, track, now),
     )
     # One cause has symptoms in several tracks.
     blamed = list(dict.fromkeys(chain((parts for _, parts in chain(tracker.blamed, found.parts)), known)))
@@ -218,7 +219,7 @@ def _finding(
         exonerated=_exonerated(sample, newest, chosen.parts, probes),
         firsts=firsts,
         confirmed=confirmed,
-        asked=tracker.asked_inside(probes),
+        asked=tracker.answers.share(probes),
         bypasses=bypasses,
         is_partial=chosen.failed < 0.9 * chosen.total,
     )

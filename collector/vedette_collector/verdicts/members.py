@@ -102,10 +102,11 @@ class Members:
             found.append(tuple(known))
         return tuple(found)
 
-    def through(self, probe: Probe, track: Track, code: str) -> Path:
-        """The entities that the failure of *probe* with *code* can be blamed on."""
+    def through(self, probe: Probe, track: Track, code: str | None = None) -> Path:
+        """The entities that the failure of *probe* with *code* can be blamed on. None: that are fine when it
+        is ok."""
         check, agent = probe
-        allowed = allowed_kinds(track, is_tls=code.startswith("tls."))
+        allowed = allowed_kinds(track, is_tls=code is None or code.startswith("tls."))
         found: Path = (self._blamable(allowed, check, True), self._blamable(allowed, agent, False))
         if check in self._own_checks and agent in self._own_entities:
             found += (self._filtered(allowed, self._own_entities[agent]),)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from copy import copy
+from functools import cached_property
 from math import inf, log
 from typing import Generic, NamedTuple
 
+from vedette_collector.verdicts.answers import LASTING_SECONDS, Answer, Around
 from vedette_collector.verdicts.component import Component, Kind, component
 from vedette_collector.verdicts.evidence import Track
-from vedette_collector.verdicts.failures import F, Failures
+from vedette_collector.verdicts.failures import F, Failures, Results
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Probe
 from vedette_collector.verdicts.score import gain, surprise
@@ -35,9 +37,12 @@ class Sample(Generic[F]):
         explained: tuple[Parts, ...] = (),
         *,
         since: float = -inf,
+        around: Callable[[], Around] | None = None,
     ) -> None:
+        """*around*: of a sample of newest results, what else is known of them."""
         self.index = index
         self.track = track
+        self._around = around
         self._failures = failures
         self._count = count
         self._explained: tuple[Parts, ...] = ()
@@ -45,6 +50,11 @@ class Sample(Generic[F]):
         for parts in explained:
             left &= ~failures.through(parts, left)
         self._take(left, explained)
+
+    @cached_property
+    def around(self) -> Around | None:
+        """None: of a sample of first attempts."""
+        return self._around() if self._around is not None else None
 
     def _take(self, left: int, explained: tuple[Parts, ...]) -> None:
         self._left = left
@@ -61,6 +71,10 @@ class Sample(Generic[F]):
     def count(self, parts: Parts) -> float:
         """How many probes, or results, there are."""
         return self._count(parts, self._explained)
+
+    def exposure(self, parts: Parts) -> float:
+        """How many results a second these probes have."""
+        return self.index.exposure(self.track, parts, self._explained)
 
     def prepare(self, parts: Parts, entities: Collection[int]) -> None:
         """Counts of *parts* with each of *entities* are about to be asked for."""
@@ -79,6 +93,23 @@ class Sample(Generic[F]):
     def failed_of(self, parts: Parts) -> int:
         """How many failures go through all of *parts*."""
         return self._through(parts).bit_count()
+
+    def unasked(self, parts: Parts) -> int:
+        """How many of these would be known without asking."""
+        return (self._through(parts) & ~self._failures.asked).bit_count()
+
+    def answers(self, results: Results[Answer], parts: Parts, since: float = -inf) -> int:
+        """How many of *results*, not older than *since*, go through all of *parts*."""
+        found = results.through(parts, results.since(since))
+        for explained in self._explained:
+            found &= ~results.through(explained, found)
+        return found.bit_count()
+
+    def onset(self, parts: Parts) -> float:
+        """When what these failures, at least one, show began. One that fails since yesterday does not."""
+        inside = self._through(parts)
+        middle = self._failures.middle(inside).since
+        return self._failures.oldest(inside & self._failures.since(middle - LASTING_SECONDS)).since
 
     def inside(self, parts: Parts) -> list[F]:
         """These failures, oldest first."""

@@ -9,8 +9,9 @@ from math import isclose
 from typing import Final
 
 from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.contrast import is_contrast
 from vedette_collector.verdicts.failures import F
-from vedette_collector.verdicts.groups import is_contrast, narrowed, unrelated, weighed
+from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
 from vedette_collector.verdicts.score import Settings
@@ -100,7 +101,7 @@ def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settin
         and first.score - each.score < settings.tie
         and each.total < first.total
         and _shared(sample, each, first) == each.failed
-        and is_contrast(first, each, noise, settings)
+        and is_contrast(sample, first, each, noise, settings)
     ]
     return min(parts, key=lambda each: (each.total, _rank(sample)(each)), default=first)
 

@@ -12,14 +12,14 @@ from itertools import chain, islice
 from statistics import harmonic_mean
 from typing import Final
 
-from vedette_collector.verdicts.evidence import Bypass, Observation, Share, Track
-from vedette_collector.verdicts.failures import Failures, Through
+from vedette_collector.verdicts.answers import Answer, Answers, Around
+from vedette_collector.verdicts.evidence import Bypass, Observation, Track
+from vedette_collector.verdicts.failures import Failures, Results, Through
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Path, Probe
 from vedette_collector.verdicts.tracks import TRACKS
 
 MOST_EVENTS: Final = 100_000  # in the longer window, some 30 MB: beyond, the oldest are forgotten sooner
-ASKED_SECONDS: Final = 60.0  # an answer to a question counts as such for so long
 
 
 class State:
@@ -29,6 +29,7 @@ class State:
         "bypasses",
         "code",
         "entities",
+        "is_asked",
         "is_counted",
         "is_failing",
         "last",
@@ -38,7 +39,9 @@ class State:
         "track",
     )
 
-    def __init__(self, at: float, probe: Probe, track: Track, code: str, path: Path) -> None:
+    def __init__(
+        self, at: float, probe: Probe, track: Track, code: str, path: Path, *, is_asked: bool
+    ) -> None:
         self.probe = probe
         self.since = at
         self.last = at
@@ -46,15 +49,17 @@ class State:
         self.track = track
         self.path = path
         self.entities = _flat(path)
+        self.is_asked = is_asked  # it did not fail in its own turn yet
         self.is_failing = False
         self.is_counted = False  # among the failing ones that nobody explains
         self.bypasses: dict[Bypass, bool] = {}  # whether that way worked
 
 
 class Event:
-    """A first attempt that failed."""
+    """A first attempt that failed, in its own turn."""
 
     __slots__ = ("code", "entities", "is_counted", "is_settled", "path", "probe", "since", "track")
+    is_asked = False
 
     def __init__(
         self, at: float, probe: Probe, track: Track, code: str, path: Path, entities: tuple[int, ...]
@@ -83,6 +88,7 @@ class Tracker:
         self._memory = memory
         self._most = most
         self.states: dict[Probe, State] = {}
+        self.suspects: set[Probe] = set()  # those of them that are not failing
         self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
         self.events: deque[Event] = deque()
         # By entity, what nobody explains: probes that fail, and events.
@@ -91,7 +97,7 @@ class Tracker:
         self.blamed: list[tuple[Track, Parts]] = []  # by the last decision
         self._explained: dict[Track, Through] = {track: Through() for track in TRACKS}
         self._settled: dict[Track, Through] = {track: Through() for track in TRACKS}
-        self.asked: dict[Probe, tuple[float, bool]] = {}  # when the answer came, whether it was a failure
+        self.answers = Answers()
         self.interval = _usual(index.intervals)
         self.memory_seconds = memory * self.interval
         self.heard_since: float | None = None
@@ -107,7 +113,7 @@ class Tracker:
                 state.bypasses[seen.bypass] = seen.ok
             return False
         if seen.asked:
-            self.asked[probe] = (seen.at, not seen.ok)
+            self.answers.give(probe, seen.at, is_ok=seen.ok)
         if seen.ok:
             return self.forget(probe)
         return self._failed(probe, seen)
@@ -115,12 +121,17 @@ class Tracker:
     def _failed(self, probe: Probe, seen: Observation) -> bool:
         track = track_of(seen.code)
         state = self.states.get(probe)
+        if state is not None and not seen.asked and seen.attempt == 1:
+            state.is_asked = False  # the repeat of what was asked for is no turn of its own
         if state is not None and state.code == seen.code:
             state.last = max(state.last, seen.at)
         else:
             path = self.index.through(probe, track, seen.code)
             if state is None:
-                state = self.states[probe] = State(seen.at, probe, track, seen.code, path)
+                state = self.states[probe] = State(
+                    seen.at, probe, track, seen.code, path, is_asked=seen.asked
+                )
+                self.suspects.add(probe)
                 self._remember(probe, state, seen)
                 return False
             if state.is_failing:
@@ -134,6 +145,7 @@ class Tracker:
         if state.is_failing:
             return False
         state.is_failing = True
+        self.suspects.discard(probe)
         self._count(probe, state)
         return True
 
@@ -209,7 +221,10 @@ class Tracker:
     def forget(self, probe: Probe) -> bool:
         """It is ok, or nothing is known of it. True when it was failing."""
         state = self.states.pop(probe, None)
-        if state is None or not state.is_failing:
+        if state is None:
+            return False
+        if not state.is_failing:
+            self.suspects.discard(probe)
             return False
         self._uncount(probe, state)
         return True
@@ -228,9 +243,7 @@ class Tracker:
             old.append(self.events.popleft())
         if old:
             self._forget(old)
-        if self.asked:
-            until = now - ASKED_SECONDS
-            self.asked = {probe: seen for probe, seen in self.asked.items() if seen[0] >= until}
+        self.answers.expire(self.index, now)
 
     def _forget(self, old: Sequence[Event]) -> None:
         self.forgotten_until = max(self.forgotten_until, old[-1].since)
@@ -257,14 +270,30 @@ class Tracker:
         """The shorter window: probes that fail now."""
         return Failures(self.failing[track].values())
 
+    def around(self, track: Track, now: float) -> Around:
+        """What of the newest results is neither a failure nor a success like others."""
+        states = self.states
+        suspects = [states[probe] for probe in self.suspects if states[probe].track == track]
+        worked = (each for each in self.answers.worked() if each[0] not in states)
+        waiting = [each for each in self.answers.waiting() if each[0] not in states]
+        waiting += ((each.probe, each.since) for each in suspects if each.is_asked)
+        return Around(
+            now,
+            self._answers(track, worked),
+            self._answers(track, waiting),
+            self._answers(track, ((each.probe, each.since) for each in suspects if not each.is_asked)),
+        )
+
+    def _answers(self, track: Track, probes: Iterable[tuple[Probe, float]]) -> Results[Answer]:
+        index = self.index
+        return Results(
+            Answer(index.through(probe, track), at) for probe, at in probes if index.is_on(track, probe)
+        )
+
     def remembered(self, track: Track, since: float) -> Failures[Event]:
         """A longer window: first attempts that failed since then."""
         events = islice(self.events, bisect_left(self.events, since, key=_since), None)
         return Failures(event for event in events if event.track == track and not event.is_settled)
-
-    def asked_inside(self, probes: Iterable[Probe]) -> Share:
-        answers = [self.asked[probe][1] for probe in probes if probe in self.asked]
-        return Share(sum(answers), len(answers))
 
     def carry(self, index: Index) -> "Tracker":
         """The same knowledge in another topology; what is not in it is forgotten."""
@@ -289,12 +318,16 @@ class Tracker:
                 state.track,
                 state.code,
                 index.through(there, state.track, state.code),
+                is_asked=state.is_asked,
             )
             copy.last, copy.bypasses = state.last, state.bypasses
             new.states[there] = copy
             if state.is_failing:
                 copy.is_failing = True
                 new._count(there, copy)
+            else:
+                new.suspects.add(there)
+        new.answers = self.answers.carry(place)
         for event in self.events:
             there = place(event.probe)
             if there is not None:
