@@ -51,6 +51,9 @@ class Wired(Simulation):
 
     def _answer(self, at: float, question: Question) -> None:
         assert self.asks.messages([question], Moment(EPOCH + at, at + 1e6))
+        index, agent = self.engine.tracker.index, question.agent
+        waiting = {probe for probe, _ in self.engine.tracker.answers.waiting()}
+        assert {(index.check_number[each], index.agent_number[agent]) for each in question.checks} <= waiting
         super()._answer(at, question)
 
     def _hear(self, at: float, probe: int, code: str, attempt: int, asked: bool, way: Bypass | None) -> None:

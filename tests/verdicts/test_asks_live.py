@@ -76,6 +76,8 @@ def test_a_failure_is_asked_of_those_that_are_there_and_run_the_check(config: Pa
                 assert "lon-01" not in {ask.agent for ask in others}
                 before = await asked(running)
                 assert before >= 2
+                answers = running.collector._judging.engine.tracker.answers
+                await until(lambda: len(list(answers.waiting())) >= 2)
                 await agents["fra-01"].say(result("api", ok=True, asked=True))
                 await until(lambda: running.collector.condition.docket.asks.answered == 1)  # type: ignore[union-attr]
                 assert await asked(running, "_answered") == 1

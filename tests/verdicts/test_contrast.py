@@ -15,6 +15,7 @@ from vedette_collector.verdicts.groups import weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample
 from vedette_collector.verdicts.score import DEFAULTS
+from vedette_collector.verdicts.topology import Stage
 from vedette_collector.verdicts.tracker import State
 from verdicts.fleet_helpers import Play, fleet
 
@@ -24,6 +25,16 @@ NOISE = DEFAULTS.repeated_noise
 def _play(interval: float = 30.0) -> Play:
     """Sixteen agents probe each target by each check."""
     return Play(fleet(networks=8, interval=interval))
+
+
+def _with_ports(number: int) -> Play:
+    """The same, and t4 by so many checks more."""
+    topology = fleet(networks=8)
+    checks = dict(topology.checks)
+    for port in range(number):
+        entities = tuple(each for each in checks["t4:ipv6"].entities if each.kind != Kind.FAMILY)
+        checks[f"t4:port{port}"] = replace(checks["t4:ipv6"], entities=entities)
+    return Play(replace(topology, checks=checks, assigned=dict.fromkeys(checks, tuple(topology.agents))))
 
 
 def _sample(play: Play) -> Sample[State]:
@@ -80,6 +91,8 @@ def _work_when_asked(play: Play, count: int) -> None:
         ((6, 20), (1, 20), False),
         ((4, 4), (0, 4), False),
         ((20, 40), (0, 12), True),
+        ((60, 64), (20, 64), False),  # too many to be left out
+        ((170, 640), (1, 28), False),  # six and more are missing, and that may be chance
     ],
 )
 def test_what_is_left_out_was_seen_healthy_often_enough(
@@ -207,6 +220,27 @@ def test_who_was_asked_and_does_not_answer_may_see_it_fail_slowly() -> None:
     assert _is_ipv4_alone(play)
 
 
+def test_who_answered_is_not_waited_for() -> None:
+    play = _play()
+    play.fail(play.probes("t4:ipv4")[:13])
+    for agent, check in play.probes("t4:ipv6")[:6]:
+        play.engine.asked(agent, [check], play.now)
+    play.now += 0.5
+    _work_when_asked(play, 6)
+    assert _is_ipv4_alone(play)
+
+
+def test_who_fails_meanwhile_is_counted_once() -> None:
+    play = _play()
+    _one_sees_it_and_others_are_asked(play)
+    play.engine.asked("a3-0", ["t4:ipv6"], play.now)
+    play.say("a3-0", "t4:ipv6", "tcp.timeout")
+    sample = _sample(play)
+    assert sample.around is not None
+    assert len(sample.around.waiting) == 0
+    assert len(sample.around.suspects) == 1
+
+
 def test_an_answer_that_came_before_one_knew_that_it_was_asked_for_is_one() -> None:
     play = _play()
     play.fail(play.probes("t4:ipv4")[:13])
@@ -235,6 +269,75 @@ def test_what_failed_once_when_it_was_asked_for_may_fail_again() -> None:
     assert not _is_ipv4_alone(play)
 
 
+@pytest.mark.parametrize("way", ["asked", "failed once"])
+def test_of_many_that_are_left_out_few_that_may_fail_count(way: str) -> None:
+    """They are no quarter of what failed; but of those that were probed they are half."""
+    play = _with_ports(2)
+    own = 1 if way == "asked" else 5
+    play.fail(play.probes("t4:ipv4")[:own])
+    if way == "asked":
+        play.now += 1.0
+        _fail_when_asked(play, play.probes("t4:ipv4")[own:7])
+    _work_when_asked(play, 3)
+    assert _is_ipv4_alone(play)
+    others = play.probes("t4:ipv6")[3:6]
+    if way == "asked":
+        for agent, check in others:
+            play.engine.asked(agent, [check], play.now)
+    else:
+        play.fail(others[:2], times=1)
+    assert not _is_ipv4_alone(play)
+
+
+def test_what_was_asked_for_is_not_among_those_that_wait_for_their_turn() -> None:
+    play = _play()
+    _fail_when_asked(play, play.probes("t4:ipv4")[:10])
+    play.fail(play.probes("t4:ipv4")[10:13])
+    assert _is_ipv4_alone(play)  # 3 of 6 and 0 of 16
+
+
+def test_what_is_seldom_probed_itself_fails_slowly() -> None:
+    topology = fleet(networks=8)
+    slow = replace(topology.checks["t4:ipv4"], interval=300.0)
+    play = Play(replace(topology, checks=topology.checks | {"t4:ipv4": slow}))
+    play.fail(play.probes("t4:ipv4")[:4])
+    play.now += 30.0
+    assert _is_ipv4_alone(play)
+
+
+def test_names_that_resolve_are_no_witnesses_of_connections() -> None:
+    play = _play()
+    _one_sees_it_and_others_are_asked(play)
+    for agent, check in play.probes("t4:dns"):
+        play.say(agent, check, "", asked=True)
+    sample = _sample(play)
+    assert sample.around is not None
+    assert len(sample.around.worked) == 0
+
+
+def test_a_name_that_does_not_resolve_is_no_suspect_of_connections() -> None:
+    topology = fleet(networks=8)
+    both = replace(topology.checks["t4:ipv6"], stages=frozenset(Stage))
+    play = Play(replace(topology, checks=topology.checks | {"t4:ipv6": both}))
+    _one_sees_it_and_others_are_asked(play)
+    play.fail(play.probes("t4:ipv6")[:3], "dns.timeout", times=1)
+    sample = _sample(play)
+    assert sample.around is not None
+    assert len(sample.around.suspects) == 0
+
+
+def test_what_works_speaks_for_its_chain_as_well() -> None:
+    def more(number: int) -> list[Entity]:
+        return [Entity(Kind.CA_CHAIN, "old" if number == 4 else "new")]
+
+    play = Play(fleet(networks=8, more=more))
+    _one_sees_it_and_others_are_asked(play)
+    _work_when_asked(play, 6)
+    sample = _sample(play)
+    assert sample.around is not None
+    assert sample.answers(sample.around.worked, _parts(play, Entity(Kind.CA_CHAIN, "old"))) == 6
+
+
 def test_what_is_probed_more_seldom_had_less_of_a_chance_to_fail() -> None:
     topology = fleet(networks=8)
     slow = replace(topology.checks["t4:ipv6"], interval=300.0)
@@ -248,12 +351,7 @@ def test_what_is_probed_more_seldom_had_less_of_a_chance_to_fail() -> None:
 
 def test_of_few_failures_the_rate_is_not_known() -> None:
     """Three of sixteen that all happen to be the ones are no rarity: four checks, and all of them fail."""
-    topology = fleet(networks=8)
-    checks = dict(topology.checks)
-    for number in range(2):
-        entities = tuple(each for each in checks["t4:ipv6"].entities if each.kind != Kind.FAMILY)
-        checks[f"t4:port{number}"] = replace(checks["t4:ipv6"], entities=entities)
-    play = Play(replace(topology, checks=checks, assigned=dict.fromkeys(checks, tuple(topology.agents))))
+    play = _with_ports(2)
     play.fail(play.probes("t4:ipv4")[:3])
     assert not _is_ipv4_alone(play)
     play.fail(play.probes("t4:ipv4")[3:5])
@@ -263,14 +361,18 @@ def test_of_few_failures_the_rate_is_not_known() -> None:
 def test_what_was_asked_is_known_in_another_topology() -> None:
     play = _play()
     _one_sees_it_and_others_are_asked(play)
-    _work_when_asked(play, 6)
     play.engine.arrange(fleet(networks=8, targets=13))
+    assert not _is_ipv4_alone(play)
+    _work_when_asked(play, 6)
+    play.engine.arrange(fleet(networks=8, targets=14))
     assert _is_ipv4_alone(play)
     play.engine.asked("a7-1", ["t4:ipv6"], play.now)
-    play.engine.arrange(fleet(networks=8, targets=14))
+    play.say("a7-0", "t4:ipv6", "tcp.timeout")
+    play.engine.arrange(fleet(networks=8, targets=15))
     sample = _sample(play)
     assert sample.around is not None
     assert sample.answers(sample.around.waiting, _parts(play, T4)) == 1
+    assert sample.answers(sample.around.suspects, _parts(play, T4)) == 1
 
 
 def test_an_answer_is_looked_at_soon() -> None:
@@ -285,6 +387,15 @@ def test_an_answer_is_looked_at_soon() -> None:
     play.say("a3-0", "t4:ipv6", "", asked=True)
     assert play.engine.next_at is not None
     assert play.engine.next_at <= before + 0.5
+
+
+def test_an_answer_is_no_reason_to_look_where_nobody_did() -> None:
+    play = _play()
+    play.recover(play.probes())
+    play.look(100.0)
+    before = play.engine.next_at
+    play.say("a3-0", "t4:ipv6", "", asked=True)
+    assert play.engine.next_at == before
 
 
 def test_what_was_asked_of_a_number_that_is_gone_is_forgotten() -> None:

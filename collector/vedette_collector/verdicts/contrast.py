@@ -61,7 +61,7 @@ def is_contrast(
     left_total, left_failed = base.total - group.total, base.failed - group.failed
     rate = group.failed / group.total
     most = min(max(settings.contrast * rate, 2 * noise), rate) * left_total
-    if left_total <= 0 or left_failed > most or left_failed >= rate * left_total:
+    if left_total <= 0 or left_failed > most:
         return False
     if sample.around is None:
         strata = [_Stratum(group.failed, group.total, left_failed, left_total)]
@@ -106,11 +106,12 @@ def _of_answers(inside: _Counts, left: _Counts) -> _Stratum:
 
 
 def _missing(each: _Stratum) -> float:
-    """By how many nats what is left out speaks against failing at the rate of what is in."""
-    if not each.failed or not each.left:
+    """How many failures are missing of what is left out, had it failed at the rate of what is in; not more
+    than by how many nats it speaks against that."""
+    if not each.of or not each.left:
         return 0.0
     rate, rate_left = min(each.failed / each.of, 1.0), each.left_failed / each.left
-    return each.left * min(rate, kl(rate_left, min(rate, 1.0 - 1e-9))) if rate_left < rate else 0.0
+    return each.left * min(rate - rate_left, kl(rate_left, rate))
 
 
 def _apart(each: _Stratum) -> float:
