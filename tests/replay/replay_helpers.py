@@ -5,6 +5,7 @@ from pathlib import Path
 from vedette_collector.replay.fleet import Fleet, read_fleet
 from vedette_collector.replay.record import Event, Named, Run, Seen, Shown
 from vedette_collector.replay.scenario import Scenario, read_scenarios
+from vedette_collector.replay.score import Scored, score
 from vedette_collector.replay.world import World
 from vedette_collector.verdicts.component import Component, Entity, Kind, component
 from vedette_collector.verdicts.evidence import Certainty, Track
@@ -32,6 +33,8 @@ resolvers:
 - {resolver: 8.8.8.8, public: true, validating: true, nta: true}
 - {resolver: own-1, public: false, validating: false, nta: false}
 """
+HOUR = "t_offset_min: 0, duration_min: 60"
+DOWN = f"{{{HOUR}, scope: {{target: {{service: shop}}}}, symptom: {{layer: tcp, code: timeout}}}}"
 
 
 def written(directory: Path, name: str, text: str) -> Path:
@@ -117,3 +120,20 @@ class Told:
 
     def _show(self, at: float) -> None:
         self.run.screens.append((at, tuple(self._open.values())))
+
+
+def tried(directory: Path, phases: str, expected: str) -> tuple[World, Scenario, Told]:
+    place = world(directory)
+    one = scenario(directory, f"  phases: [{phases}]\n  expected_verdict: [{expected}]\n", place)
+    return place, one, Told(place, one)
+
+
+def scored(case: tuple[World, Scenario, Told]) -> Scored:
+    place, one, told = case
+    return score(place, one, told.run, 0.01)
+
+
+def down(
+    directory: Path, expected: str = "{at_min: 2, kind: target, entity: shop}"
+) -> tuple[World, Scenario, Told]:
+    return tried(directory, DOWN, expected)

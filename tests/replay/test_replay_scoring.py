@@ -4,31 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from replay.replay_helpers import Told, named, of, scenario, world
+from replay.replay_helpers import DOWN, HOUR, Told, down, named, of, scored, tried
 from vedette_collector.replay.record import Seen
 from vedette_collector.replay.scenario import Scenario
-from vedette_collector.replay.score import Scored, score
 from vedette_collector.replay.world import World
-
-HOUR = "t_offset_min: 0, duration_min: 60"
-DOWN = f"{{{HOUR}, scope: {{target: {{service: shop}}}}, symptom: {{layer: tcp, code: timeout}}}}"
-
-
-def tried(directory: Path, phases: str, expected: str) -> tuple[World, Scenario, Told]:
-    place = world(directory)
-    one = scenario(directory, f"  phases: [{phases}]\n  expected_verdict: [{expected}]\n", place)
-    return place, one, Told(place, one)
-
-
-def scored(case: tuple[World, Scenario, Told]) -> Scored:
-    place, one, told = case
-    return score(place, one, told.run, 0.01)
-
-
-def down(
-    directory: Path, expected: str = "{at_min: 2, kind: target, entity: shop}"
-) -> tuple[World, Scenario, Told]:
-    return tried(directory, DOWN, expected)
 
 
 def test_expected_component_is_right_and_timed(tmp_path: Path) -> None:

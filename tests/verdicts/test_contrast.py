@@ -65,6 +65,12 @@ def _is_ipv4_alone(play: Play) -> bool:
     return is_contrast(sample, base, group, NOISE, DEFAULTS)
 
 
+def _known(play: Play, what: str, *entities: Entity) -> int:
+    """How many of the answers that are *what* go through all of *entities*."""
+    sample = _sample(play)
+    return sample.answers(getattr(sample.around, what), _parts(play, *entities))
+
+
 def _fail_when_asked(play: Play, probes: list[tuple[str, str]]) -> None:
     """The repeat of what was asked for is one that the agent makes by itself."""
     for agent, check in probes:
@@ -182,20 +188,18 @@ def test_what_fails_since_it_worked_is_no_witness() -> None:
     _work_when_asked(play, 6)
     for agent, check in play.probes("t4:ipv6")[:2]:
         play.say(agent, check, "tcp.timeout")
-    sample = _sample(play)
-    assert sample.around is not None
-    assert sample.answers(sample.around.worked, _parts(play, T4)) == 4
+    assert _known(play, "worked", T4) == 4
 
 
 def test_what_was_explained_is_no_witness() -> None:
     play = _play()
     _one_sees_it_and_others_are_asked(play)
     _work_when_asked(play, 6)
+    assert _known(play, "worked", T4) == 6
     sample = _sample(play)
-    assert sample.around is not None
-    assert sample.answers(sample.around.worked, _parts(play, T4)) == 6
     rest = sample.without(_parts(play, Entity(Kind.AGENT, play.probes("t4:ipv6")[0][0])))
-    assert rest.answers(sample.around.worked, _parts(play, T4)) == 5
+    assert rest.around is not None
+    assert rest.answers(rest.around.worked, _parts(play, T4)) == 5
 
 
 def test_who_is_not_there_any_more_is_no_witness() -> None:
@@ -204,9 +208,7 @@ def test_who_is_not_there_any_more_is_no_witness() -> None:
     _work_when_asked(play, 6)
     for agent, _ in play.probes("t4:ipv6")[:6]:
         play.engine.stopped(agent)
-    sample = _sample(play)
-    assert sample.around is not None
-    assert sample.answers(sample.around.worked, _parts(play, T4)) == 0
+    assert _known(play, "worked", T4) == 0
 
 
 def test_who_was_asked_and_does_not_answer_may_see_it_fail_slowly() -> None:
@@ -235,10 +237,8 @@ def test_who_fails_meanwhile_is_counted_once() -> None:
     _one_sees_it_and_others_are_asked(play)
     play.engine.asked("a3-0", ["t4:ipv6"], play.now)
     play.say("a3-0", "t4:ipv6", "tcp.timeout")
-    sample = _sample(play)
-    assert sample.around is not None
-    assert len(sample.around.waiting) == 0
-    assert len(sample.around.suspects) == 1
+    assert _known(play, "waiting") == 0
+    assert _known(play, "suspects") == 1
 
 
 def test_an_answer_that_came_before_one_knew_that_it_was_asked_for_is_one() -> None:
@@ -310,9 +310,7 @@ def test_names_that_resolve_are_no_witnesses_of_connections() -> None:
     _one_sees_it_and_others_are_asked(play)
     for agent, check in play.probes("t4:dns"):
         play.say(agent, check, "", asked=True)
-    sample = _sample(play)
-    assert sample.around is not None
-    assert len(sample.around.worked) == 0
+    assert _known(play, "worked") == 0
 
 
 def test_a_name_that_does_not_resolve_is_no_suspect_of_connections() -> None:
@@ -321,9 +319,7 @@ def test_a_name_that_does_not_resolve_is_no_suspect_of_connections() -> None:
     play = Play(replace(topology, checks=topology.checks | {"t4:ipv6": both}))
     _one_sees_it_and_others_are_asked(play)
     play.fail(play.probes("t4:ipv6")[:3], "dns.timeout", times=1)
-    sample = _sample(play)
-    assert sample.around is not None
-    assert len(sample.around.suspects) == 0
+    assert _known(play, "suspects") == 0
 
 
 def test_what_works_speaks_for_its_chain_as_well() -> None:
@@ -333,9 +329,7 @@ def test_what_works_speaks_for_its_chain_as_well() -> None:
     play = Play(fleet(networks=8, more=more))
     _one_sees_it_and_others_are_asked(play)
     _work_when_asked(play, 6)
-    sample = _sample(play)
-    assert sample.around is not None
-    assert sample.answers(sample.around.worked, _parts(play, Entity(Kind.CA_CHAIN, "old"))) == 6
+    assert _known(play, "worked", Entity(Kind.CA_CHAIN, "old")) == 6
 
 
 def test_what_is_probed_more_seldom_had_less_of_a_chance_to_fail() -> None:
@@ -369,10 +363,8 @@ def test_what_was_asked_is_known_in_another_topology() -> None:
     play.engine.asked("a7-1", ["t4:ipv6"], play.now)
     play.say("a7-0", "t4:ipv6", "tcp.timeout")
     play.engine.arrange(fleet(networks=8, targets=15))
-    sample = _sample(play)
-    assert sample.around is not None
-    assert sample.answers(sample.around.waiting, _parts(play, T4)) == 1
-    assert sample.answers(sample.around.suspects, _parts(play, T4)) == 1
+    assert _known(play, "waiting", T4) == 1
+    assert _known(play, "suspects", T4) == 1
 
 
 def test_an_answer_is_looked_at_soon() -> None:
