@@ -231,6 +231,6 @@ def _observation(cell: Cell, at: float, result: Result | None) -> Observation:
         ok=is_ok,
         code="" if is_ok else label(result),
         attempt=result.attempt,
-        asked=result.asked,
+        asked=result.asked and result.bypass is None,
         bypass=result.bypass,
     )

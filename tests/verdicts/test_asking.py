@@ -48,6 +48,17 @@ def test_half_of_them_are_asked_for_the_target_by_its_other_checks() -> None:
     }
 
 
+def test_what_shares_least_is_asked_for_first() -> None:
+    """Six ports over IPv4 say less than the other family."""
+    topology = fleet(networks=8)
+    checks = dict(topology.checks)
+    ports = {f"t4:ipv4:{port}": checks["t4:ipv4"] for port in range(6)}
+    checks = {"t4:ipv4": checks["t4:ipv4"]} | ports | checks
+    play = Play(replace(topology, checks=checks, assigned=dict.fromkeys(checks, tuple(topology.agents))))
+    play.fail([("a0-0", "t4:ipv4")])
+    assert "t4:ipv6" in {check for _, check in _asked(play)}
+
+
 def test_who_does_not_run_the_other_check_is_asked_for_this_one() -> None:
     whole = fleet(networks=8)
     assigned = whole.assigned | {"t4:ipv6": tuple(name for name in whole.agents if name < "a4")}
@@ -105,6 +116,17 @@ def test_at_most_three_of_what_is_related_are_asked_for() -> None:
     play.fail([("a0-0", "t14:ipv6")])
     asked = {check for agent, check in _asked(play) if agent != "a0-0" and check[:4] != "t14:"}
     assert len(asked) == 3
+
+
+def test_a_look_at_what_is_probed_often_is_none_at_what_is_probed_seldom() -> None:
+    topology = fleet(networks=8, interval=10.0)
+    seldom = replace(topology.checks["t4:ipv6"], interval=3600.0)
+    play = Play(replace(topology, checks=topology.checks | {"t4:ipv6": seldom}))
+    play.fail([("a0-0", "t4:ipv4")])
+    assert _asked(play)
+    play.now += 10.0
+    play.fail([("a3-0", "t4:ipv6")])
+    assert "t4:ipv6" in {check for _, check in _asked(play)}
 
 
 def test_the_same_question_is_put_once_an_interval() -> None:

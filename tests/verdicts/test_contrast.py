@@ -296,6 +296,14 @@ def test_what_was_asked_for_is_not_among_those_that_wait_for_their_turn() -> Non
     assert _is_ipv4_alone(play)  # 3 of 6 and 0 of 16
 
 
+@pytest.mark.parametrize("worked", [0, 1, 6])
+def test_where_nothing_in_the_group_was_asked_for_an_answer_is_a_turn(worked: int) -> None:
+    play = Play(fleet(networks=3))
+    play.fail(play.probes("t4:ipv4"))
+    _work_when_asked(play, worked)
+    assert _is_ipv4_alone(play)
+
+
 def test_what_is_seldom_probed_itself_fails_slowly() -> None:
     topology = fleet(networks=8)
     slow = replace(topology.checks["t4:ipv4"], interval=300.0)

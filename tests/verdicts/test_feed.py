@@ -93,6 +93,11 @@ def test_an_agent_cannot_make_up_that_it_was_asked(fed: Fed) -> None:
     ]
 
 
+def test_nobody_asks_for_another_way(fed: Fed) -> None:
+    fed.send(ok(), ok(bypass="family", asked=True))
+    assert [each.asked for each in fed.heard.observed()] == [False, False]
+
+
 def test_what_is_asked_for_is_told(fed: Fed) -> None:
     fed.feed.asked("par-01", ["api-dns"], NOW.wall)
     assert fed.heard.said == [("asked", "par-01", ["api-dns"], NOW.wall)]

@@ -1,7 +1,9 @@
 """Which groups are named, and what is no member of one."""
 
+from msgspec.structs import replace
+
 from vedette_collector.verdicts.component import Entity, Kind
-from vedette_collector.verdicts.groups import unrelated
+from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
 from vedette_collector.verdicts.sample import Sample
 from vedette_collector.verdicts.score import DEFAULTS
 from verdicts.fleet_helpers import Play, fleet
@@ -12,6 +14,33 @@ def test_four_probes_that_are_ok_do_not_exonerate_their_network() -> None:
     play = Play(fleet(networks=6))
     play.fail(probe for probe in play.probes("t4:ipv") if not probe[0].startswith("a5"))
     assert play.found() == ["target:t4"]
+
+
+def test_what_goes_through_two_of_a_group_is_counted_once() -> None:
+    base = fleet(networks=8)
+    both = (Entity(Kind.TRANSIT, "AS1"), Entity(Kind.TRANSIT, "AS2"))
+    others = (Entity(Kind.TRANSIT, "AS3"),)
+    pairs = {
+        (agent, check): both if agent < "a4" else others
+        for check in base.checks
+        if ":ipv" in check
+        for agent in base.agents
+    }
+    play = Play(replace(base, pairs=pairs))
+    failing = [probe for probe in play.probes("t4:ipv") if probe[0] < "a4"]
+    play.fail(failing)
+    tracker = play.engine.tracker
+    sample = Sample(
+        tracker.index,
+        "connection",
+        tracker.newest("connection"),
+        lambda parts, without: float(tracker.index.count("connection", parts, without)),
+    )
+    target = tracker.index.number(Entity(Kind.TARGET, "t4"))
+    assert target is not None
+    whole = weighed(sample, ((target,),), DEFAULTS.repeated_noise)
+    found = list(narrowed(sample, whole, DEFAULTS.repeated_noise, DEFAULTS))
+    assert {(each.failed, each.total) for each in found} == {(len(failing), len(failing))}
 
 
 def test_networks_that_go_dark_at_other_times_are_no_group() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.evidence import Share
-from vedette_collector.verdicts.failures import Results
+from vedette_collector.verdicts.failures import Result, Results
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Path, Probe
 
@@ -18,7 +18,7 @@ WAITING_SECONDS: Final = 10.0  # an answer that takes longer does not come any m
 
 
 class Answer(NamedTuple):
-    """By a probe that was asked for and is not known to fail."""
+    """Of a probe that was asked for: it is ok, or still to come."""
 
     path: Path
     since: float  # when it came, or when it was asked for
@@ -28,9 +28,9 @@ class Around(NamedTuple):
     """Of one track: the probes that are not known to fail, and yet not the same as all others."""
 
     now: float
-    worked: Results[Answer]  # they were asked for and are ok
-    waiting: Results[Answer]  # they were asked for, and did not answer for sure yet
-    suspects: Results[Answer]  # they failed once in their own turn
+    worked: Results[Result]  # they were asked for and are ok
+    waiting: Results[Result]  # they were asked for, and did not answer for sure yet
+    suspects: Results[Result]  # they failed once in their own turn
 
 
 class Answers:

@@ -44,13 +44,16 @@ class Asking:
         """What to ask for, because *fresh* have just failed twice. Nothing that was asked a moment ago."""
         self._fill(now)
         chosen: list[Probe] = []
+        first: dict[int, Probe] = {}
         for probe in fresh:
+            first.setdefault(probe[0], probe)
+        for probe in first.values():
             if self._tokens < 1.0:
                 break
-            if now - self._looked.get(probe[0], -1e9) < index.intervals[probe[0]]:
-                continue  # its question is out, and another one would get the same answer
             others = _beside(index, probe[0])
-            self._looked |= dict.fromkeys((probe[0], *others), now)
+            if any(self._is_looked_at(index, each, probe[0], now) for each in (probe[0], *others)):
+                continue  # its question is out, and another one would get the same answer
+            self._looked[probe[0]] = now
             for each in _helpful(index, probe, others):
                 if self._tokens < 1.0:
                     break
@@ -60,6 +63,11 @@ class Asking:
                 self._tokens -= 1.0
                 chosen.append(each)
         return chosen
+
+    def _is_looked_at(self, index: Index, looked: int, check: int, now: float) -> bool:
+        """Whether a look at *looked* is one at *check*: not where that is run much more seldom."""
+        seconds = min(index.intervals[looked], index.intervals[check])
+        return now - self._looked.get(looked, -1e9) < seconds
 
     def carry(self, old: Index, new: Index) -> None:
         """Go on in another topology, in which agents and checks have other numbers."""
@@ -107,13 +115,14 @@ def _helpful(index: Index, probe: Probe, others: list[int]) -> Iterator[Probe]:
 
 
 def _beside(index: Index, check: int) -> list[int]:
-    """The target's other checks of the same stages."""
-    stages = _stages(index, check)
-    return [
-        each
-        for each in sorted(index.checks_of(index.check_entities[check][0]))
+    """The target's other checks of the same stages, those that share least with it first."""
+    stages, mine = _stages(index, check), set(index.check_entities[check])
+    found = [
+        (len(mine.intersection(index.check_entities[each])), each)
+        for each in index.checks_of(index.check_entities[check][0])
         if each != check and _stages(index, each) & stages
     ]
+    return [each for _, each in sorted(found)]
 
 
 def _elsewhere(index: Index, check: int, agent: int) -> Iterator[int]:

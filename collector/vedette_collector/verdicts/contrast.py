@@ -82,7 +82,7 @@ def _counts(sample: Sample[F], around: Around, parts: Parts, of: Candidate, sinc
         total=of.total,
         per_second=sample.exposure(parts),
         own=own,
-        asked=of.failed - own,
+        asked=sample.failed_of(parts) - own,
         worked=sample.answers(around.worked, parts, since),
         waiting=sample.answers(around.waiting, parts),
         suspects=sample.answers(around.suspects, parts),
@@ -94,7 +94,9 @@ def _of_turns(inside: _Counts, left: _Counts, seconds: float) -> _Stratum:
     pace, pace_left = inside.per_second / inside.total, left.per_second / left.total
     fastest = max(pace, pace_left)
     of = inside.turns * min(max(pace / fastest, pace * seconds), 1.0)
-    of_left = left.turns * min(max(pace_left / fastest, pace_left * seconds), 1.0)
+    # What worked when it was asked for had its turns as well; it counts once, with what it is compared with.
+    turns_left = left.turns if inside.asked + inside.worked else left.turns + left.worked
+    of_left = turns_left * min(max(pace_left / fastest, pace_left * seconds), 1.0)
     failed = left.own + left.suspects
     return _Stratum(inside.own, max(of, float(inside.own)), failed, max(of_left, float(failed)))
 

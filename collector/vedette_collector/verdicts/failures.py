@@ -37,7 +37,7 @@ class Failure(Result, Protocol):
     is_asked: bool  # it is known only because somebody asked
 
 
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", bound=Result, covariant=True)
 F = TypeVar("F", bound=Failure)
 
 

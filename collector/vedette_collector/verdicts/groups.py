@@ -92,8 +92,12 @@ def _group(sample: Sample[F], base: Candidate, by: Kind, noise: float) -> Candid
             best_total, best_cost = total_so_far, whole
     if best_size == 0:
         return None
+    parts = (*base.parts, tuple(sorted(entity for _, _, entity in counted[:best_size])))
+    of_parts = sample.failed_of(parts)
+    if of_parts < best_failed:  # some failures go through two of them
+        return candidate(sample, parts, of_parts, best_cost, noise)
     return Candidate(
-        parts=(*base.parts, tuple(sorted(entity for _, _, entity in counted[:best_size]))),
+        parts=parts,
         failed=best_failed,
         total=best_total,
         score=best_score,

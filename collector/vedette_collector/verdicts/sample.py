@@ -6,10 +6,10 @@ from functools import cached_property
 from math import inf, log
 from typing import Generic, NamedTuple
 
-from vedette_collector.verdicts.answers import LASTING_SECONDS, Answer, Around
+from vedette_collector.verdicts.answers import LASTING_SECONDS, Around
 from vedette_collector.verdicts.component import Component, Kind, component
 from vedette_collector.verdicts.evidence import Track
-from vedette_collector.verdicts.failures import F, Failures, Results
+from vedette_collector.verdicts.failures import F, Failures, Result, Results
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Probe
 from vedette_collector.verdicts.score import gain, surprise
@@ -98,7 +98,7 @@ class Sample(Generic[F]):
         """How many of these would be known without asking."""
         return (self._through(parts) & ~self._failures.asked).bit_count()
 
-    def answers(self, results: Results[Answer], parts: Parts, since: float = -inf) -> int:
+    def answers(self, results: Results[Result], parts: Parts, since: float = -inf) -> int:
         """How many of *results*, not older than *since*, go through all of *parts*."""
         found = results.through(parts, results.since(since))
         for explained in self._explained:

@@ -7,7 +7,7 @@ first attempts over some intervals say what fails now and then, which no newest 
 
 from bisect import bisect_left, insort
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from statistics import harmonic_mean
 from typing import Final
@@ -274,21 +274,20 @@ class Tracker:
         """What of the newest results is neither a failure nor a success like others."""
         states = self.states
         suspects = [states[probe] for probe in self.suspects if states[probe].track == track]
-        worked = (each for each in self.answers.worked() if each[0] not in states)
-        waiting = [each for each in self.answers.waiting() if each[0] not in states]
-        waiting += ((each.probe, each.since) for each in suspects if each.is_asked)
         return Around(
             now,
-            self._answers(track, worked),
-            self._answers(track, waiting),
-            self._answers(track, ((each.probe, each.since) for each in suspects if not each.is_asked)),
+            Results(self._answers(track, self.answers.worked())),
+            Results(
+                [*self._answers(track, self.answers.waiting()), *(each for each in suspects if each.is_asked)]
+            ),
+            Results(each for each in suspects if not each.is_asked),
         )
 
-    def _answers(self, track: Track, probes: Iterable[tuple[Probe, float]]) -> Results[Answer]:
+    def _answers(self, track: Track, probes: Iterable[tuple[Probe, float]]) -> Iterator[Answer]:
         index = self.index
-        return Results(
-            Answer(index.through(probe, track), at) for probe, at in probes if index.is_on(track, probe)
-        )
+        for probe, at in probes:
+            if probe not in self.states and index.is_on(track, probe):
+                yield Answer(index.through(probe, track), at)
 
     def remembered(self, track: Track, since: float) -> Failures[Event]:
         """A longer window: first attempts that failed since then."""
