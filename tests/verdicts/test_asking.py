@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.asking import Asking
@@ -118,15 +119,16 @@ def test_at_most_three_of_what_is_related_are_asked_for() -> None:
     assert len(asked) == 3
 
 
-def test_a_look_at_what_is_probed_often_is_none_at_what_is_probed_seldom() -> None:
+@pytest.mark.parametrize(("first", "then"), [("t4:ipv4", "t4:ipv6"), ("t4:ipv6", "t4:ipv4")])
+def test_a_look_at_what_is_probed_otherwise_is_one_for_the_shorter_interval(first: str, then: str) -> None:
     topology = fleet(networks=8, interval=10.0)
     seldom = replace(topology.checks["t4:ipv6"], interval=3600.0)
     play = Play(replace(topology, checks=topology.checks | {"t4:ipv6": seldom}))
-    play.fail([("a0-0", "t4:ipv4")])
+    play.fail([("a0-0", first)])
     assert _asked(play)
     play.now += 10.0
-    play.fail([("a3-0", "t4:ipv6")])
-    assert "t4:ipv6" in {check for _, check in _asked(play)}
+    play.fail([("a3-0", then)])
+    assert then in {check for _, check in _asked(play)}
 
 
 def test_the_same_question_is_put_once_an_interval() -> None:

@@ -82,7 +82,7 @@ def _counts(sample: Sample[F], around: Around, parts: Parts, of: Candidate, sinc
         total=of.total,
         per_second=sample.exposure(parts),
         own=own,
-        asked=sample.failed_of(parts) - own,
+        asked=of.failed - own,
         worked=sample.answers(around.worked, parts, since),
         waiting=sample.answers(around.waiting, parts),
         suspects=sample.answers(around.suspects, parts),
