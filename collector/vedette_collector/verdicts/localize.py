@@ -5,7 +5,7 @@ Failures that share nothing are left alone: one probe that fails is no incident.
 
 from collections import Counter
 from collections.abc import Container, Sequence
-from functools import partial
+from functools import cache, partial
 from heapq import nsmallest
 from itertools import chain
 from statistics import median
@@ -88,7 +88,7 @@ def _track(
         track,
         tracker.newest(track),
         lambda parts, without: float(index.count(track, parts, without)),
-        around=partial(tracker.around, track, now),
+        around=cache(partial(tracker.around, track, now)),
     )
     # One cause has symptoms in several tracks.
     blamed = list(dict.fromkeys(chain((parts for _, parts in chain(tracker.blamed, found.parts)), known)))
