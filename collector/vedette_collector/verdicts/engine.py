@@ -131,7 +131,7 @@ class Engine:
             if was_failing:
                 self._want(max(seen.at, self._looked_at + self._pace(seen.at)))
             if seen.asked and seen.at - self._looked_at <= WAITING_SECONDS:
-                self._look(max(seen.at, self._looked_at + SOON))  # it may have been looked for
+                self._look(max(seen.at, self._looked_at + CALM))  # it may have been waited for
             return
         self.watched.add((seen.agent, seen.check))
         if not seen.ok and seen.bypass is None:
