@@ -1,16 +1,12 @@
 """A target that fails over IPv4, in a fleet in which it may be all of it or not."""
 
-from functools import partial
-
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.contrast import is_contrast
 from vedette_collector.verdicts.groups import weighed
 from vedette_collector.verdicts.members import Parts
-from vedette_collector.verdicts.sample import Sample
 from vedette_collector.verdicts.score import DEFAULTS
-from vedette_collector.verdicts.tracker import State
 from verdicts.fleet_helpers import Play, fleet
 
 NOISE = DEFAULTS.repeated_noise
@@ -31,19 +27,6 @@ def with_ports(number: int) -> Play:
     return Play(replace(topology, checks=checks, assigned=dict.fromkeys(checks, tuple(topology.agents))))
 
 
-def newest(play: Play) -> Sample[State]:
-    tracker = play.engine.tracker
-    tracker.expire(play.now)
-    index = tracker.index
-    return Sample(
-        index,
-        "connection",
-        tracker.newest("connection"),
-        lambda parts, without: float(index.count("connection", parts, without)),
-        around=partial(tracker.around, "connection", play.now),
-    )
-
-
 def parts_of(play: Play, *entities: Entity) -> Parts:
     numbers = [play.engine.tracker.index.number(each) for each in entities]
     return tuple((number,) for number in numbers if number is not None)
@@ -54,14 +37,14 @@ IPV4 = Entity(Kind.FAMILY, "ipv4")
 
 
 def is_ipv4_alone(play: Play) -> bool:
-    sample = newest(play)
+    sample = play.sample()
     base, group = (weighed(sample, parts_of(play, *each), NOISE) for each in ((T4,), (T4, IPV4)))
     return is_contrast(sample, base, group, NOISE, DEFAULTS)
 
 
 def known(play: Play, what: str, *entities: Entity) -> int:
     """How many of the answers that are *what* go through all of *entities*."""
-    sample = newest(play)
+    sample = play.sample()
     return sample.answers(getattr(sample.around, what), parts_of(play, *entities))
 
 

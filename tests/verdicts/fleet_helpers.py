@@ -1,12 +1,15 @@
 """A small fleet for verdicts: agents by network, targets by provider, two resolvers, two families."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.engine import Decision, Engine
-from vedette_collector.verdicts.evidence import Finding, Observation
+from vedette_collector.verdicts.evidence import Finding, Observation, Track
+from vedette_collector.verdicts.sample import Sample
 from vedette_collector.verdicts.topology import CheckTraits, Stage, Topology
+from vedette_collector.verdicts.tracker import State
 
 BEGIN = 1_700_000_000.0
 RESOLVERS = ("res-1", "res-2")
@@ -111,6 +114,18 @@ class Play:
                 self.now += 0.001
         self.now = max(end, self.now)
         return self.engine.decide(self.now)
+
+    def sample(self, track: Track = "connection") -> Sample[State]:
+        """What fails now, as a decision sees it."""
+        tracker = self.engine.tracker
+        tracker.expire(self.now)
+        return Sample(
+            tracker.index,
+            track,
+            tracker.newest(track),
+            lambda parts, without: float(tracker.index.count(track, parts, without)),
+            around=partial(tracker.around, track, self.now),
+        )
 
     def found(self, seconds: float = 1.0) -> list[str]:
         """The components that are blamed, as text."""

@@ -9,7 +9,6 @@ from verdicts.contrast_helpers import (
     T4,
     is_ipv4_alone,
     known,
-    newest,
     one_sees_it_and_others_are_asked,
     parts_of,
     sixteen,
@@ -52,7 +51,7 @@ def test_what_was_explained_is_no_witness() -> None:
     one_sees_it_and_others_are_asked(play)
     work_when_asked(play, 6)
     assert known(play, "worked", T4) == 6
-    sample = newest(play)
+    sample = play.sample()
     rest = sample.without(parts_of(play, Entity(Kind.AGENT, play.probes("t4:ipv6")[0][0])))
     assert rest.around is not None
     assert rest.answers(rest.around.worked, parts_of(play, T4)) == 5

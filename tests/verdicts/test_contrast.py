@@ -13,7 +13,6 @@ from verdicts.contrast_helpers import (
     NOISE,
     fail_when_asked,
     is_ipv4_alone,
-    newest,
     one_sees_it_and_others_are_asked,
     sixteen,
     with_ports,
@@ -38,7 +37,7 @@ def test_what_is_left_out_was_seen_healthy_often_enough(
 ) -> None:
     """Of first attempts, each of which had its turn."""
     play = sixteen()
-    sample = newest(play)
+    sample = play.sample()
     sample.around = None
     inside = Candidate(((1,),), *group, 0.0, 0.0)
     whole = Candidate(((2,),), group[0] + left[0], float(group[1] + left[1]), 0.0, 0.0)

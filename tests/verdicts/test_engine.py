@@ -210,3 +210,15 @@ def test_what_is_explained_counts_for_no_alarm() -> None:
     assert play.found() == ["target:t4"]
     play.fail([last])
     assert not any(play.engine.tracker.counts["connection"].values())
+
+
+def test_what_nobody_assigns_any_more_is_over() -> None:
+    """Its agents will not say that it works again: it would fail for ever."""
+    play = Play(fleet())
+    play.fail(play.probes("t4:ipv"))
+    assert play.found() == ["target:t4"]
+    less = {name: () if name.startswith("t4:ipv") else who for name, who in play.topology.assigned.items()}
+    play.engine.arrange(replace(play.topology, assigned=less))
+    assert play.found() == []
+    play.fail(play.probes("t4:ipv"))  # on their way meanwhile
+    assert play.found() == []

@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
-from vedette_collector.verdicts.sample import Sample
 from vedette_collector.verdicts.score import DEFAULTS
 from verdicts.fleet_helpers import Play, fleet
 
@@ -29,14 +28,8 @@ def test_what_goes_through_two_of_a_group_is_counted_once() -> None:
     play = Play(replace(base, pairs=pairs))
     failing = [probe for probe in play.probes("t4:ipv") if probe[0] < "a2"]
     play.fail(failing)
-    tracker = play.engine.tracker
-    sample = Sample(
-        tracker.index,
-        "connection",
-        tracker.newest("connection"),
-        lambda parts, without: float(tracker.index.count("connection", parts, without)),
-    )
-    target = tracker.index.number(Entity(Kind.TARGET, "t4"))
+    sample = play.sample()
+    target = sample.index.number(Entity(Kind.TARGET, "t4"))
     assert target is not None
     whole = weighed(sample, ((target,),), DEFAULTS.repeated_noise)
     found = list(narrowed(sample, whole, DEFAULTS.repeated_noise, DEFAULTS))
@@ -61,15 +54,9 @@ def test_what_fails_no_more_than_chance_is_no_member_of_a_group() -> None:
     for network in ("a1", "a3"):
         play.fail(probe for probe in play.probes(agent=network) if ":ipv" in probe[1])
     play.fail(play.probes("t4:ipv", "a2-0"))  # 2 of the 240 of this network
-    tracker = play.engine.tracker
-    sample = Sample(
-        tracker.index,
-        "connection",
-        tracker.newest("connection"),
-        lambda parts, without: float(tracker.index.count("connection", parts, without)),
-    )
+    sample = play.sample()
     names = {
-        tracker.index.entities[entity].name
+        sample.index.entities[entity].name
         for each in unrelated(sample, DEFAULTS.repeated_noise, DEFAULTS)
         for entity in each.parts[0]
     }

@@ -7,7 +7,6 @@ import pytest
 from vedette_collector.verdicts import scan
 from vedette_collector.verdicts.component import Entity, Kind
 from vedette_collector.verdicts.engine import MOST_NAMED
-from vedette_collector.verdicts.evidence import Track
 from vedette_collector.verdicts.groups import weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, named
@@ -17,16 +16,6 @@ from verdicts.fleet_helpers import Play, fleet
 
 NOISE = DEFAULTS.repeated_noise
 P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
-
-
-def _sample(play: Play, track: Track) -> Sample[State]:
-    tracker = play.engine.tracker
-    return Sample(
-        tracker.index,
-        track,
-        tracker.newest(track),
-        lambda parts, without: float(tracker.index.count(track, parts, without)),
-    )
 
 
 def _best(sample: Sample[State], *blamed: Parts) -> Candidate:
@@ -86,7 +75,7 @@ def test_two_failures_beside_many_do_not_make_a_component_larger(count: int) -> 
     random.Random(1).shuffle(probes)
     play.fail(probes[:count], "dns.servfail")
     play.fail([("a3-1", "t3:dns:own"), ("a2-1", "t3:dns:res-1")], "dns.servfail")
-    sample = _sample(play, "dns")
+    sample = play.sample("dns")
     authority, product = (
         weighed(sample, _parts(play, kind, name), NOISE)
         for kind, name in ((Kind.AUTHORITY, "auth-2"), (Kind.PRODUCT, "qTrue"))
@@ -119,7 +108,7 @@ def test_what_fails_too_seldom_twice_is_told_for_how_often_it_fails_once() -> No
 
 def test_one_failure_by_chance_beside_it_does_not_make_a_component_larger() -> None:
     play = _names_that_fail(16, seed=2)
-    sample = _sample(play, "dns")
+    sample = play.sample("dns")
     authority, provider = (
         weighed(sample, _parts(play, kind, name), NOISE)
         for kind, name in ((Kind.AUTHORITY, "auth-2"), (Kind.PROVIDER, "p1"))
@@ -133,19 +122,19 @@ def test_where_many_fail_beside_it_it_is_all_of_them() -> None:
     play = Play(fleet(networks=10))
     for number, count in ((4, 20), (5, 5), (3, 4)):
         play.fail(_some(play, f"t{number}:ipv", count))
-    sample = _sample(play, "connection")
+    sample = play.sample("connection")
     assert str(named(sample.index, _best(sample).parts)) == "provider:p1"
 
 
 def test_what_was_blamed_stays_until_another_is_clearly_better() -> None:
     play = _names_that_fail(16)
-    sample = _sample(play, "dns")
+    sample = play.sample("dns")
     provider = _parts(play, Kind.PROVIDER, "p1")
     assert _best(sample).parts != provider
     assert _best(sample, provider).parts == provider
 
     play = _names_that_fail(30)
-    sample = _sample(play, "dns")
+    sample = play.sample("dns")
     assert weighed(sample, provider, NOISE).score < _best(sample).score - DEFAULTS.narrower
     assert _best(sample, provider).parts != provider
 
@@ -154,7 +143,7 @@ def test_what_was_blamed_does_not_stand_for_failures_of_something_else() -> None
     play = Play(fleet(networks=10))
     play.fail(_some(play, "t4:ipv", 12))
     play.fail(_some(play, "t9:ipv", 13))
-    sample = _sample(play, "connection")
+    sample = play.sample("connection")
     other = _parts(play, Kind.TARGET, "t4")
     assert weighed(sample, other, NOISE).score > _best(sample).score - DEFAULTS.narrower
     assert str(named(sample.index, _best(sample, other).parts)) == "target:t9"
@@ -163,7 +152,7 @@ def test_what_was_blamed_does_not_stand_for_failures_of_something_else() -> None
 def test_what_was_blamed_goes_on_with_less_evidence_than_it_took_to_begin() -> None:
     play = Play(fleet(networks=8))
     play.fail(play.probes("t4:ipv")[:5])
-    sample = _sample(play, "connection")
+    sample = play.sample("connection")
     target = _parts(play, Kind.TARGET, "t4")
     surprise = weighed(sample, target, NOISE).surprise
     assert scan.GOING_ON * DEFAULTS.threshold < surprise < DEFAULTS.threshold
@@ -171,7 +160,7 @@ def test_what_was_blamed_goes_on_with_less_evidence_than_it_took_to_begin() -> N
     assert _best(sample, target).parts == target
 
     play.recover(play.probes("t4:ipv")[:1])
-    assert scan.best(_sample(play, "connection"), NOISE, DEFAULTS, [target]) is None
+    assert scan.best(play.sample("connection"), NOISE, DEFAULTS, [target]) is None
 
 
 def test_what_was_blamed_goes_on_with_half_of_the_effect() -> None:
@@ -190,7 +179,7 @@ def test_one_cause_has_one_name_in_all_its_tracks() -> None:
     assert play.found() == ["provider:p1"]
     for number, count in ((3, 4), (4, 4), (5, 4), (6, 1)):
         play.fail(_some(play, f"t{number}:dns", count), "dns.servfail")
-    sample = _sample(play, "dns")
+    sample = play.sample("dns")
     assert str(named(sample.index, _best(sample).parts)) == "product:q1"
     assert play.found() == ["provider:p1"]
 
@@ -207,7 +196,7 @@ def test_what_an_incident_named_before_it_fell_quiet_is_named_again() -> None:
     random.Random(1).shuffle(probes)
     play.fail(probes[:16], "dns.servfail")
     play.fail(play.probes("t3:dns:own", "a3-1"), "dns.servfail")
-    assert str(named(play.engine.tracker.index, _best(_sample(play, "dns")).parts)) == "authority_dns:auth-2"
+    assert str(named(play.engine.tracker.index, _best(play.sample("dns")).parts)) == "authority_dns:auth-2"
     assert play.found() == ["provider:p1"]
 
 

@@ -96,7 +96,7 @@ class Engine:
         for check, mask in old.unseen.items():
             for agent in range(mask.bit_length()):
                 if mask >> agent & 1:
-                    probe = self._probe(old.agents[agent], old.checks[check])
+                    probe = self._index.probe(old.agents[agent], old.checks[check])
                     if probe is not None:
                         index.set_seen(probe, is_seen=False)
         self.tracker = self.tracker.carry(index)
@@ -115,7 +115,7 @@ class Engine:
 
     def observe(self, seen: Observation) -> None:
         """Of an agent or check that is not in the topology: nothing."""
-        probe = self._probe(seen.agent, seen.check)
+        probe = self._index.probe(seen.agent, seen.check)
         if probe is None:
             return
         if not self._index.present >> probe[1] & 1:
@@ -154,13 +154,13 @@ class Engine:
     def asked(self, agent: str, checks: Iterable[str], at: float) -> None:
         """The question was put at *at*: an answer may come."""
         for check in checks:
-            probe = self._probe(agent, check)
+            probe = self._index.probe(agent, check)
             if probe is not None:
                 self.tracker.answers.ask(probe, at)
 
     def unknown(self, agent: str, check: str) -> None:
         """It has no result any more: it counts neither way until it has one again."""
-        probe = self._probe(agent, check)
+        probe = self._index.probe(agent, check)
         if probe is None:
             return
         if probe[1] in self._left:
@@ -297,13 +297,6 @@ class Engine:
     def _want(self, at: float) -> None:
         if self._wanted is None or at < self._wanted:
             self._wanted = at
-
-    def _probe(self, agent: str, check: str) -> Probe | None:
-        check_number = self._index.check_number.get(check)
-        agent_number = self._index.agent_number.get(agent)
-        if check_number is None or agent_number is None:
-            return None
-        return check_number, agent_number
 
     def _names(self, probe: Probe) -> tuple[str, str]:
         return self._index.agents[probe[1]], self._index.checks[probe[0]]

@@ -104,6 +104,13 @@ class Index(Members):
     def is_live(self, probe: Probe) -> bool:
         return bool(self.live[probe[0]] >> probe[1] & 1)
 
+    def probe(self, agent: str, check: str) -> Probe | None:
+        """By numbers. None: nobody assigned that check to that agent."""
+        check_number, agent_number = self.check_number.get(check), self.agent_number.get(agent)
+        if check_number is None or agent_number is None:
+            return None
+        return (check_number, agent_number) if self.assigned[check_number] >> agent_number & 1 else None
+
     def is_on(self, track: Track, probe: Probe) -> bool:
         """Whether it counts on this track."""
         return probe[0] in self._on_track[track] and self.is_live(probe)

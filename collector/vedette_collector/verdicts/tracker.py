@@ -302,9 +302,8 @@ class Tracker:
 
         def place(probe: Probe) -> Probe | None:
             if probe not in moved:
-                check = index.check_number.get(self.index.checks[probe[0]])
-                agent = index.agent_number.get(self.index.agents[probe[1]])
-                moved[probe] = None if check is None or agent is None else (check, agent)
+                check, agent = probe
+                moved[probe] = index.probe(self.index.agents[agent], self.index.checks[check])
             return moved[probe]
 
         for probe, state in self.states.items():
