@@ -139,6 +139,32 @@ def test_what_is_remembered_is_bounded_however_much_fails() -> None:
     assert len(play.engine.tracker.events) == 300
 
 
+def test_a_probe_has_one_turn_an_interval_whatever_its_agent_says() -> None:
+    """Else one agent alone could make a partial fault of its target."""
+    play = Play(fleet())
+    for _ in range(50):
+        play.fail([("a0-0", "t4:ipv4")], times=1)
+        play.look(1.0)
+    assert len(play.engine.tracker.events) == 4  # at 0, 15, 30 and 45 s, of an interval of 30
+    play.engine.arrange(fleet(targets=13))
+    play.fail([("a0-0", "t4:ipv4")], times=1)
+    assert len(play.engine.tracker.events) == 4
+
+
+def test_the_turns_that_are_known_are_those_of_what_is_remembered() -> None:
+    play = Play(fleet())
+    probes = play.probes("t4:ipv4")
+    play.fail(probes, times=1)
+    play.look(200.0)
+    play.fail(probes[:3], times=1)
+    tracker = play.engine.tracker
+    tracker.expire(play.now + 150.0)
+    assert (len(tracker.events), len(tracker._turns)) == (3, 3)
+    play.engine.gone(probes[0][0], play.now)
+    play.look(1.0)
+    assert len(tracker._turns) == 2
+
+
 def test_a_probe_of_which_nothing_is_known_any_more_is_watched_until_its_agent_leaves() -> None:
     play = Play(fleet())
     play.recover(play.probes())

@@ -76,6 +76,14 @@ def components(life: Life) -> list[str]:
             Strength.STRONG,
         ),
         (finding("provider_network:AS5378"), finding("vantage_network:AS2856"), MINUTE, Strength.NONE),
+        # some targets in a network of which agents are silent
+        (
+            finding("target:in-vf-1"),
+            finding("vantage_network:AS5378", track="silence"),
+            HOUR,
+            Strength.STRONG,
+        ),
+        (finding("target:in-vf-1"), finding("vantage_network:AS5378", track="silence"), DAY, Strength.NONE),
         # neighbours
         (
             finding("product:aws-nlb", at=T0 + 6 * HOUR),

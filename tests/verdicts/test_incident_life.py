@@ -82,6 +82,47 @@ def test_the_alert_of_a_page_is_not_kept_up_by_what_is_merely_slow(life: Life) -
     assert life.incidents.is_alerting(incident, life.now)
 
 
+def _doubtful() -> Finding:
+    return shop(certainty="ambiguous", rivals=(finding("product:cloudflare-cdn").component,))
+
+
+def test_while_another_explains_nearly_as_much_both_are_said(life: Life) -> None:
+    (opened,) = life.run(3, _doubtful())
+    assert opened.paged
+    assert opened.headline.startswith("Target shop-1 or product cloudflare-cdn: ")
+
+
+def test_a_doubt_about_whether_it_is_the_prober_wakes_nobody(life: Life) -> None:
+    life.run(MINUTE, shop(certainty="ambiguous", rivals=(finding("agent:bt-1").component,)))
+    assert [each.severity for each in life.incidents.open()] == ["ticket"]
+
+
+def test_what_was_said_without_a_doubt_stays_so(life: Life) -> None:
+    """Also after a restart. Scores go up and down with every result."""
+    life.run(MINUTE, shop())
+    assert life.run(MINUTE, _doubtful()) == []
+    (incident,) = life.incidents.open()
+    assert incident.findings["target:shop-1"].rivals == ()
+    again = Life(now=life.now)
+    again.incidents.restore([incident])
+    assert again.run(MINUTE, _doubtful()) == []
+    assert again.incidents.open()[0].findings["target:shop-1"].certainty == "certain"
+
+
+def test_what_comes_back_may_be_doubted_anew(life: Life) -> None:
+    life.run(MINUTE, shop())
+    life.run(10 * MINUTE)
+    changes = life.run(MINUTE, _doubtful())
+    assert "or product cloudflare-cdn" in changes[0].headline
+
+
+def test_a_doubt_that_was_said_goes_when_it_is_settled(life: Life) -> None:
+    life.run(MINUTE, _doubtful())
+    (updated,) = life.run(MINUTE, shop())
+    assert "product cloudflare-cdn" not in updated.headline
+    assert life.run(MINUTE, _doubtful()) == []
+
+
 def test_ambiguous_becomes_certain(life: Life) -> None:
     unsure = shop(certainty="ambiguous", alternatives=(finding("product:cloudflare-cdn").component,))
     life.run(MINUTE, unsure)
@@ -122,6 +163,18 @@ def test_a_clock_that_steps_back_ends_nothing_and_stops_nothing(life: Life) -> N
     assert incident.state == "quiet"
     life.run(6 * MINUTE, step=10)
     assert life.incidents.open() == []
+
+
+def test_something_is_due_at_the_very_end_of_the_time_in_which_it_may_come_back(life: Life) -> None:
+    incidents = Incidents()
+    for second in range(3):
+        incidents.update([shop()], T0 + second, life.world)
+    incidents.update([], T0 + 32, life.world)  # the grace of 30 s ends now
+    assert [each.state for each in incidents.open()] == ["open"]
+    assert incidents.next_at is not None
+    assert incidents.next_at < T0 + 32.1
+    (quieted,) = incidents.update([], incidents.next_at, life.world)
+    assert quieted.what == "quieted"
 
 
 def test_what_is_over_when_the_clock_steps_back_does_not_stay_open_until_it_catches_up(life: Life) -> None:
@@ -265,6 +318,10 @@ class TestBounds:
         assert "target:shop-1" in incident.findings
 
     def test_cases_at_a_time(self) -> None:
+        """Pages have as much room again as tickets."""
         life = Life(Incidents(Settings(most_cases=4)))
-        life.run(20, *(finding(f"zone:z{number}", track="dns") for number in range(40)))
-        assert len(life.incidents.all) == 4
+        seldom = [finding(f"zone:z{number}", track="dns", agents=("bt-1",)) for number in range(40)]
+        life.run(20, *seldom)
+        assert [each.severity for each in life.incidents.all.values()] == 4 * ["ticket"]
+        life.run(20, *seldom, *(finding(f"zone:z{number}", track="dns") for number in range(50, 90)))
+        assert sorted(each.severity for each in life.incidents.all.values()) == 4 * ["page"] + 4 * ["ticket"]

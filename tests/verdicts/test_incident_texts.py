@@ -210,6 +210,23 @@ CASES: dict[str, Sequence[tuple[float, tuple[Finding, ...]]]] = {
             ),
         )
     ],
+    "a target, or its product": [
+        (
+            10,
+            (
+                finding(
+                    "target:cf-1",
+                    agents=("bt-1", "vf-1", "ovh-1"),
+                    codes=(("http.status", 5),),
+                    inside=Share(5, 33),
+                    outside=Share(1, 900),
+                    certainty="ambiguous",
+                    alternatives=(parts("zone:cf-1.example"),),
+                    rivals=(parts("product:cloudflare-cdn"),),
+                ),
+            ),
+        )
+    ],
     "nobody is heard of": [
         (
             60,

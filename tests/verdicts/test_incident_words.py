@@ -154,6 +154,30 @@ def test_what_cannot_be_told_apart_is_in_the_headline() -> None:
     assert "an agent in another network" in report(incident_of(mixed), T0).alternatives[1]
 
 
+def test_what_explains_nearly_as_much_is_in_the_headline() -> None:
+    """What the same probes go through is told below, for no failure will tell it apart."""
+    found = finding(
+        "target:shop-1",
+        certainty="ambiguous",
+        alternatives=(parts("zone:shop.example"),),
+        rivals=(parts("product:aws-nlb"), parts("provider:aws")),
+    )
+    assert headline(incident_of(found)).startswith("Target shop-1, product aws-nlb or 1 more: ")
+    said = report(incident_of(found), T0)
+    assert said.certainty == "Ambiguous: what was seen fits more than one component."
+    nearly, inseparable, _ = said.alternatives
+    assert nearly == "Explains nearly as much as target shop-1 so far: product aws-nlb and provider aws."
+    assert inseparable == "Cannot be told apart from target shop-1 with this fleet: DNS zone shop.example."
+
+
+def test_certain_is_not_said_of_more_than_is_known() -> None:
+    alone = finding("target:shop-1")
+    assert report(incident_of(alone), T0).certainty == "Certain: no other component explains it as well."
+    beside = finding("target:shop-1", alternatives=(parts("zone:shop.example"),))
+    said = report(incident_of(beside), T0).certainty
+    assert said == "Certain that it is this, or something else that just the same probes go through."
+
+
 def test_a_quiet_incident_says_how_long_it_is_held() -> None:
     life = Life()
     life.run(600, finding("target:shop-1"), step=5)

@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
 from verdicts.fleet_helpers import Play, fleet
@@ -221,52 +220,6 @@ def test_what_was_not_seen_healthy_is_not_left_out() -> None:
     assert play.found() == ["target:t4"]
 
 
-def test_a_target_that_one_of_several_networks_looks_at_is_insufficient() -> None:
-    base = fleet(per_network=4)
-    alone = tuple(name for name in base.agents if name.startswith("a0"))
-    assigned = {name: alone if name.startswith("t4:") else agents for name, agents in base.assigned.items()}
-    play = Play(replace(base, assigned=assigned))
-    play.fail(play.probes("t4:ipv"))
-    assert {each.certainty for each in play.look().findings} == {"insufficient"}
-    assert not play.engine.incidents.open()
-
-
-def test_where_the_whole_fleet_stands_in_one_network_its_word_is_taken() -> None:
-    play = Play(fleet(networks=1, per_network=4))
-    play.fail(play.probes("t4:ipv"))
-    assert play.finding("target:t4").certainty == "certain"
-    play.look(5.0)
-    assert [each.severity for each in play.engine.incidents.open()] == ["page"]
-
-
-def test_the_only_agent_of_a_network_is_ambiguous_with_it() -> None:
-    play = Play(fleet(networks=6, per_network=1))
-    play.fail([probe for probe in play.probes(agent="a2") if ":ipv" in probe[1]])
-    found = play.finding("agent:a2-0")
-    assert found.certainty == "ambiguous"
-    assert "vantage_network:net-2" in map(str, found.alternatives)
-
-
-def test_the_evidence_says_who_saw_it_first_and_how_it_was_confirmed() -> None:
-    play = Play(fleet())
-    play.fail(play.probes("t4:ipv4", "a0-0"), "tcp.refused")
-    play.now += 2.0
-    play.fail([probe for probe in play.probes("t4:ipv") if probe[0] != "a0-0"], "tcp.refused")
-    for agent, check in play.probes("t4:ipv", "a3"):
-        play.say(agent, check, "tcp.refused", asked=True)
-        play.say(agent, check, "tcp.refused", bypass="family")
-    found = play.finding("target:t4")
-    assert (found.firsts[0].agent, found.firsts[0].check, found.firsts[0].code) == (
-        "a0-0", "t4:ipv4", "tcp.refused",
-    )  # fmt: skip
-    assert len(found.firsts) == 5
-    assert found.began == found.firsts[0].at
-    assert found.asked.failed == found.asked.total == 4
-    assert dict(found.bypasses)["family"].failed == 4
-    assert found.codes == (("tcp.refused", 19),)
-    assert found.confirmed == 19
-
-
 def test_two_networks_of_targets_that_go_dark_together_are_a_group() -> None:
     def more(number: int) -> list[Entity]:
         return [Entity(Kind.PROVIDER_NETWORK, f"AS{number // 2}")]
@@ -356,14 +309,6 @@ def test_control_planes_of_different_providers_are_nothing_in_common() -> None:
     for number in (1, 5):
         one.fail(one.probes(f"t{number}:ipv"))
     assert one.found() == ["plane:control & provider_region:cloud-1/west"]
-
-
-def test_what_is_blamed_is_not_exonerated() -> None:
-    play = Play(fleet())
-    play.fail(play.probes("t4:ipv4"))
-    found = play.finding("target:t4 & address_family:ipv4")
-    assert found.exonerated
-    assert not {each.entity for each in found.exonerated} & set(found.component.entities)
 
 
 def test_what_the_newest_results_tell_is_not_counted_again_in_longer_windows() -> None:

@@ -85,6 +85,25 @@ def test_what_has_just_begun_again_is_known_from_before() -> None:
     assert play.found() == ["provider:p1"]
 
 
+def test_what_is_probed_seldom_is_told_in_a_fleet_that_probes_often() -> None:
+    """The memory of this fleet is shorter than half of the interval of one target."""
+    base = fleet(networks=20, interval=10.0)
+    seldom = {
+        name: replace(each, interval=300.0) for name, each in base.checks.items() if name.startswith("t7:ipv")
+    }
+    play = Play(replace(base, checks=base.checks | seldom))
+    play.recover(play.probes())
+    play.look(400.0)
+    assert play.engine.tracker.memory_seconds < 150.0
+    probes = play.probes("t7:ipv")
+    random.Random(1).shuffle(probes)
+    said = set()
+    for number in range(40):
+        play.flake(probes[2 * number : 2 * number + 2])
+        said |= set(play.found(7.5))
+    assert said == {"target:t7"}
+
+
 def test_two_probes_are_insufficient_however_long_they_fail() -> None:
     base = fleet(targets=24)
     assigned = {name: agents for name, agents in base.assigned.items() if not name.startswith("t7:")}

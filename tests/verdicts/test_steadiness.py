@@ -21,7 +21,15 @@ P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
 def _best(sample: Sample[State], *blamed: Parts) -> Candidate:
     found = scan.best(sample, NOISE, DEFAULTS, blamed)
     assert found is not None
-    return found[0]
+    return found.chosen
+
+
+def _failing(**counts: int) -> Play:
+    """So many of the 40 connections to each of these targets fail."""
+    play = Play(fleet(networks=10))
+    for target, count in counts.items():
+        play.fail(_some(play, f"{target}:ipv", count))
+    return play
 
 
 def _parts(play: Play, kind: Kind, name: str) -> Parts:
@@ -198,6 +206,158 @@ def test_what_an_incident_named_before_it_fell_quiet_is_named_again() -> None:
     play.fail(play.probes("t3:dns:own", "a3-1"), "dns.servfail")
     assert str(named(play.engine.tracker.index, _best(play.sample("dns")).parts)) == "authority_dns:auth-2"
     assert play.found() == ["provider:p1"]
+
+
+@pytest.mark.parametrize(
+    ("others", "settled", "found"),
+    [
+        ({"t4": 9, "t5": 5, "t3": 4}, False, "provider:p1"),
+        ({"t4": 9, "t5": 5, "t3": 4}, True, None),
+        ({"t4": 12, "t5": 5, "t3": 4}, True, "target:t4"),
+        ({"t4": 9, "t5": 9, "t3": 9}, True, "provider:p1"),
+        ({"t9": 15}, True, "target:t9"),
+    ],
+    ids=["as a whole", "alone too few", "the old alone", "alone enough", "nothing of the old"],
+)
+def test_what_reaches_beyond_an_old_incident_must_be_convincing_without_it(
+    others: dict[str, int], settled: bool, found: str | None
+) -> None:
+    play = _failing(**others)
+    sample = play.sample("connection")
+    old = [_parts(play, Kind.TARGET, "t4")]
+    best = scan.best(sample, 0.02, DEFAULTS, old, old if settled else ())
+    assert (best and str(named(sample.index, best.chosen.parts))) == found
+    if best is not None:
+        assert best.close == []
+
+
+def test_what_explains_nearly_as_much_is_a_rival() -> None:
+    """Until a few more failures tell, whichever of both explains more."""
+    told = []
+    for one, other in ((8, 2), (8, 3), (8, 4)):
+        play = _failing(t4=one, t5=other)
+        (found,) = play.look().findings
+        told.append((str(found.component), found.certainty, [str(each) for each in found.rivals]))
+    assert told == [
+        ("target:t4", "ambiguous", ["provider:p1"]),
+        ("provider:p1", "ambiguous", ["target:t4"]),
+        ("provider:p1", "certain", []),
+    ]
+
+
+def test_each_of_two_agents_is_no_rival_of_the_target_that_both_see_down() -> None:
+    """Each has exactly half of the failures; a doubt about the prober would make a ticket of a page."""
+    play = Play(fleet(networks=2, per_network=1, targets=1))
+    play.fail(play.probes("t0:ipv"))
+    found = play.finding("target:t0")
+    assert (found.certainty, found.rivals) == ("certain", ())
+    play.look(5.0)
+    assert [each.severity for each in play.engine.incidents.open()] == ["page"]
+
+
+@pytest.mark.parametrize("targets", [6, 9, 12, 18])
+def test_what_is_blamed_already_may_go_on_beside_an_old_incident(targets: int) -> None:
+    """Its provider fails, an hour after one target began to, and then less and less of it."""
+    play = Play(fleet(networks=10, targets=targets))
+    for name, count in (("t4", 9), ("t5", 5), ("t3", 4)):
+        play.fail(_some(play, f"{name}:ipv", count))
+    sample = play.sample("connection")
+    target, provider = _parts(play, Kind.TARGET, "t4"), _parts(play, Kind.PROVIDER, "p1")
+    best = scan.best(sample, 0.02, DEFAULTS, [target, provider], [target])
+    assert best is not None
+    assert best.chosen.parts == provider
+
+
+def test_what_the_same_probes_go_through_is_told_though_it_costs_more() -> None:
+    """Of more targets than products one was chosen, so that the target alone were not convincing yet."""
+    play = Play(fleet(networks=10, targets=40, more=lambda n: [Entity(Kind.PRODUCT, "q")] if n == 4 else []))
+    play.fail(_some(play, "t4:ipv", 6))
+    sample = play.sample("connection")
+    target, product = (
+        weighed(sample, _parts(play, kind, name), NOISE)
+        for kind, name in ((Kind.TARGET, "t4"), (Kind.PRODUCT, "q"))
+    )
+    assert target.surprise < DEFAULTS.threshold < product.surprise
+    found = scan.best(sample, NOISE, DEFAULTS)
+    assert found is not None
+    assert found.chosen.parts == target.parts
+    assert [each.parts for each in found.same] == [product.parts]
+    assert (found.chosen.score, found.chosen.surprise) == (product.score, product.surprise)
+
+
+def test_a_group_may_grow_within_what_an_old_incident_names() -> None:
+    """One more of its targets, or of the resolvers through which a zone fails, is no other incident."""
+    play = _failing(t4=9, t5=5, t3=4)
+    sample = play.sample("connection")
+    provider = _parts(play, Kind.PROVIDER, "p1")
+    best = scan.best(sample, 0.02, DEFAULTS, (), [(*provider, *_parts(play, Kind.TARGET, "t4"))])
+    assert best is not None
+    assert best.chosen.parts == provider
+
+
+def test_what_crosses_an_old_incident_does_not_grow_out_of_it() -> None:
+    """A region that was down is up again; a target that fails everywhere fails there as well."""
+    play = Play(fleet(networks=3, per_network=1))
+    play.fail(play.probes("t9:ipv"))
+    sample = play.sample("connection")
+    west = _parts(play, Kind.REGION, "west")
+    assert (sample.failed, sample.failed_of(west)) == (6, 4)
+    best = scan.best(sample, NOISE, DEFAULTS, (), [west])
+    assert best is not None
+    assert str(named(sample.index, best.chosen.parts)) == "target:t9"
+
+
+def test_a_part_of_what_an_old_incident_names_needs_nothing_beyond_it() -> None:
+    play = _failing(t4=20)
+    sample = play.sample("connection")
+    provider = [_parts(play, Kind.PROVIDER, "p1")]
+    best = scan.best(sample, NOISE, DEFAULTS, (), provider)
+    assert best is not None
+    assert str(named(sample.index, best.chosen.parts)) == "target:t4"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lull", "others", "found", "incidents"),
+    [
+        (600.0, 60.0, 2, "provider:p1", 1),
+        (3700.0, 60.0, 2, "target:t4", 1),
+        (3700.0, 60.0, 6, "provider:p1", 2),
+        (3700.0, 1500.0, 2, "provider:p1", 2),
+    ],
+    ids=["young", "by chance", "larger by itself", "over"],
+)
+def test_an_incident_older_than_an_hour_does_not_grow_by_chance(
+    seconds: float, lull: float, others: int, found: str, incidents: int
+) -> None:
+    """In its first hour it is the same incident that turns out larger, after that another one."""
+    play = Play(fleet(networks=10))
+    target = play.probes("t4:ipv")
+    for _ in range(int(seconds / 30)):
+        play.fail(target, times=1)
+        play.look(30.0)
+    play.recover(target)
+    play.look(lull)
+    for name, count in (("t4", 6), ("t5", others + 1), ("t3", others)):
+        play.fail(_some(play, f"{name}:ipv", count))
+    assert play.found(20.0) == [found]
+    assert len(play.engine.incidents.open()) == incidents
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(600.0, "provider:p1"), (3700.0, "target:t4")])
+def test_neither_does_one_of_which_first_attempts_fail(seconds: float, found: str) -> None:
+    play = Play(fleet(networks=10, targets=36))
+    play.recover(play.probes())
+    play.look(400.0)
+    for _ in range(int(seconds / 30)):
+        play.flake(play.probes("t4:ipv")[::2])
+        play.look(30.0)
+    assert play.found(330.0) == []
+    failing = [_some(play, f"{name}:ipv", count) for name, count in (("t4", 20), ("t5", 8), ("t3", 7))]
+    for begin in (0, 1):
+        for probes in failing:
+            play.flake(probes[begin::2])
+        play.look(20.0)
+    assert play.found() == [found]
 
 
 def test_of_many_incidents_a_few_are_looked_at_first() -> None:

@@ -4,14 +4,15 @@ A finding that is gone for a moment is not over: it stays active for an interval
 headline must stay the better one for some seconds before it is said. What looks like a cause at first sight
 waits two seconds, because answers of other vantages are on their way; silent agents wait longer, because if
 all are silent it is us, and they are missed one after another. So do targets of a network whose agents say
-nothing of them: it may be dark as a whole.
+nothing of them: it may be dark as a whole. What was said without a doubt stays so.
 """
 
 from collections.abc import Iterable
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Component, Kind
 from vedette_collector.verdicts.evidence import Finding
@@ -19,6 +20,8 @@ from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Incident
 from vedette_collector.verdicts.related import may_be_dark, outranks
 from vedette_collector.verdicts.severity import severity
+
+SOON: Final = 0.001  # seconds: it ends no earlier than in a moment
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -40,7 +43,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     relearn: float = 120.0  # after a restart: nothing of before is over that fast
     kept_closed: int = 200
     kept_closed_seconds: float = 24 * 3600.0
-    most_cases: int = 300
+    most_cases: int = 300  # beyond, up to twice as many of what pages
     most_findings: int = 100  # of one incident
 
 
@@ -63,6 +66,7 @@ class Thread:
         self.is_present = False
         self.is_superseded = False  # another finding explains what it explained
         self.is_urgent = False
+        self.is_sure = False  # it was said, and nothing was as good then
         self.may_be_dark = False
         self.held = 0.0  # seconds in which it was there, since it was last gone
         self.urgent_held = 0.0
@@ -76,7 +80,10 @@ class Thread:
     def see(self, finding: Finding, at: float, extents: Extents, settings: Settings) -> None:
         if at - self.seen > self.grace:
             self.held = self.urgent_held = 0.0
+            self.is_sure = False
         was_present, was_urgent = self.is_present, self.is_urgent
+        if self.is_sure and finding.certainty != "certain":  # chance must not raise doubts again
+            finding = replace(finding, certainty="certain", rivals=())
         self.finding, self.is_present, self.is_superseded = finding, True, False
         self.is_urgent = severity(finding, extents) == "page"
         self.may_be_dark = may_be_dark(finding, extents)
@@ -232,7 +239,7 @@ class Case:
                 elif thread.is_urgent and self.incident is not None and self.incident.severity == "ticket":
                     times.append(at + max(thread.settle(settings) - thread.urgent_held, 0.0))
             elif thread.is_active(at):
-                times.append(thread.seen + thread.grace)
+                times.append(max(thread.seen + thread.grace, at + SOON))
         if self._challenger is not None:
             times.append(self._challenger[1] + settings.headline_hold)
         return times

@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from vedette_collector.verdicts.alarms import Alarms
 from vedette_collector.verdicts.answers import WAITING_SECONDS
 from vedette_collector.verdicts.asking import Asking, to_agents
-from vedette_collector.verdicts.component import Component
 from vedette_collector.verdicts.evidence import Finding, Observation, Question, Track
-from vedette_collector.verdicts.incident import Change
+from vedette_collector.verdicts.incident import Change, Incident
 from vedette_collector.verdicts.incidents import Incidents
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.localize import localize
-from vedette_collector.verdicts.members import Probe
+from vedette_collector.verdicts.members import Parts, Probe
+from vedette_collector.verdicts.related import GROWING_SECONDS
 from vedette_collector.verdicts.score import DEFAULTS, Settings
 from vedette_collector.verdicts.silence import Silence, deaf, told_apart
 from vedette_collector.verdicts.topology import Topology
@@ -81,9 +81,9 @@ class Engine:
         return min(times, default=None)
 
     @property
-    def named(self) -> list[Component]:
-        """What incidents name that are not closed, MOST_NAMED of them: it fails, or may come back."""
-        return [each.component for each in self.incidents.open()[:MOST_NAMED]]
+    def named(self) -> list[Incident]:
+        """Incidents that are not closed, MOST_NAMED of them: what they name fails, or may come back."""
+        return self.incidents.open()[:MOST_NAMED]
 
     def arrange(self, topology: Topology) -> None:
         """Go on with another topology. What is known of probes that stay is kept."""
@@ -248,8 +248,10 @@ class Engine:
             self._findings = silent
             self.tracker.explain(())
         else:
-            known = [each for each in map(self._index.parts, self.named) if each is not None]
-            found = localize(self.tracker, now, self._noise, self._settings, self._looking_back, known)
+            known, settled = self._known(now)
+            found = localize(
+                self.tracker, now, self._noise, self._settings, self._looking_back, known, settled
+            )
             self._looking_back = found.looked_back
             self.tracker.explain(found.parts, found.plain)
             self._findings = [*_merged(found.findings), *told_apart(silent, found.findings)]
@@ -260,6 +262,21 @@ class Engine:
                 self._noise_at = now
         if {str(each.component) for each in self._findings} != before:
             self._same_since = now
+
+    def _known(self, now: float) -> tuple[list[Parts], list[Parts]]:
+        """What incidents name, and of this what growth beyond would be another incident.
+
+        What fails when the alert has long ended is no failure of the old one.
+        """
+        known: list[Parts] = []
+        settled: list[Parts] = []
+        for incident in self.named:
+            parts = self._index.parts(incident.component)
+            if parts is not None:
+                known.append(parts)
+                if now - incident.began > GROWING_SECONDS and self.incidents.is_alerting(incident, now):
+                    settled.append(parts)
+        return known, settled
 
     def _measure(self, now: float) -> None:
         """Learn from quiet times how much fails without a cause."""

@@ -67,6 +67,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     began: float  # when the first of these failures was seen
     last: float  # when the newest was
     alternatives: tuple[Component, ...] = ()  # which this fleet cannot tell from it
+    rivals: tuple[Component, ...] = ()  # which explain nearly as much: a few more failures will tell
     exonerated: tuple[Exonerated, ...] = ()
     firsts: tuple[First, ...] = ()  # oldest first, at most 5
     confirmed: int = 0  # probes that failed again when they were repeated at once, or at the next interval

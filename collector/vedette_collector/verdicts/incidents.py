@@ -98,7 +98,7 @@ class Incidents:
         for finding in present:
             case = home(finding, self._cases, now)
             if case is None:
-                if len(self._cases) >= self._settings.most_cases:
+                if len(self._cases) >= self._room(finding, now):
                     continue
                 case = Case(now.at, min(finding.began, now.wall))
                 self._cases.append(case)
@@ -121,6 +121,11 @@ class Incidents:
                 self.all[case.incident.id] = case.incident
         self._cases = [case for case in self._cases if not case.is_over(now.at)]
         return [each for each in changes if each is not None]
+
+    def _room(self, finding: Finding, now: Moment) -> int:
+        """Many tickets must not keep a page from being told."""
+        is_page = severity(finding, now.extents) == "page"
+        return self._settings.most_cases * (2 if is_page else 1)
 
     # Time
 
@@ -190,6 +195,7 @@ class Incidents:
             for key, finding in incident.findings.items():
                 thread = case.threads[key] = Thread(finding, at)
                 thread.is_urgent = severity(finding, extents) == "page"
+                thread.is_sure = finding.certainty == "certain"
                 thread.grace = thread.grace_of(extents, settings)
                 relearning = max(settings.relearn, 2.5 * thread.grace)
                 case.not_before = max(case.not_before, at + relearning)

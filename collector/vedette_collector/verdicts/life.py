@@ -119,6 +119,7 @@ def _show(case: Case, incident: Incident, now: Moment) -> None:
     incident.component = case.component
     for thread in case.threads.values():
         incident.findings[thread.key] = thread.finding
+        thread.is_sure = thread.finding.certainty == "certain"
     for key in [key for key in incident.findings if key not in case.threads]:
         del incident.findings[key]
     incident.active = [thread.key for thread in active]

@@ -17,7 +17,7 @@ from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Probe
 from vedette_collector.verdicts.sample import Candidate, Sample, named
-from vedette_collector.verdicts.scan import best, is_worth_telling
+from vedette_collector.verdicts.scan import Best, best, is_worth_telling
 from vedette_collector.verdicts.score import Settings
 from vedette_collector.verdicts.tracker import Event, State, Tracker
 from vedette_collector.verdicts.tracks import KINDS, TRACKS
@@ -28,6 +28,7 @@ WINDOWS: Final = (
     1.0,
 )  # of what is remembered: a fault that has just begun is diluted in the whole of it
 FIRSTS: Final = 5
+MOST_OTHERS: Final = 4
 EXONERATED: Final = 6
 MOST_SHARED: Final = 40  # of what they have in common, what most of them have
 HEALTHY: Final = 0.05  # an entity of which elsewhere at most this share fails is exonerated,
@@ -58,14 +59,15 @@ def localize(
     settings: Settings,
     looking_back: Container[Track],
     known: Sequence[Parts] = (),
+    settled: Sequence[Parts] = (),
 ) -> Explained:
     """*looking_back*: the tracks in which the longer windows are worth the work. *known*: what incidents name
-    that are not closed."""
+    that are not closed; *settled*: of these, what those name that do not grow any more."""
     found = Explained([], [], [], set(), {})
     for track in TRACKS:
         if not tracker.failing[track] and not tracker.recent[track]:
             continue
-        _track(tracker, track, now, noise.get(track), settings, found, track in looking_back, known)
+        _track(tracker, track, now, noise.get(track), settings, found, track in looking_back, known, settled)
     return found
 
 
@@ -78,6 +80,7 @@ def _track(
     found: Explained,
     is_looking_back: bool,
     known: Sequence[Parts],
+    settled: Sequence[Parts],
 ) -> None:
     index = tracker.index
     explained: list[Parts] = []
@@ -93,24 +96,24 @@ def _track(
     # One cause has symptoms in several tracks.
     blamed = list(dict.fromkeys(chain((parts for _, parts in chain(tracker.blamed, found.parts)), known)))
     for _ in range(MOST):
-        chosen = best(sample, twice, settings, blamed)
-        if chosen is None:
+        told = best(sample, twice, settings, blamed, settled)
+        if told is None:
             break
+        chosen = told.chosen
         # What fails twice in a row too seldom to be told may well be told for how often it fails once.
-        if is_worth_telling(chosen[0], twice, settings, blamed):
-            explained.append(chosen[0].parts)
-            found.parts.append((track, chosen[0].parts))
-            if chosen[0].failed >= PLAIN * chosen[0].total:
-                found.plain.append((track, chosen[0].parts))
-            inside = sample.inside(chosen[0].parts)
-            found.findings.append(_finding(tracker, sample, newest, *chosen, inside))
-        sample = sample.without(chosen[0].parts)
+        if is_worth_telling(chosen, twice, settings, blamed):
+            explained.append(chosen.parts)
+            found.parts.append((track, chosen.parts))
+            if chosen.failed >= PLAIN * chosen.total:
+                found.plain.append((track, chosen.parts))
+            found.findings.append(_finding(tracker, sample, newest, told, sample.inside(chosen.parts)))
+        sample = sample.without(chosen.parts)
     quiet_twice = sample.failed / sample.total if sample.total else 0.0
 
     quiet_once = noise[1]
     # What was told and is not told by the newest results may have become too seldom for them.
     if is_looking_back or any(parts not in explained for other, parts in tracker.blamed if other == track):
-        quiet_once = _look_back(tracker, now, measured, settings, found, newest, explained, blamed)
+        quiet_once = _look_back(tracker, now, measured, settings, found, newest, explained, blamed, settled)
     found.noise[track] = (quiet_twice, quiet_once)
 
 
@@ -123,6 +126,7 @@ def _look_back(
     newest: Sample[State],
     explained: list[Parts],
     blamed: Sequence[Parts],
+    settled: Sequence[Parts],
 ) -> float:
     """The share of first attempts that fails without a cause, in the longest window."""
     index, track = newest.index, newest.track
@@ -138,17 +142,19 @@ def _look_back(
         if measured is None:
             once = max(once, _ambient(sample))
         for _ in range(MOST):
-            chosen = best(sample, once, settings, blamed)
-            if chosen is None:
+            told = best(sample, once, settings, blamed, settled)
+            if told is None:
                 break
+            chosen = told.chosen
             found.looked_back.add(track)
-            inside = sample.inside(chosen[0].parts)
-            is_told = is_worth_telling(chosen[0], once, settings, blamed)
-            if is_told and _still_fails(index, track, chosen[0], inside, now):
-                explained.append(chosen[0].parts)
-                found.parts.append((track, chosen[0].parts))
-                found.findings.append(_finding(tracker, sample, newest, *chosen, inside))
-            sample = sample.without(chosen[0].parts)
+            inside = sample.inside(chosen.parts)
+            is_told = is_worth_telling(chosen, once, settings, blamed)
+            window = share * tracker.memory_seconds
+            if is_told and _still_fails(index, track, chosen, inside, now, window):
+                explained.append(chosen.parts)
+                found.parts.append((track, chosen.parts))
+                found.findings.append(_finding(tracker, sample, newest, told, inside))
+            sample = sample.without(chosen.parts)
         quiet = sample.failed / sample.total if sample.total else 0.0
     return quiet
 
@@ -173,8 +179,10 @@ def _results(index: Index, track: Track, seconds: float, parts: Parts, without: 
     return index.exposure(track, parts, without) * seconds
 
 
-def _still_fails(index: Index, track: Track, chosen: Candidate, inside: Sequence[Event], now: float) -> bool:
-    """Whether it failed for a while, and lately, as far as one can say at its rate.
+def _still_fails(
+    index: Index, track: Track, chosen: Candidate, inside: Sequence[Event], now: float, window: float
+) -> bool:
+    """Whether it failed for a while, and lately, as far as one can say at its rate, in a *window* of seconds.
 
     That very many probes fail once in one moment and succeed when repeated is over before anybody looks.
     """
@@ -182,40 +190,44 @@ def _still_fails(index: Index, track: Track, chosen: Candidate, inside: Sequence
     count = index.count(track, chosen.parts)
     interval = count / max(index.exposure(track, chosen.parts), 1e-9)
     expected = interval * chosen.total / max(chosen.failed, 1) / max(count, 1)
-    return now - last <= max(FADING * interval, 3 * expected) and last - first >= LASTING * interval
+    # What is probed once an hour may have one result in the whole window, among much that is probed often.
+    lasting = LASTING * min(interval, window)
+    return now - last <= max(FADING * interval, 3 * expected) and last - first >= lasting
 
 
 def _finding(
     tracker: Tracker,
     sample: Sample[F],
     newest: Sample[State],
-    chosen: Candidate,
-    near: Sequence[Candidate],
+    told: Best,
     inside: Sequence[State | Event],
 ) -> Finding:
-    index, track = tracker.index, sample.track
+    index, track, chosen = tracker.index, sample.track, told.chosen
     outside = sample.failed - chosen.failed, round(sample.total - chosen.total)
     probes = {each.probe for each in inside}
     confirmed = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
-    alternatives = _alternatives(index, chosen, near)
+    alternatives, rivals = (_others(index, chosen, each) for each in (told.same, told.close))
     agents = sorted({each.probe[1] for each in inside})
     targets = _names(sample, chosen.parts, Kind.TARGET)
-    codes, firsts, bypasses, last = _seen(tracker, inside)
+    # One that fails since yesterday did not begin this.
+    since = sample.onset(chosen.parts) if sample.around is not None else inside[0].since
+    codes, firsts, bypasses, last = _seen(tracker, inside, since)
     return Finding(
         component=named(index, chosen.parts),
         track=track,
         score=chosen.surprise,
-        certainty=_certainty(index, track, chosen, alternatives, count, len(agents), len(targets)),
+        certainty=_certainty(index, track, chosen, alternatives, rivals, count, len(agents), len(targets)),
         inside=Share(chosen.failed, round(chosen.total)),
         outside=Share(outside[0], max(outside)),
         agents=tuple(index.agents[agent] for agent in agents),
         networks=_names(sample, chosen.parts, Kind.NETWORK),
         targets=targets,
         codes=codes,
-        began=firsts[0].at,
+        began=since,
         last=last,
         alternatives=alternatives,
+        rivals=rivals,
         exonerated=_exonerated(sample, newest, chosen.parts, probes),
         firsts=firsts,
         confirmed=confirmed,
@@ -231,7 +243,7 @@ def _names(sample: Sample[F], parts: Parts, kind: Kind) -> tuple[str, ...]:
 
 
 def _seen(
-    tracker: Tracker, inside: Sequence[State | Event]
+    tracker: Tracker, inside: Sequence[State | Event], onset: float
 ) -> tuple[tuple[tuple[str, int], ...], tuple[First, ...], tuple[tuple[Bypass, Share], ...], float]:
     index = tracker.index
     codes: Counter[str] = Counter()
@@ -248,9 +260,10 @@ def _seen(
         state = tracker.states.get(probe)
         for way, worked in state.bypasses.items() if state is not None else ():
             ways.setdefault(way, []).append(worked)
+    since = [(each.since, probe, each.code) for probe, each in began.items() if each.since >= onset]
     firsts = [
-        First(agent=index.agents[probe[1]], check=index.checks[probe[0]], at=each.since, code=each.code)
-        for probe, each in nsmallest(FIRSTS, began.items(), key=lambda item: (item[1].since, item[0]))
+        First(agent=index.agents[probe[1]], check=index.checks[probe[0]], at=at, code=code)
+        for at, probe, code in nsmallest(FIRSTS, since)
     ]
     return (
         tuple(sorted(codes.items(), key=lambda each: (-each[1], each[0]))),
@@ -260,13 +273,13 @@ def _seen(
     )
 
 
-def _alternatives(index: Index, chosen: Candidate, near: Sequence[Candidate]) -> tuple[Component, ...]:
+def _others(index: Index, chosen: Candidate, others: Sequence[Candidate]) -> tuple[Component, ...]:
     found: list[Component] = []
-    for each in near:
+    for each in others:
         one = named(index, each.parts)
         if one not in found and one != named(index, chosen.parts):
             found.append(one)
-    return tuple(found[:4])
+    return tuple(found[:MOST_OTHERS])
 
 
 def _certainty(
@@ -274,6 +287,7 @@ def _certainty(
     track: Track,
     chosen: Candidate,
     alternatives: Sequence[Component],
+    rivals: Sequence[Component],
     count: int,
     agents: int,
     targets: int,
@@ -287,8 +301,10 @@ def _certainty(
             return "insufficient"
     elif agents < 2:
         return "insufficient"
-    elif index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
+    elif not kinds & VANTAGES and index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
         return "insufficient"  # others could look, and do not
+    if rivals:
+        return "ambiguous"
     for each in alternatives:
         others = {entity.kind for entity in each.entities}
         if kinds == {Kind.AGENT} or bool(others & VANTAGES) != bool(kinds & VANTAGES):

@@ -4,7 +4,8 @@ A fault is seen as several components while it unfolds, and takes others down wi
 must stay two. So what relates is what the components *name* or lie in, much more than what they share:
 
 - strong: the same component; the same thing that is probed; one lies inside the other; one depends on the
-  other; a network that is both where agents stand and where targets are.
+  other; a network that is both where agents stand and where targets are, for an hour if only some targets of
+  it are blamed and not the network.
 - weak: they share a region, product, authority … that not nearly all targets have, and at least one of them
   is more than a single target. Single targets, the provider, and the network or region from where both were
   seen relate what began within ten minutes, and nothing later.
@@ -45,7 +46,9 @@ def related(new: Finding, old: Finding, age: float, extents: Extents) -> Strengt
     a, b = new.component, old.component
     if a == b or _names_the_same(a, b) or depends(a, b, extents) or depends(b, a, extents):
         return Strength.STRONG
-    if is_inside(new, old, extents) or _is_one_network(a, b, extents) or _is_one_silence(new, old):
+    if is_inside(new, old, extents) or _is_one_silence(new, old):
+        return Strength.STRONG
+    if _is_one_network(a, b, extents) and (age <= GROWING_SECONDS or _names_a_network(a, b)):
         return Strength.STRONG
     is_growth = _overlaps(a, b) or is_inside(old, new, extents)
     if is_growth:
@@ -119,6 +122,10 @@ def _pairs(a: Component, b: Component) -> list[tuple[Part, Part]]:
 
 def _is_one_network(a: Component, b: Component, extents: Extents) -> bool:
     return bool(_vantages(a) & _homes(b, extents)) or bool(_vantages(b) & _homes(a, extents))
+
+
+def _names_a_network(a: Component, b: Component) -> bool:
+    return any(part.kind is Kind.PROVIDER_NETWORK for part in (*a.parts, *b.parts))
 
 
 def _is_one_silence(new: Finding, old: Finding) -> bool:

@@ -5,8 +5,9 @@ entity of it or to the group that failed alike.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, takewhile
 from math import isclose
-from typing import Final
+from typing import Final, NamedTuple
 
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.contrast import is_contrast
@@ -14,7 +15,7 @@ from vedette_collector.verdicts.failures import F
 from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
-from vedette_collector.verdicts.score import Settings
+from vedette_collector.verdicts.score import Settings, surprise
 
 BASES: Final = 8  # candidates that are narrowed
 GOING_ON: Final = 0.75  # of the threshold: for what is blamed already
@@ -32,29 +33,48 @@ _PREFERRED: Final[dict[Kind, int]] = {
 }  # fmt: skip
 
 
+class Best(NamedTuple):
+    chosen: Candidate
+    same: list[Candidate]  # the same probes go through them
+    close: list[Candidate]  # explain nearly as much, of mostly the same failures
+
+
 def best(
-    sample: Sample[F], noise: float, settings: Settings, blamed: Sequence[Parts] = ()
-) -> tuple[Candidate, list[Candidate]] | None:
-    """The candidate that explains most, and those that are no worse. None: all that fails may be chance.
+    sample: Sample[F],
+    noise: float,
+    settings: Settings,
+    blamed: Sequence[Parts] = (),
+    settled: Sequence[Parts] = (),
+) -> Best | None:
+    """The candidate that explains most, and those that are hardly worse. None: all that fails may be chance.
 
     What explains most comes first, whether its effect is large or not: a narrower one that is only larger by
     the choice of those that happened to fail first is no finding. What was *blamed* before stays so until
-    another one explains clearly more: chance must not change from look to look what is said.
+    another one explains clearly more: chance must not change from look to look what is said. What reaches
+    beyond one that is *settled* would be a new fault, and must be convincing without the failures of the old.
     """
     singles = sorted(_singles(sample, noise), key=_rank(sample))
     found = [each for each in singles if each.surprise >= settings.threshold]
+    all_of_them = list(singles)
     for base in singles[:BASES]:
         for each in narrowed(sample, base, noise, settings):
+            all_of_them.append(each)
             if each.surprise >= settings.threshold and each.score >= base.score + settings.narrower:
                 found.append(each)
     found.extend(each for each in unrelated(sample, noise, settings) if each.surprise >= settings.threshold)
     old = [weighed(sample, parts, noise) for parts in blamed]
     old = [each for each in old if each.surprise >= GOING_ON * settings.threshold]
+    found.sort(key=_rank(sample))
+    borrowing = list(
+        takewhile(
+            lambda each: each.parts not in blamed and _borrows(sample, each, settled, noise, settings), found
+        )
+    )
+    found = found[len(borrowing) :]
     if not found:
-        found = old
+        found = sorted(old, key=_rank(sample))
     if not found:
         return None
-    found.sort(key=_rank(sample))
     if found[0].score <= 0.0:  # all fail alike: what holds most of it, and not what happened to fail first
         found.sort(key=lambda each: (-each.total, _rank(sample)(each)))
         first = found[0]
@@ -63,7 +83,8 @@ def best(
         if first not in found:
             found.append(first)
     # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
-    # evidence, so the kind decides.
+    # evidence, so the kind decides. It is none either that this makes one of them not convincing by itself.
+    found = [each for each in dict.fromkeys(chain(found, all_of_them)) if each not in borrowing]
     same = [each for each in found if each is first or _is_same(sample, each, first)]
     chosen = min(same, key=_preference(sample))
     names = _names(chosen)
@@ -74,9 +95,10 @@ def best(
         if each not in same
         and len(each.parts) == 1 == len(each.parts[0])
         and first.score - each.score < settings.tie
-        and 2 * _shared(sample, each, first) >= first.failed
+        and 2 * _shared(sample, each, first) > first.failed
     ]
-    return chosen, [*sorted(simple, key=_preference(sample)), *close]
+    chosen = chosen._replace(score=first.score, surprise=first.surprise)
+    return Best(chosen, sorted(simple, key=_preference(sample)), sorted(close, key=_rank(sample)))
 
 
 def _kept(
@@ -89,6 +111,28 @@ def _kept(
         if each.score > first.score - settings.narrower and 2 * _shared(sample, each, first) >= first.failed
     ]
     return min(good, key=_rank(sample), default=None)
+
+
+def _borrows(
+    sample: Sample[F], each: Candidate, settled: Sequence[Parts], noise: float, settings: Settings
+) -> bool:
+    """Whether failures of what is *settled* make it convincing."""
+    for parts in settled:
+        if not set(parts).isdisjoint(each.parts):  # it names the same, and would be no other incident
+            continue
+        both = each.parts + parts
+        theirs = sample.failed_of(both)
+        if not theirs:
+            continue
+        shared = max(sample.count(both), float(theirs))
+        if 2 * shared < sample.count(parts):  # they cross: it does not grow out of it
+            continue
+        beyond = each.total - shared
+        if beyond < 0.5:  # a part of it is no new fault
+            continue
+        if surprise(each.failed - theirs, beyond, noise) < settings.threshold:
+            return True
+    return False
 
 
 def _fitting(sample: Sample[F], found: Sequence[Candidate], noise: float, settings: Settings) -> Candidate:

@@ -17,7 +17,7 @@ _ANSWERED: Final = "http.status"
 def severity(finding: Finding, extents: Extents) -> Severity:
     if finding.track == "slow":
         return "ticket"
-    readings = (finding.component, *finding.alternatives)
+    readings = (finding.component, *finding.alternatives, *finding.rivals)
     return "page" if all(_is_urgent(each, finding, extents) for each in readings) else "ticket"
 
 

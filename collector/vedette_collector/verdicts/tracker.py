@@ -19,6 +19,7 @@ from vedette_collector.verdicts.index import Index
 from vedette_collector.verdicts.members import Parts, Path, Probe
 from vedette_collector.verdicts.tracks import TRACKS
 
+TURN: Final = 0.5  # intervals that are at least between two turns of one probe, whatever its agent says
 MOST_EVENTS: Final = 100_000  # in the longer window, some 30 MB: beyond, the oldest are forgotten sooner
 
 
@@ -91,6 +92,7 @@ class Tracker:
         self.suspects: set[Probe] = set()  # those of them that are not failing
         self.failing: dict[Track, dict[Probe, State]] = {track: {} for track in TRACKS}
         self.events: deque[Event] = deque()
+        self._turns: dict[Probe, float] = {}  # when the newest event of a probe was
         # By entity, what nobody explains: probes that fail, and events.
         self.counts: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
         self.recent: dict[Track, Counter[int]] = {track: Counter() for track in TRACKS}
@@ -153,6 +155,10 @@ class Tracker:
         # What was asked for, and what was repeated, was chosen because of other failures: it is no sample.
         if seen.attempt > 1 or seen.asked:
             return
+        turn = self._turns.get(probe)
+        if turn is not None and abs(seen.at - turn) < TURN * self.index.intervals[probe[0]]:
+            return
+        self._turns[probe] = seen.at
         event = Event(seen.at, probe, state.track, state.code, state.path, state.entities)
         if self.events and event.since < self.events[-1].since:
             insort(self.events, event, key=_since)  # agents are late by as much as they like
@@ -234,6 +240,7 @@ class Tracker:
             self.forget(probe)
         self._uncount_events(event for event in self.events if event.probe[1] in agents and event.is_counted)
         self.events = deque(event for event in self.events if event.probe[1] not in agents)
+        self._turns = {probe: at for probe, at in self._turns.items() if probe[1] not in agents}
 
     def expire(self, now: float) -> None:
         """Drop what is older than the memory."""
@@ -247,6 +254,9 @@ class Tracker:
 
     def _forget(self, old: Sequence[Event]) -> None:
         self.forgotten_until = max(self.forgotten_until, old[-1].since)
+        for event in old:
+            if self._turns.get(event.probe, event.since) <= event.since:
+                self._turns.pop(event.probe, None)
         self._uncount_events(event for event in old if event.is_counted)
 
     def _uncount_events(self, events: Iterable[Event]) -> None:
@@ -333,6 +343,7 @@ class Tracker:
                 moved_event = Event(event.since, there, event.track, event.code, path, _flat(path))
                 moved_event.is_counted, moved_event.is_settled = event.is_counted, event.is_settled
                 new.events.append(moved_event)
+                new._turns[there] = event.since
                 if event.is_counted:
                     _add(new.recent[event.track], moved_event.entities, 1)
         return new

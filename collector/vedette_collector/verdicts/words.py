@@ -130,9 +130,10 @@ def _beside(finding: Finding) -> str:
 
 
 def _subject(finding: Finding) -> str:
-    if finding.certainty != "ambiguous" or not finding.alternatives:
+    readings = finding.rivals or finding.alternatives
+    if finding.certainty != "ambiguous" or not readings:
         return noun(finding.component)
-    first, *others = finding.alternatives
+    first, *others = readings
     if not others:
         return f"{noun(finding.component)} or {noun(first)}"
     return f"{noun(finding.component)}, {noun(first)} or {len(others)} more"
@@ -169,6 +170,8 @@ def _lasted(incident: Incident, now: float) -> str:
 
 def _certainty(finding: Finding) -> str:
     if finding.certainty == "certain":
+        if finding.alternatives:
+            return "Certain that it is this, or something else that just the same probes go through."
         return "Certain: no other component explains it as well."
     return "Ambiguous: what was seen fits more than one component."
 
@@ -246,6 +249,14 @@ def _bypassed(way_around: Bypass, share: Share) -> str:
 
 
 def _alternatives(finding: Finding) -> list[str]:
+    nearly = []
+    if finding.rivals:
+        names = listed([noun(each) for each in finding.rivals], _NAMES)
+        nearly = [f"Explains nearly as much as {noun(finding.component)} so far: {names}."]
+    return nearly + _inseparable(finding)
+
+
+def _inseparable(finding: Finding) -> list[str]:
     if not finding.alternatives:
         return []
     names = [noun(each) for each in finding.alternatives]

@@ -104,6 +104,7 @@ def _finding(finding: Finding, board: Board) -> dict[str, Any]:
         "asked": _share(finding.asked),
         "bypasses": {bypass: _share(share) for bypass, share in finding.bypasses},
         "alternatives": [str(each) for each in finding.alternatives],
+        "rivals": [str(each) for each in finding.rivals],
         "exonerated": [_exonerated(each) for each in finding.exonerated],
         "first_failures": [_first(each, board) for each in finding.firsts],
     }
