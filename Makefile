@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test drills soak check bench fuzz lock clean
+.PHONY: run test drills drawn soak check bench fuzz lock clean
 
 run: $(VENV)/run.stamp  ## the whole pipeline on this machine, with a small world to probe
 	$(BIN)/vedette up $(ARGS)
@@ -17,6 +17,9 @@ soak: $(VENV)/dev.stamp  ## crashes and outages for an hour and more; VEDETTE_CR
 
 drills: $(VENV)/dev.stamp  ## the days that were, on real processes; five minutes of a machine with nothing else to do
 	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak tests/up/test_up_outages.py $(ARGS)
+
+drawn: $(VENV)/dev.stamp  ## 240 drawn outages, seen by small fleets; some minutes of two cores
+	VEDETTE_SOAK=1 $(BIN)/python -m pytest -s -m soak tests/replay/test_drawn_outages.py $(ARGS)
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import layers
 	$(BIN)/ruff format --check .

@@ -34,6 +34,7 @@ resolvers:
 - {resolver: own-1, public: false, validating: false, nta: false}
 """
 HOUR = "t_offset_min: 0, duration_min: 60"
+SILENT = f"{{{HOUR}, scope: {{vantage: {{asn: [AS1, AS2]}}}}, symptom: {{layer: agent, code: silent}}}}"
 DOWN = f"{{{HOUR}, scope: {{target: {{service: shop}}}}, symptom: {{layer: tcp, code: timeout}}}}"
 
 
@@ -68,8 +69,9 @@ def named(
     track: Track = "connection",
     certainty: Certainty = "certain",
     alternatives: tuple[Component, ...] = (),
+    rivals: tuple[Component, ...] = (),
 ) -> Named:
-    return Named(of(*texts), track, certainty, alternatives)
+    return Named(of(*texts), track, certainty, alternatives, rivals)
 
 
 class Told:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.replay_helpers import DOWN, HOUR, Told, down, named, of, scored, tried
+from replay.replay_helpers import DOWN, HOUR, SILENT, Told, down, named, of, scored, tried
 from vedette_collector.replay.record import Seen
 from vedette_collector.replay.scenario import Scenario
 from vedette_collector.replay.world import World
@@ -30,6 +30,18 @@ def test_other_component_is_a_wrong_page(tmp_path: Path) -> None:
     assert found.wrong_pages == ["it is product:cdn"]
     assert found.wrong_share == 1.0
     assert found.surplus == []  # the target is one of the product's: it explains something
+
+
+@pytest.mark.parametrize(("rival", "is_beside"), [("target:shop", True), ("target:wiki", False)])
+def test_a_wrong_page_with_the_right_one_beside_it_is_wrong_and_counted_apart(
+    tmp_path: Path, rival: str, is_beside: bool
+) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("product:cdn", certainty="ambiguous", rivals=(of(rival),)))
+    found = scored(case)
+    assert (found.right, found.wrong_pages) == (False, ["it is product:cdn"])
+    assert found.beside is is_beside
+    assert found.beside_pages == (found.wrong_pages if is_beside else [])
 
 
 def test_component_that_nothing_hit_is_surplus(tmp_path: Path) -> None:
@@ -80,54 +92,11 @@ def test_close_after_the_end_is_not_premature(tmp_path: Path) -> None:
     assert scored(case).premature == 0
 
 
-def test_what_is_named_beside_the_headline_counts(tmp_path: Path) -> None:
-    case = down(tmp_path)
-    case[2].says(12.0, named("product:cdn"), named("target:shop"))
-    assert scored(case).right
-
-
 def test_share_of_time_with_a_wrong_headline(tmp_path: Path) -> None:
     """From 60 s on something stands there; from 660 s on it is right; the symptom ends at 3600 s."""
     case = down(tmp_path)
     case[2].says(60.0, named("product:cdn")).says(660.0, named("target:shop"))
     assert scored(case).wrong_share == pytest.approx(600 / 3540)
-
-
-def test_narrower_component_is_wrong(tmp_path: Path) -> None:
-    case = down(tmp_path)
-    case[2].says(12.0, named("target:shop", "vantage_network:AS1"))
-    assert not scored(case).right
-
-
-def test_conjunction_that_says_no_less_is_right(tmp_path: Path) -> None:
-    """Control plane of a region, where the scope is just that; the region alone is what is expected."""
-    phase = DOWN.replace("service: shop", "provider: cloud, region: west, product: cdn")
-    case = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: cloud}")
-    case[2].says(12.0, named("provider:cloud", "product:cdn"))
-    assert scored(case).right
-    other = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: cloud}")
-    other[2].says(12.0, named("provider:cloud", "vantage_network:AS1"))
-    assert not scored(other).right
-
-
-def test_ambiguous_is_right_when_nobody_could_tell(tmp_path: Path) -> None:
-    """The two targets of the zone are all that its operator serves: both names hold the same probes."""
-    phase = DOWN.replace("service: shop", "zone: chat.example").replace("layer: tcp", "layer: dns")
-    expected = "{at_min: 2, kind: authority_dns, entity: dns-house}"
-    same = (of("authority_dns:dns-house"),)
-    case = tried(tmp_path, phase, expected)
-    case[2].says(12.0, named("zone:chat.example", track="dns", certainty="ambiguous", alternatives=same))
-    assert scored(case).right
-    sure = tried(tmp_path, phase, expected)
-    sure[2].says(12.0, named("zone:chat.example", track="dns", alternatives=same))
-    assert not scored(sure).right
-
-
-def test_ambiguous_is_wrong_when_one_could_tell(tmp_path: Path) -> None:
-    case = down(tmp_path)
-    other = (of("target:shop"),)
-    case[2].says(12.0, named("product:cdn", certainty="ambiguous", alternatives=other))
-    assert not scored(case).right
 
 
 def test_no_incident_is_right_for_what_one_agent_sees(tmp_path: Path) -> None:
@@ -149,79 +118,6 @@ def test_what_one_agent_sees_may_be_said_in_other_words_but_not_wrongly(tmp_path
     assert not scored(wrong).right
 
 
-SILENT = f"{{{HOUR}, scope: {{vantage: {{asn: [AS1, AS2]}}}}, symptom: {{layer: agent, code: silent}}}}"
-
-
-def test_several_networks_are_named_together_or_in_one_headline(tmp_path: Path) -> None:
-    expected = "{at_min: 2, kind: vantage_network, entity: AS1+AS2}"
-    both = tried(tmp_path, SILENT, expected)
-    both[2].says(40.0, named("vantage_network:AS1", "vantage_network:AS2", track="silence"))
-    assert scored(both).right
-    parts = tried(tmp_path, SILENT, expected)
-    parts[2].says(
-        40.0, named("vantage_network:AS1", track="silence"), named("vantage_network:AS2", track="silence")
-    )
-    assert scored(parts).right
-    half = tried(tmp_path, SILENT, expected)
-    half[2].says(40.0, named("vantage_network:AS1", track="silence"))
-    assert not scored(half).right
-    more = tried(tmp_path, SILENT, expected)
-    names = [f"vantage_network:AS{number}" for number in (1, 2, 3)]
-    more[2].says(40.0, named(*names, track="silence"))
-    assert not scored(more).right
-
-
-def test_network_that_the_fleet_has_not_need_not_be_named(tmp_path: Path) -> None:
-    phase = SILENT.replace("[AS1, AS2]", "[AS1, AS77]")
-    case = tried(tmp_path, phase, "{at_min: 2, kind: vantage_network, entity: AS1+AS77}")
-    case[2].says(40.0, named("vantage_network:AS1", track="silence"))
-    assert scored(case).right
-
-
-GROUP = (
-    "{t_offset_min: 0, duration_min: 60, scope: {vantage: {hijack_cone: true}, resolver: {name: 9.9.9.9}}, "
-    "symptom: {layer: dns, code: timeout}}"
-)
-
-
-def test_hidden_group_is_named_by_what_was_seen_of_it(tmp_path: Path) -> None:
-    """Both networks that were hit, no other, and the resolver."""
-    expected = "{at_min: 2, kind: compound, entity: [resolver:9.9.9.9, vantage-group:hijack-cone]}"
-    phase = GROUP.replace("hijack_cone: true", "asn: [AS2, AS3]")
-    for names, is_right in (
-        (("resolver:9.9.9.9", "vantage_network:AS2", "vantage_network:AS3"), True),
-        (("resolver:9.9.9.9", "vantage_network:AS2"), False),
-        (("resolver:9.9.9.9", "vantage_network:AS2", "vantage_network:AS3", "vantage_network:AS4"), False),
-        (("resolver:9.9.9.9",), False),
-        (("resolver:8.8.8.8", "vantage_network:AS2", "vantage_network:AS3"), False),
-        (("vantage_network:AS2", "vantage_network:AS3"), False),
-    ):
-        case = tried(tmp_path, phase, expected)
-        case[2].says(12.0, named(*names, track="dns"))
-        assert scored(case).right is is_right, names
-
-
-def test_zone_and_resolver_class_of_a_compound(tmp_path: Path) -> None:
-    phase = (
-        "{t_offset_min: 0, duration_min: 60, scope: {target: {zone: chat.example}, "
-        "resolver: {validating: true, nta: false}}, symptom: {layer: dns, code: servfail_bogus}}"
-    )
-    expected = "{at_min: 2, kind: compound, entity: [target:chat.example, resolver-class:validating]}"
-    for names, is_right in (
-        (("zone:chat.example", "resolver_class:validating"), True),
-        (("zone:chat.example", "resolver:9.9.9.9"), True),
-        (("authority_dns:dns-house", "resolver:9.9.9.9"), True),
-        (("target:chat", "target:talk", "resolver:9.9.9.9"), True),
-        (("target:chat", "resolver:9.9.9.9"), False),
-        (("zone:chat.example", "resolver:own-1"), False),
-        (("zone:chat.example",), False),
-        (("zone:chat.example", "resolver:9.9.9.9", "vantage_network:AS1"), False),
-    ):
-        case = tried(tmp_path, phase, expected)
-        case[2].says(12.0, named(*names, track="dns"))
-        assert scored(case).right is is_right, names
-
-
 def test_page_for_the_zone_that_is_expected_with_a_group_is_not_wrong(tmp_path: Path) -> None:
     phase = (
         "{t_offset_min: 0, duration_min: 60, scope: {target: {zone: chat.example}, "
@@ -233,27 +129,6 @@ def test_page_for_the_zone_that_is_expected_with_a_group_is_not_wrong(tmp_path: 
     found = scored(case)
     assert not found.right
     assert found.wrong_pages == []
-
-
-def test_acceptable_coarser_answer_counts_where_its_condition_holds(tmp_path: Path) -> None:
-    words = "'{}provider_region cloud/west is the acceptable coarser answer'"
-    expected = f"{{{{at_min: 2, kind: {{}}, entity: {{}}, qualifier: {words}}}}}"
-    plain = tried(tmp_path, DOWN, expected.format("target", "shop", ""))
-    plain[2].says(12.0, named("provider_region:cloud/west"))
-    assert scored(plain).right
-    tagged = tried(tmp_path, DOWN, expected.format("target", "shop", "if product is not tagged, "))
-    tagged[2].says(12.0, named("provider_region:cloud/west"))
-    assert not scored(tagged).right
-    untagged = tried(tmp_path, DOWN, expected.format("target", "shop", "if depends_on is not tagged, "))
-    untagged[2].says(12.0, named("provider_region:cloud/west"))
-    assert scored(untagged).right
-
-
-def test_network_as_provider(tmp_path: Path) -> None:
-    phase = DOWN.replace("service: shop", "asn: AS1")
-    case = tried(tmp_path, phase, "{at_min: 2, kind: provider, entity: AS1}")
-    case[2].says(12.0, named("provider_network:AS1"))
-    assert scored(case).right
 
 
 def test_nobody_is_paged_where_none_is_expected(tmp_path: Path) -> None:

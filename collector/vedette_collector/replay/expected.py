@@ -16,6 +16,8 @@ Rules, for a component and an expected verdict:
    it only where no target in scope has the tag.
 5. An answer that says it is ambiguous is right when what is expected is the component or one of its
    alternatives, and both hold the same probes in this fleet: nobody could tell them apart.
+6. What is expected stands *beside* an answer that is not right when it is one of its alternatives and holds
+   the same probes, or one of its rivals. That is told, and makes nothing right.
 
 `within`, `blast_radius` and other words of a qualifier inform people.
 """
@@ -127,11 +129,22 @@ class Matcher:
         for named in headline:
             options = [named.component]
             if named.certainty == "ambiguous":
-                mine = self._of(named, named.component)
-                options += [each for each in named.alternatives if self._of(named, each) == mine]
+                options += self._inseparable(named)
             if any(self.is_right(expected, each, named, now) for each in options):
                 return True
         return self._are_together(expected, headline)
+
+    def is_beside(self, expected: Expected, headline: tuple[Named, ...], now: Situation) -> bool:
+        """Whether it is told as a thing that the same probes go through, or as nearly as likely."""
+        return any(
+            self.is_right(expected, each, named, now)
+            for named in headline
+            for each in (*self._inseparable(named), *named.rivals)
+        )
+
+    def _inseparable(self, named: Named) -> list[Component]:
+        mine = self._of(named, named.component)
+        return [each for each in named.alternatives if self._of(named, each) == mine]
 
     def is_right(self, expected: Expected, component: Component, named: Named, now: Situation) -> bool:
         if expected.kind == "compound":

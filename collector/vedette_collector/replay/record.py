@@ -5,7 +5,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from vedette_collector.verdicts.component import Component
-from vedette_collector.verdicts.evidence import Certainty, Track
+from vedette_collector.verdicts.evidence import Certainty, Finding, Track
 from vedette_collector.verdicts.incident import Severity, State
 
 
@@ -16,6 +16,11 @@ class Named(NamedTuple):
     track: Track
     certainty: Certainty
     alternatives: tuple[Component, ...]
+    rivals: tuple[Component, ...] = ()
+
+    @classmethod
+    def by(cls, told: Finding) -> "Named":
+        return cls(told.component, told.track, told.certainty, told.alternatives, told.rivals)
 
 
 class Shown(NamedTuple):

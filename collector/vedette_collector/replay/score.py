@@ -10,11 +10,13 @@
 - No incident at all is right too when fewer than two agents or two probes could see the phase, or when it
   ends before enough samples came; so is then one that names just the probes in scope, in whatever words.
 - `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
-- `right_headline`: all that count are right.
+- `right_headline`: all that count are right. `right_beside`: it is not, but of all that are not right what is
+  expected stands beside what was named.
 - A *surplus component* was in a headline, and no probe through it is hit by any phase.
 - A *wrong page* names a component that is not right and shares no entity with any expected verdict. A network
   is the same entity whether it is where agents stand or where targets are. One that names just the probes of
-  one phase is not wrong either: that is what is broken, if not all of it.
+  one phase is not wrong either: that is what is broken, if not all of it. Of those that are wrong it is
+  counted apart in how many the right one stands beside.
 - A *premature close* is one of an incident that had to do with the outage, before the last visible phase
   ended.
 - The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
@@ -42,15 +44,18 @@ class Judged(NamedTuple):
     expected: Expected
     at: float
     is_right: bool
+    is_beside: bool = False
 
 
 class Scored(NamedTuple):
     counts: list[Judged]
     right: bool
+    beside: bool
     headline: str
     first_right: float | None
     surplus: list[str]
     wrong_pages: list[str]
+    beside_pages: list[str]  # of these, with the right one beside it
     pages: int
     incidents: int
     premature: int
@@ -88,15 +93,18 @@ class _Scoring:
         judged = [self._judge(one) for one in self._counting]
         run = self._run
         pages = [event for event in run.events if event.paged]
+        wrong = [event for event in pages if self._is_wrong_page(event)]
         alarm = run.quorum.first
         first = self._visible[0] if self._visible else None
         return Scored(
             counts=judged,
             right=all(one.is_right for one in judged),
+            beside=self._is_beside_all(judged),
             headline=self._headline(judged),
             first_right=self._first_right(),
             surplus=self._surplus(),
-            wrong_pages=[event.headline for event in pages if self._is_wrong_page(event)],
+            wrong_pages=[event.headline for event in wrong],
+            beside_pages=[event.headline for event in wrong if self._is_page_beside(event)],
             pages=len(pages),
             incidents=sum(event.what == "opened" for event in run.events),
             premature=self._premature(),
@@ -164,7 +172,16 @@ class _Scoring:
             is_right = not shown or any(self._is_exact(each, at) for each in shown)
         if _TICKET_ONLY in expected.qualifier and any(event.paged for event in self._run.events):
             is_right = False
-        return Judged(expected, at, is_right)
+        is_beside = not is_right and any(self._stands_beside(expected, each, at) for each in shown)
+        return Judged(expected, at, is_right, is_beside)
+
+    @staticmethod
+    def _is_beside_all(judged: list[Judged]) -> bool:
+        wrong = [one for one in judged if not one.is_right]
+        return bool(wrong) and all(one.is_beside for one in wrong)
+
+    def _stands_beside(self, expected: Expected, shown: Shown, at: float) -> bool:
+        return self._match.is_beside(expected, shown.named, self._situation(at))
 
     def _open(self, at: float) -> list[Shown]:
         """Incidents that say that something is wrong at *at*; quiet ones while nothing is on."""
@@ -281,11 +298,17 @@ class _Scoring:
             return False
         if any(self._is_just(event.component, each) for each in self._visible):
             return False
-        place = bisect_right(self._times, event.at) - 1
-        shown = (
-            [each for each in self._run.screens[place][1] if each.id == event.incident] if place >= 0 else []
-        )
+        shown = self._shown_by(event)
         return not any(self._names(one, each, event.at) for one in expected for each in shown)
+
+    def _is_page_beside(self, event: Event) -> bool:
+        shown = self._shown_by(event)
+        return any(self._stands_beside(one, each, event.at) for one in self._counting for each in shown)
+
+    def _shown_by(self, event: Event) -> list[Shown]:
+        place = bisect_right(self._times, event.at) - 1
+        known = self._run.screens[place][1] if place >= 0 else ()
+        return [each for each in known if each.id == event.incident]
 
     def _is_just(self, component: Component, visible: Visible) -> bool:
         """Whether it names the probes of one phase, no more and no fewer."""
@@ -332,10 +355,12 @@ def told(scored: Scored, scenario: Scenario, seed: int) -> dict[str, Any]:
         "id": scenario.id,
         "seed": seed,
         "right_headline": scored.right,
+        "right_beside": scored.beside,
         "headline": scored.headline,
         "time_to_first_right_s": _rounded(scored.first_right),
         "surplus_components": len(scored.surplus),
         "wrong_pages": len(scored.wrong_pages),
+        "wrong_pages_beside": len(scored.beside_pages),
         "pages": scored.pages,
         "incidents": scored.incidents,
         "premature_closes": scored.premature,

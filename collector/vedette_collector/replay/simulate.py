@@ -375,5 +375,5 @@ def _is_allowed(bucket: Bucket, at: float) -> bool:
 def _shown(incident: Incident) -> Shown:
     keys = incident.active or [str(incident.component)]
     found = [incident.findings[key] for key in keys if key in incident.findings]
-    named = tuple(Named(each.component, each.track, each.certainty, each.alternatives) for each in found)
+    named = tuple(map(Named.by, found))
     return Shown(incident.id, incident.state, incident.severity, named)

@@ -46,6 +46,10 @@ def details(score: dict[str, Any]) -> list[str]:
             found.append(f"    not right at {one['at_s']:.0f} s: {one['kind']} {' & '.join(one['entity'])}")
     found += [f"    surplus: {each}" for each in score["surplus"]]
     found += [f"    wrong page: {each}" for each in score["wrong_page_headlines"]]
+    if score["right_beside"]:
+        found.append("    what is expected stands beside it")
+    if score["wrong_pages_beside"]:
+        found.append(f"    the right one stood beside {score['wrong_pages_beside']} of these pages")
     if score["not_visible"]:
         found.append(f"    not visible to this fleet: {', '.join(score['not_visible'])}")
     return found
@@ -65,14 +69,20 @@ def summary(scores: list[dict[str, Any]]) -> list[str]:
     )
     quorum_silent = sum(score["quorum"]["time_to_first_alarm_s"] is None for score in scores)
     return [
-        f"right headline: {right} of {len(scores)} ({right / len(scores):.1%}){middle}",
-        f"{_sum(scores, 'pages')} pages, {_sum(scores, 'wrong_pages')} of them wrong; "
+        f"right headline: {right} of {len(scores)} ({right / len(scores):.1%})"
+        f"{_beside(_sum(scores, 'right_beside'))}{middle}",
+        f"{_sum(scores, 'pages')} pages, {_sum(scores, 'wrong_pages')} of them wrong"
+        f"{_beside(_sum(scores, 'wrong_pages_beside'))}; "
         f"{_sum(scores, 'incidents')} incidents; {_sum(scores, 'surplus_components')} surplus components; "
         f"{_sum(scores, 'premature_closes')} premature closes",
         f"majority quorum per target: {sum(score['quorum']['pages'] for score in scores)} pages, silent in "
         f"{quorum_silent} of {len(scores)}, the right targets in "
         f"{sum(score['quorum']['right_targets'] for score in scores)}",
     ]
+
+
+def _beside(count: int) -> str:
+    return f" ({count} with the right one beside it)" if count else ""
 
 
 def _sum(scores: Iterable[dict[str, Any]], key: str) -> int:
