@@ -1,7 +1,9 @@
 """How sure a finding is, since when, and by which evidence."""
 
+import pytest
 from msgspec.structs import replace
 
+from vedette_collector.verdicts.words import headline
 from verdicts.fleet_helpers import Play, fleet
 
 
@@ -53,6 +55,18 @@ def test_the_only_agent_of_a_network_is_ambiguous_with_it() -> None:
     found = play.finding("agent:a2-0")
     assert found.certainty == "ambiguous"
     assert "vantage_network:net-2" in map(str, found.alternatives)
+
+
+@pytest.mark.parametrize("networks", [1, 5])
+def test_the_only_target_of_a_provider_is_ambiguous_with_it_and_pages(networks: int) -> None:
+    """Whichever of the two it is, others feel it."""
+    play = Play(fleet(networks=networks, per_network=4, targets=13))
+    play.fail(play.probes("t12:ipv"))
+    found = play.finding("target:t12")
+    assert (found.certainty, [str(each) for each in found.alternatives]) == ("ambiguous", ["provider:p4"])
+    play.look(5.0)
+    (incident,) = play.engine.incidents.open()
+    assert (incident.severity, headline(incident)[:26]) == ("page", "Target t12 or provider p4:")
 
 
 def test_the_evidence_says_who_saw_it_first_and_how_it_was_confirmed() -> None:

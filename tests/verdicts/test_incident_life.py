@@ -131,6 +131,26 @@ def test_ambiguous_becomes_certain(life: Life) -> None:
     assert "or product cloudflare-cdn" not in updated.headline
 
 
+def test_what_the_fleet_cannot_tell_apart_stays_said(life: Life) -> None:
+    """What comes up beside it later is chance, or has lost its others to another fault."""
+    product, zone = (finding(text).component for text in ("product:cloudflare-cdn", "zone:shop.example"))
+    life.run(MINUTE, shop(certainty="ambiguous", alternatives=(product,)))
+    later = shop(
+        certainty="ambiguous", alternatives=(product, zone), rivals=(finding("provider:aws").component,)
+    )
+    assert life.run(MINUTE, later) == []
+    (incident,) = life.incidents.open()
+    told = incident.findings["target:shop-1"]
+    assert (told.certainty, told.alternatives, told.rivals) == ("ambiguous", (product,), ())
+
+
+def test_a_rival_that_goes_is_an_update_though_it_stays_ambiguous(life: Life) -> None:
+    zone, product = (finding(text).component for text in ("zone:shop.example", "product:cloudflare-cdn"))
+    life.run(MINUTE, shop(certainty="ambiguous", alternatives=(zone,), rivals=(product,)))
+    (updated,) = life.run(MINUTE, shop(certainty="ambiguous", alternatives=(zone,)))
+    assert updated.headline.startswith("Target shop-1 or DNS zone shop.example: ")
+
+
 def test_next_at_says_when_time_alone_changes_something(life: Life) -> None:
     """Driven by nothing but these times it goes through the same life."""
     incidents, now, told = Incidents(), T0, []

@@ -173,9 +173,9 @@ def test_what_explains_nearly_as_much_is_in_the_headline() -> None:
 def test_certain_is_not_said_of_more_than_is_known() -> None:
     alone = finding("target:shop-1")
     assert report(incident_of(alone), T0).certainty == "Certain: no other component explains it as well."
-    beside = finding("target:shop-1", alternatives=(parts("zone:shop.example"),))
+    beside = finding("target:shop-1", certainty="ambiguous", alternatives=(parts("zone:shop.example"),))
     said = report(incident_of(beside), T0).certainty
-    assert said == "Certain that it is this, or something else that just the same probes go through."
+    assert said == "Ambiguous: what was seen fits more than one component."
 
 
 def test_a_quiet_incident_says_how_long_it_is_held() -> None:

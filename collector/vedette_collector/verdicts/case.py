@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Component, Kind
-from vedette_collector.verdicts.evidence import Finding
+from vedette_collector.verdicts.evidence import Certainty, Finding
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Incident
 from vedette_collector.verdicts.related import may_be_dark, outranks
@@ -66,7 +66,7 @@ class Thread:
         self.is_present = False
         self.is_superseded = False  # another finding explains what it explained
         self.is_urgent = False
-        self.is_sure = False  # it was said, and nothing was as good then
+        self.said: frozenset[Component] | None = None  # what it may be as well, said when there was no rival
         self.may_be_dark = False
         self.held = 0.0  # seconds in which it was there, since it was last gone
         self.urgent_held = 0.0
@@ -80,10 +80,12 @@ class Thread:
     def see(self, finding: Finding, at: float, extents: Extents, settings: Settings) -> None:
         if at - self.seen > self.grace:
             self.held = self.urgent_held = 0.0
-            self.is_sure = False
+            self.said = None
         was_present, was_urgent = self.is_present, self.is_urgent
-        if self.is_sure and finding.certainty != "certain":  # chance must not raise doubts again
-            finding = replace(finding, certainty="certain", rivals=())
+        if self.said is not None:  # chance must not raise doubts again
+            others = tuple(each for each in finding.alternatives if each in self.said)
+            certainty: Certainty = "ambiguous" if others else "certain"
+            finding = replace(finding, certainty=certainty, alternatives=others, rivals=())
         self.finding, self.is_present, self.is_superseded = finding, True, False
         self.is_urgent = severity(finding, extents) == "page"
         self.may_be_dark = may_be_dark(finding, extents)
@@ -96,6 +98,11 @@ class Thread:
         )
         self.seen = self._advanced = at
         self.grace = self.grace_of(extents, settings)
+
+    def tell(self) -> None:
+        """It is shown as it is."""
+        if self.said is None and not self.finding.rivals:
+            self.said = frozenset(self.finding.alternatives)
 
     def miss(self, at: float) -> None:
         self.is_present = False

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Literal
 
 from vedette_collector.verdicts.case import Case, Moment, Thread
+from vedette_collector.verdicts.evidence import Certainty, Finding
 from vedette_collector.verdicts.incident import Change, Incident
 from vedette_collector.verdicts.words import headline
 
@@ -62,12 +63,16 @@ def _go_on(case: Case, incident: Incident, now: Moment, *, has_joined: bool) -> 
     is_risen = _rise(incident, active, now)
     _show(case, incident, now)
     after = incident.findings[str(incident.component)]
-    is_surer = before is not None and before.certainty != after.certainty
+    is_surer = before is not None and _doubts(before) != _doubts(after)
     if is_other or is_risen or is_surer:
         incident.changed = now.wall
     if is_other or is_risen or is_surer or has_joined:
         return _change("updated", incident, now, paged=is_risen)
     return None
+
+
+def _doubts(finding: Finding) -> tuple[Certainty, bool]:
+    return finding.certainty, bool(finding.rivals)
 
 
 def _go_quiet(case: Case, incident: Incident, now: Moment) -> Change:
@@ -119,7 +124,7 @@ def _show(case: Case, incident: Incident, now: Moment) -> None:
     incident.component = case.component
     for thread in case.threads.values():
         incident.findings[thread.key] = thread.finding
-        thread.is_sure = thread.finding.certainty == "certain"
+        thread.tell()
     for key in [key for key in incident.findings if key not in case.threads]:
         del incident.findings[key]
     incident.active = [thread.key for thread in active]

@@ -303,13 +303,7 @@ def _certainty(
         return "insufficient"
     elif not kinds & VANTAGES and index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
         return "insufficient"  # others could look, and do not
-    if rivals:
-        return "ambiguous"
-    for each in alternatives:
-        others = {entity.kind for entity in each.entities}
-        if kinds == {Kind.AGENT} or bool(others & VANTAGES) != bool(kinds & VANTAGES):
-            return "ambiguous"
-    return "certain"
+    return "ambiguous" if alternatives or rivals else "certain"
 
 
 def _exonerated(

@@ -42,7 +42,17 @@ def _is_widely_seen(component: Component, finding: Finding, extents: Extents) ->
     looking = networks or extents.probing(component)
     if len(looking) > 1:
         return len(seen) > 1
-    return bool(seen) and finding.certainty == "certain"
+    return bool(seen) and not finding.rivals and not _may_be_the_network(component, finding)
+
+
+def _may_be_the_network(component: Component, finding: Finding) -> bool:
+    """Whether a vantage is blamed by one reading and by another not."""
+    is_named = _names_a_vantage(component)
+    return any(_names_a_vantage(each) != is_named for each in (finding.component, *finding.alternatives))
+
+
+def _names_a_vantage(component: Component) -> bool:
+    return any(part.kind in VANTAGES for part in component.parts)
 
 
 def is_refusal(component: Component, finding: Finding) -> bool:

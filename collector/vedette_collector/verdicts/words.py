@@ -170,8 +170,6 @@ def _lasted(incident: Incident, now: float) -> str:
 
 def _certainty(finding: Finding) -> str:
     if finding.certainty == "certain":
-        if finding.alternatives:
-            return "Certain that it is this, or something else that just the same probes go through."
         return "Certain: no other component explains it as well."
     return "Ambiguous: what was seen fits more than one component."
 
