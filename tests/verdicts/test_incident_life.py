@@ -129,6 +129,7 @@ def test_ambiguous_becomes_certain(life: Life) -> None:
     (updated,) = life.run(MINUTE, shop())
     assert updated.what == "updated"
     assert "or product cloudflare-cdn" not in updated.headline
+    assert life.run(MINUTE, unsure) == []
 
 
 def test_what_the_fleet_cannot_tell_apart_stays_said(life: Life) -> None:

@@ -101,7 +101,7 @@ class Thread:
 
     def tell(self) -> None:
         """It is shown as it is."""
-        if self.said is None and not self.finding.rivals:
+        if not self.finding.rivals:
             self.said = frozenset(self.finding.alternatives)
 
     def miss(self, at: float) -> None:
