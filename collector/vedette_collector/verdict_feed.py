@@ -15,6 +15,7 @@ from vedette.wire.messages import Result
 from vedette_collector.asks import Asks
 from vedette_collector.board import Board
 from vedette_collector.cell import Cell, Moment, Way, label
+from vedette_collector.verdicts import denied
 from vedette_collector.verdicts.evidence import Observation
 from vedette_collector.verdicts.learned import Learned
 
@@ -218,6 +219,12 @@ def remembered(cell: Cell) -> list[Observation]:
     return [_observation(cell, at, result) for at, result in found]
 
 
+def code_of(result: Result) -> str:
+    """Why it failed, as verdicts know it."""
+    facts = result.facts.http if result.facts is not None else None
+    return denied.code(label(result), facts.status if facts is not None else None)
+
+
 def _observation(cell: Cell, at: float, result: Result | None) -> Observation:
     """*result* of None: it succeeded by the way of the check itself."""
     agent, check = cell.agent, cell.check.name
@@ -229,7 +236,7 @@ def _observation(cell: Cell, at: float, result: Result | None) -> Observation:
         check=check,
         at=at,
         ok=is_ok,
-        code="" if is_ok else label(result),
+        code="" if is_ok else code_of(result),
         attempt=result.attempt,
         asked=result.asked and result.bypass is None,
         bypass=result.bypass,

@@ -129,20 +129,41 @@ def test_ambiguous_becomes_certain(life: Life) -> None:
     (updated,) = life.run(MINUTE, shop())
     assert updated.what == "updated"
     assert "or product cloudflare-cdn" not in updated.headline
-    assert life.run(MINUTE, unsure) == []
 
 
-def test_what_the_fleet_cannot_tell_apart_stays_said(life: Life) -> None:
-    """What comes up beside it later is chance, or has lost its others to another fault."""
-    product, zone = (finding(text).component for text in ("product:cloudflare-cdn", "zone:shop.example"))
-    life.run(MINUTE, shop(certainty="ambiguous", alternatives=(product,)))
-    later = shop(
-        certainty="ambiguous", alternatives=(product, zone), rivals=(finding("provider:aws").component,)
-    )
-    assert life.run(MINUTE, later) == []
+def test_what_the_fleet_cannot_tell_apart_is_said_also_when_doubts_are_over(life: Life) -> None:
+    zone, provider = (finding(text).component for text in ("zone:shop.example", "provider:aws"))
+    life.run(MINUTE, shop())
+    later = shop(certainty="ambiguous", alternatives=(zone,), rivals=(provider,))
+    (updated,) = life.run(MINUTE, later)
+    assert updated.headline.startswith("Target shop-1 or DNS zone shop.example: ")
     (incident,) = life.incidents.open()
     told = incident.findings["target:shop-1"]
-    assert (told.certainty, told.alternatives, told.rivals) == ("ambiguous", (product,), ())
+    assert (told.certainty, told.alternatives, told.rivals) == ("ambiguous", (zone,), ())
+
+
+def test_another_rival_is_an_update(life: Life) -> None:
+    life.run(MINUTE, _doubtful())
+    (updated,) = life.run(MINUTE, shop(certainty="ambiguous", rivals=(finding("provider:aws").component,)))
+    assert updated.headline.startswith("Target shop-1 or provider aws: ")
+
+
+def test_one_look_without_a_rival_is_no_certainty(life: Life) -> None:
+    """Nor does it wake anybody: scores go up and down by less than what makes a rival."""
+    doubtful = shop(certainty="ambiguous", rivals=(finding("agent:bt-1").component,))
+    life.run(MINUTE, doubtful)
+    life.run(1, shop())
+    life.run(MINUTE, doubtful)
+    (incident,) = life.incidents.open()
+    assert (incident.severity, incident.findings["target:shop-1"].certainty) == ("ticket", "ambiguous")
+
+
+def test_what_fails_in_another_way_may_be_doubted_anew(life: Life) -> None:
+    """Names that do not resolve have other rivals than connections that fail."""
+    life.run(MINUTE, shop(track="slow"))
+    life.run(MINUTE, _doubtful())
+    (incident,) = life.incidents.open()
+    assert incident.findings["target:shop-1"].certainty == "ambiguous"
 
 
 def test_a_rival_that_goes_is_an_update_though_it_stays_ambiguous(life: Life) -> None:

@@ -187,7 +187,7 @@ CASES: dict[str, Sequence[tuple[float, tuple[Finding, ...]]]] = {
                 finding(
                     "target:shop-1 & vantage_network:AS14061+AS16276",
                     agents=("nyc-1", "ovh-1", "ovh-2"),
-                    codes=(("http.status", 6),),
+                    codes=(("http.denied", 6),),
                     inside=Share(6, 6),
                     outside=Share(1, 80),
                 ),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from vedette.wire.failure import Failure
 from vedette_collector.verdicts import figures, phrases
@@ -154,15 +155,45 @@ def test_what_cannot_be_told_apart_is_in_the_headline() -> None:
     assert "an agent in another network" in report(incident_of(mixed), T0).alternatives[1]
 
 
+@pytest.mark.parametrize(
+    ("component", "other", "said"),
+    [
+        (
+            "resolver:1.1.1.1 & agent:bt-1",
+            "resolver:1.1.1.1 & vantage_network:AS2856",
+            "Resolver 1.1.1.1 from agent bt-1 or from network AS2856: ",
+        ),
+        (
+            "target:shop-1 & vantage_region:uk",
+            "product:aws-nlb & vantage_region:uk",
+            "Target shop-1 from region uk or product aws-nlb from region uk: ",
+        ),
+        (
+            "target:shop-1",
+            "target:shop-1 & address_family:ipv4",
+            "Target shop-1 or target shop-1 over IPv4: ",
+        ),
+    ],
+)
+def test_what_two_readings_share_is_said_once_where_that_is_clear(
+    component: str, other: str, said: str
+) -> None:
+    found = finding(component, certainty="ambiguous", alternatives=(parts(other),))
+    assert headline(incident_of(found)).startswith(said)
+
+
 def test_what_explains_nearly_as_much_is_in_the_headline() -> None:
-    """What the same probes go through is told below, for no failure will tell it apart."""
     found = finding(
         "target:shop-1",
         certainty="ambiguous",
         alternatives=(parts("zone:shop.example"),),
         rivals=(parts("product:aws-nlb"), parts("provider:aws")),
     )
-    assert headline(incident_of(found)).startswith("Target shop-1, product aws-nlb or 1 more: ")
+    assert headline(incident_of(found)).startswith(
+        "Target shop-1, product aws-nlb, provider aws or DNS zone shop.example: "
+    )
+    long = replace(found, rivals=(parts(f"product:{'p' * 40}"), parts(f"provider:{'q' * 40}")))
+    assert headline(incident_of(long)).startswith(f"Target shop-1, product {'p' * 40} or 2 more: ")
     said = report(incident_of(found), T0)
     assert said.certainty == "Ambiguous: what was seen fits more than one component."
     nearly, inseparable, _ = said.alternatives

@@ -281,7 +281,7 @@ def test_what_the_same_probes_go_through_is_told_though_it_costs_more() -> None:
     found = scan.best(sample, NOISE, DEFAULTS)
     assert found is not None
     assert found.chosen.parts == target.parts
-    assert [each.parts for each in found.same] == [product.parts]
+    assert [str(each) for each in play.finding("target:t4").alternatives] == ["product:q"]
     assert (found.chosen.score, found.chosen.surprise) == (product.score, product.surprise)
 
 

@@ -12,8 +12,8 @@ from msgspec import Struct, field
 
 from vedette.checks.model import Assignment
 from vedette_collector.board import SILENT_SECONDS
-from vedette_collector.cell import label
 from vedette_collector.store.past import Told
+from vedette_collector.verdict_feed import code_of
 from vedette_collector.verdicts import traits
 from vedette_collector.verdicts.engine import Engine
 from vedette_collector.verdicts.evidence import Observation
@@ -98,7 +98,7 @@ class _Player:
                 check=key[1],
                 at=ended,
                 ok=is_ok,
-                code="" if is_ok else label(result),
+                code="" if is_ok else code_of(result),
                 attempt=result.attempt,
                 asked=result.asked,
                 bypass=result.bypass,

@@ -27,7 +27,7 @@ class Hit:
         assert phase.symptom.failure is not None
         self.phase = phase
         self.fraction = phase.fraction
-        self.code = phase.symptom.failure.value
+        self.code = phase.symptom.told
         self.is_bogus = phase.symptom.code == "servfail_bogus"
         self.is_of_resolvers = bool(phase.scope.groups.get("resolver"))
         self.members = bytearray(count)

@@ -22,6 +22,7 @@ from typing import Final
 from msgspec import Struct
 
 from vedette.wire.failure import Failure
+from vedette_collector.verdicts import denied
 from vedette_collector.verdicts.topology import Stage
 
 LAYERS: Final = ("dns", "tcp", "tls", "http", "icmp", "agent")
@@ -79,6 +80,13 @@ class Symptom(Struct, frozen=True, kw_only=True):
         if self.layer == "http" and _STATUS.fullmatch(self.code):
             return Failure.HTTP_STATUS
         return _CODES[self.layer][self.code]
+
+    @property
+    def told(self) -> str:
+        """The code of the failure, as verdicts know it. Empty: no check sees it."""
+        if self.failure is None:
+            return ""
+        return denied.code(self.failure, int(self.code) if self.code.isdecimal() else None)
 
     @property
     def stage(self) -> Stage:

@@ -66,7 +66,8 @@ class Thread:
         self.is_present = False
         self.is_superseded = False  # another finding explains what it explained
         self.is_urgent = False
-        self.said: frozenset[Component] | None = None  # what it may be as well, said when there was no rival
+        self.is_sure = False  # it was said when for a while it had had no rival
+        self.clear_held = 0.0  # seconds in which it was there and had none
         self.may_be_dark = False
         self.held = 0.0  # seconds in which it was there, since it was last gone
         self.urgent_held = 0.0
@@ -78,31 +79,30 @@ class Thread:
         return self.finding.component.part(Kind.TELEMETRY) is not None
 
     def see(self, finding: Finding, at: float, extents: Extents, settings: Settings) -> None:
-        if at - self.seen > self.grace:
+        is_gone = at - self.seen > self.grace
+        if is_gone:
             self.held = self.urgent_held = 0.0
-            self.said = None
-        was_present, was_urgent = self.is_present, self.is_urgent
-        if self.said is not None:  # chance must not raise doubts again
-            others = tuple(each for each in finding.alternatives if each in self.said)
-            certainty: Certainty = "ambiguous" if others else "certain"
-            finding = replace(finding, certainty=certainty, alternatives=others, rivals=())
+        if is_gone or finding.track != self.finding.track:  # other failures may leave other doubts
+            self.is_sure = False
+        was_present, was_urgent, was_clear = self.is_present, self.is_urgent, not self.finding.rivals
+        is_clear = not finding.rivals
+        if self.is_sure and not is_clear:  # chance must not raise doubts again
+            certainty: Certainty = "ambiguous" if finding.alternatives else "certain"
+            finding = replace(finding, certainty=certainty, rivals=())
         self.finding, self.is_present, self.is_superseded = finding, True, False
         self.is_urgent = severity(finding, extents) == "page"
         self.may_be_dark = may_be_dark(finding, extents)
-        if was_present:
-            self.held += at - self._advanced
-        self.urgent_held = (
-            self.urgent_held + (at - self._advanced if was_present else 0.0)
-            if (self.is_urgent and was_urgent)
-            else 0.0
-        )
+        passed = at - self._advanced if was_present else 0.0
+        self.held += passed
+        self.clear_held = self.clear_held + passed if is_clear and was_clear else 0.0
+        self.urgent_held = self.urgent_held + passed if self.is_urgent and was_urgent else 0.0
         self.seen = self._advanced = at
         self.grace = self.grace_of(extents, settings)
 
-    def tell(self) -> None:
+    def tell(self, settings: Settings) -> None:
         """It is shown as it is."""
-        if not self.finding.rivals:
-            self.said = frozenset(self.finding.alternatives)
+        if not self.finding.rivals and self.clear_held >= self.settle(settings):
+            self.is_sure = True
 
     def miss(self, at: float) -> None:
         self.is_present = False

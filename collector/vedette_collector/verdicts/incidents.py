@@ -195,7 +195,7 @@ class Incidents:
             for key, finding in incident.findings.items():
                 thread = case.threads[key] = Thread(finding, at)
                 thread.is_urgent = severity(finding, extents) == "page"
-                thread.tell()
+                thread.is_sure = not finding.rivals
                 thread.grace = thread.grace_of(extents, settings)
                 relearning = max(settings.relearn, 2.5 * thread.grace)
                 case.not_before = max(case.not_before, at + relearning)

@@ -5,7 +5,8 @@ from hashlib import sha256
 from typing import Literal
 
 from vedette_collector.verdicts.case import Case, Moment, Thread
-from vedette_collector.verdicts.evidence import Certainty, Finding
+from vedette_collector.verdicts.component import Component
+from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.incident import Change, Incident
 from vedette_collector.verdicts.words import headline
 
@@ -71,8 +72,8 @@ def _go_on(case: Case, incident: Incident, now: Moment, *, has_joined: bool) -> 
     return None
 
 
-def _doubts(finding: Finding) -> tuple[Certainty, bool]:
-    return finding.certainty, bool(finding.rivals)
+def _doubts(finding: Finding) -> frozenset[Component]:
+    return frozenset((*finding.rivals, *finding.alternatives))
 
 
 def _go_quiet(case: Case, incident: Incident, now: Moment) -> Change:
@@ -124,7 +125,7 @@ def _show(case: Case, incident: Incident, now: Moment) -> None:
     incident.component = case.component
     for thread in case.threads.values():
         incident.findings[thread.key] = thread.finding
-        thread.tell()
+        thread.tell(now.settings)
     for key in [key for key in incident.findings if key not in case.threads]:
         del incident.findings[key]
     incident.active = [thread.key for thread in active]

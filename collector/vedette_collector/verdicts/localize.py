@@ -4,10 +4,10 @@ Failures that share nothing are left alone: one probe that fails is no incident.
 """
 
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cache, partial
 from heapq import nsmallest
-from itertools import chain
+from itertools import chain, islice
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -21,6 +21,7 @@ from vedette_collector.verdicts.scan import Best, best, is_worth_telling
 from vedette_collector.verdicts.score import Settings
 from vedette_collector.verdicts.tracker import Event, State, Tracker
 from vedette_collector.verdicts.tracks import KINDS, TRACKS
+from vedette_collector.verdicts.twins import twins
 
 MOST: Final = 8  # findings of one track in one decision
 WINDOWS: Final = (
@@ -207,7 +208,9 @@ def _finding(
     probes = {each.probe for each in inside}
     confirmed = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
-    alternatives, rivals = (_others(index, chosen, each) for each in (told.same, told.close))
+    paths = [inside[0].entities, *_paths(inside, chosen.parts)]
+    alternatives = _others(index, chosen, twins(index, track, chosen.parts, paths))
+    rivals = _others(index, chosen, [each.parts for each in told.close])
     agents = sorted({each.probe[1] for each in inside})
     targets = _names(sample, chosen.parts, Kind.TARGET)
     # One that fails since yesterday did not begin this.
@@ -273,13 +276,16 @@ def _seen(
     )
 
 
-def _others(index: Index, chosen: Candidate, others: Sequence[Candidate]) -> tuple[Component, ...]:
-    found: list[Component] = []
-    for each in others:
-        one = named(index, each.parts)
-        if one not in found and one != named(index, chosen.parts):
-            found.append(one)
-    return tuple(found[:MOST_OTHERS])
+def _paths(inside: Sequence[State | Event], parts: Parts) -> Iterator[tuple[int, ...]]:
+    """Of a group, what one failure through each member goes through."""
+    for entity in (each for group in parts if len(group) > 1 for each in group):
+        yield from islice((each.entities for each in inside if entity in each.entities), 1)
+
+
+def _others(index: Index, chosen: Candidate, others: Iterable[Parts]) -> tuple[Component, ...]:
+    mine = named(index, chosen.parts)
+    found = dict.fromkeys(each for each in (named(index, parts) for parts in others) if each != mine)
+    return tuple(islice(found, MOST_OTHERS))
 
 
 def _certainty(

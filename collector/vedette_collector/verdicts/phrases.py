@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from vedette.wire.failure import Failure
+from vedette_collector.verdicts import denied
 from vedette_collector.verdicts.component import PROBED, Component, Entity, Kind, Part
 
 NAME_CHARACTERS: Final = 60
@@ -140,6 +141,9 @@ CODES: Final[dict[Failure, str]] = {
 
 def failure(code: str) -> str:
     """`connections time out (tcp.timeout)`; a code of a newer agent stands for itself."""
+    if code == denied.CODE:
+        statuses = [str(each) for each in sorted(denied.STATUSES)]
+        return f"access is denied ({Failure.HTTP_STATUS} {', '.join(statuses[:-1])} or {statuses[-1]})"
     try:
         return f"{CODES[Failure(code)]} ({code})"
     except ValueError:
@@ -150,6 +154,12 @@ def noun(component: Component) -> str:
     """`name servers of dyn from region us-east`."""
     first, *others = _ordered(component)
     return _joined(_noun(first), others)
+
+
+def beside(component: Component, other: Component) -> str:
+    """*other* after *component* in one sentence: `from network AS1` after `resolver 1.1.1.1 from agent a`."""
+    (*same, _), (*beginning, last) = _ordered(component), _ordered(other)
+    return _joined("", [last]).strip() if same and same == beginning else noun(other)
 
 
 def way(component: Component) -> str:

@@ -108,8 +108,9 @@ class Sample(Generic[F]):
     def onset(self, parts: Parts) -> float:
         """When what these failures, at least one, show began. One that fails since yesterday does not."""
         inside = self._through(parts)
-        middle = self._failures.middle(inside).since
-        return self._failures.oldest(inside & self._failures.since(middle - LASTING_SECONDS)).since
+        middle = self._failures.middle(inside)
+        spread = max(LASTING_SECONDS, self.index.intervals[middle.probe[0]])  # each has its turn within that
+        return self._failures.oldest(inside & self._failures.since(middle.since - spread)).since
 
     def inside(self, parts: Parts) -> list[F]:
         """These failures, oldest first."""

@@ -16,26 +16,14 @@ from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
 from vedette_collector.verdicts.score import Settings, surprise
+from vedette_collector.verdicts.twins import Preference, is_same, preference
 
 BASES: Final = 8  # candidates that are narrowed
 GOING_ON: Final = 0.75  # of the threshold: for what is blamed already
-# Of two that the fleet cannot tell apart the first one is named.
-_PREFERRED: Final[dict[Kind, int]] = {
-    kind: place
-    for place, kind in enumerate(
-        (
-            Kind.TARGET, Kind.ZONE, Kind.PREFIX_SET, Kind.AUTHORITY, Kind.PRODUCT, Kind.DEPENDENCY,
-            Kind.HOST_CLASS, Kind.PROVIDER_REGION, Kind.PROVIDER_NETWORK, Kind.PROVIDER, Kind.TLD,
-            Kind.CA_CHAIN, Kind.RESOLVER, Kind.AGENT, Kind.SITE, Kind.NETWORK, Kind.TRANSIT, Kind.FAMILY,
-            Kind.ACCESS, Kind.REGION, Kind.CLIENT_STACK, Kind.RESOLVER_CLASS, Kind.PLANE,
-        )
-    )
-}  # fmt: skip
 
 
 class Best(NamedTuple):
     chosen: Candidate
-    same: list[Candidate]  # the same probes go through them
     close: list[Candidate]  # explain nearly as much, of mostly the same failures
 
 
@@ -75,7 +63,8 @@ def best(
         found = sorted(old, key=_rank(sample))
     if not found:
         return None
-    if found[0].score <= 0.0:  # all fail alike: what holds most of it, and not what happened to fail first
+    are_alike = found[0].score <= 0.0
+    if are_alike:  # all fail alike: what holds most of it, and not what happened to fail first
         found.sort(key=lambda each: (-each.total, _rank(sample)(each)))
         first = found[0]
     else:
@@ -86,19 +75,26 @@ def best(
     # evidence, so the kind decides. It is none either that this makes one of them not convincing by itself.
     found = [each for each in dict.fromkeys(chain(found, all_of_them)) if each not in borrowing]
     same = [each for each in found if each is first or _is_same(sample, each, first)]
-    chosen = min(same, key=_preference(sample))
-    names = _names(chosen)
-    simple = [each for each in same if each is not chosen and _names(each) <= names]
+    chosen = min(same, key=lambda each: preference(sample.index, each.parts))
     close = [
-        each
-        for each in found
-        if each not in same
-        and len(each.parts) == 1 == len(each.parts[0])
+        each for each in found if not are_alike and _is_close(sample, each, first, chosen, settings)
+    ]  # of what fails alike everything explains as much, or as little
+    chosen = chosen._replace(score=first.score, surprise=first.surprise)
+    return Best(chosen, sorted(close, key=_rank(sample)))
+
+
+def _is_close(
+    sample: Sample[F], each: Candidate, first: Candidate, chosen: Candidate, settings: Settings
+) -> bool:
+    """Whether it explains nearly as much as *first*, in place of which *chosen* is named. Not one that nobody
+    could tell from it: that is no matter of a few more failures."""
+    return (
+        len(each.parts) == 1 == len(each.parts[0])
+        and each.parts != chosen.parts
         and first.score - each.score < settings.tie
         and 2 * _shared(sample, each, first) > first.failed
-    ]
-    chosen = chosen._replace(score=first.score, surprise=first.surprise)
-    return Best(chosen, sorted(simple, key=_preference(sample)), sorted(close, key=_rank(sample)))
+        and not is_same(sample.index, sample.track, each.parts, chosen.parts)
+    )
 
 
 def _kept(
@@ -177,19 +173,8 @@ def is_worth_telling(each: Candidate, noise: float, settings: Settings, blamed: 
     return each.failed / each.total - noise >= (effect / 2 if each.parts in blamed else effect)
 
 
-def _preference(sample: Sample[F]) -> Callable[[Candidate], tuple[int, int, tuple[int, ...], Parts]]:
-    kinds = sample.index.kinds
-
-    def key(each: Candidate) -> tuple[int, int, tuple[int, ...], Parts]:
-        places = tuple(sorted(_PREFERRED[kinds[group[0]]] for group in each.parts))
-        return _names(each), len(each.parts), places, each.parts
-
-    return key
-
-
-def _rank(sample: Sample[F]) -> Callable[[Candidate], tuple[float, tuple[int, int, tuple[int, ...], Parts]]]:
-    preference = _preference(sample)
-    return lambda each: (-round(each.score, 6), preference(each))
+def _rank(sample: Sample[F]) -> Callable[[Candidate], tuple[float, Preference]]:
+    return lambda each: (-round(each.score, 6), preference(sample.index, each.parts))
 
 
 def _singles(sample: Sample[F], noise: float) -> Iterator[Candidate]:

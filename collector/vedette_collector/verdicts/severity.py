@@ -4,14 +4,11 @@ A page is for what others than our own machines feel: things that are probed and
 vantages or ways of more than one agent. It must be so by every reading that the finding leaves open.
 """
 
-from typing import Final
-
+from vedette_collector.verdicts import denied
 from vedette_collector.verdicts.component import PROBED, VANTAGES, Component, Kind
 from vedette_collector.verdicts.evidence import Finding
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.incident import Severity
-
-_ANSWERED: Final = "http.status"
 
 
 def severity(finding: Finding, extents: Extents) -> Severity:
@@ -42,23 +39,26 @@ def _is_widely_seen(component: Component, finding: Finding, extents: Extents) ->
     looking = networks or extents.probing(component)
     if len(looking) > 1:
         return len(seen) > 1
-    return bool(seen) and not finding.rivals and not _may_be_the_network(component, finding)
+    return bool(seen) and not _may_be_the_prober(finding, extents)
 
 
-def _may_be_the_network(component: Component, finding: Finding) -> bool:
-    """Whether a vantage is blamed by one reading and by another not."""
-    is_named = _names_a_vantage(component)
-    return any(_names_a_vantage(each) != is_named for each in (finding.component, *finding.alternatives))
+def _may_be_the_prober(finding: Finding, extents: Extents) -> bool:
+    """Whether one reading blames where some of the agents stand, and another does not."""
+    looking = extents.probing(finding.component)
+    readings = (finding.component, *finding.alternatives, *finding.rivals)
+    return len({_is_of_some(each, looking, extents) for each in readings}) > 1
 
 
-def _names_a_vantage(component: Component) -> bool:
-    return any(part.kind in VANTAGES for part in component.parts)
+def _is_of_some(component: Component, looking: frozenset[str], extents: Extents) -> bool:
+    """Whether it names vantages, and not just the one in which all stand."""
+    places = [part for part in component.parts if part.kind in VANTAGES]
+    return any(not looking <= extents.agents(Component((part,))) for part in places)
 
 
 def is_refusal(component: Component, finding: Finding) -> bool:
-    """A target that answers some networks with a status that is wrong, and works from others."""
+    """A target that tells some vantages that it does not serve them, and works from others."""
     kinds = {part.kind for part in component.parts}
     if not (Kind.TARGET in kinds and kinds & (VANTAGES - {Kind.AGENT})):
         return False
-    answered = sum(count for code, count in finding.codes if code == _ANSWERED)
-    return answered * 2 > sum(count for _, count in finding.codes)
+    refusals = sum(count for code, count in finding.codes if code == denied.CODE)
+    return refusals * 2 > sum(count for _, count in finding.codes)

@@ -156,7 +156,7 @@ class Tracker:
         if seen.attempt > 1 or seen.asked:
             return
         turn = self._turns.get(probe)
-        if turn is not None and abs(seen.at - turn) < TURN * self.index.intervals[probe[0]]:
+        if turn is not None and seen.at < turn + TURN * self.index.intervals[probe[0]]:
             return
         self._turns[probe] = seen.at
         event = Event(seen.at, probe, state.track, state.code, state.path, state.entities)

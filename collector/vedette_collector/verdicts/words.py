@@ -12,10 +12,11 @@ from vedette_collector.verdicts.evidence import Bypass, Exonerated, Finding, Fir
 from vedette_collector.verdicts.extents import Extents
 from vedette_collector.verdicts.figures import clock, duration, moment, portion
 from vedette_collector.verdicts.incident import Incident
-from vedette_collector.verdicts.phrases import KINDS, clean, entity_noun, failure, listed, noun, way
+from vedette_collector.verdicts.phrases import KINDS, beside, clean, entity_noun, failure, listed, noun, way
 from vedette_collector.verdicts.severity import is_refusal
 
 HEADLINE_CHARACTERS: Final = 200
+READINGS_CHARACTERS: Final = 80  # of other components in a headline: what failed, and how often, comes after
 _DEPENDENTS: Final = 10
 _NAMES: Final = 6
 
@@ -130,13 +131,16 @@ def _beside(finding: Finding) -> str:
 
 
 def _subject(finding: Finding) -> str:
-    readings = finding.rivals or finding.alternatives
+    readings = (*finding.rivals, *finding.alternatives)
     if finding.certainty != "ambiguous" or not readings:
         return noun(finding.component)
-    first, *others = readings
-    if not others:
-        return f"{noun(finding.component)} or {noun(first)}"
-    return f"{noun(finding.component)}, {noun(first)} or {len(others)} more"
+    names = [beside(finding.component, each) for each in readings]
+    shown = names
+    while len(shown) > 1 and sum(map(len, shown)) > READINGS_CHARACTERS:
+        shown = shown[:-1]
+    if len(shown) < len(names):
+        shown = [*shown, f"{len(names) - len(shown)} more"]
+    return f"{', '.join([noun(finding.component), *shown[:-1]])} or {shown[-1]}"
 
 
 def _verb(finding: Finding, *, is_one: bool = False) -> str:

@@ -1,0 +1,60 @@
+"""What just the same probes go through is named beside a verdict, at every look."""
+
+import pytest
+
+from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.words import headline
+from verdicts.fleet_helpers import Play, fleet
+
+
+def test_the_other_things_that_hold_the_same_probes_are_told_at_every_look() -> None:
+    """t18 is alone in its provider. Whether both clear a bar in that look is no matter."""
+    play = Play(fleet(networks=3, per_network=1, targets=19))
+    for _ in range(20):
+        play.fail(play.probes("t18:ipv4"))
+        for _ in range(30):
+            for each in play.look().findings:
+                if str(each.component) == "target:t18 & address_family:ipv4":
+                    told = [str(other) for other in each.alternatives]
+                    assert told == ["provider:p6 & address_family:ipv4"]
+    (incident,) = play.engine.incidents.open()
+    assert headline(incident).startswith("Target t18 over IPv4 or provider p6 over IPv4: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Kind.PROVIDER_NETWORK, "target:t4+t7"),
+        (Kind.PRODUCT, None),
+    ],
+)
+def test_a_group_has_twins_as_well(kind: Kind, said: str | None) -> None:
+    play = Play(fleet(networks=5, per_network=1, targets=20, more=lambda n: [Entity(kind, f"x{n}")]))
+    play.fail(play.probes("t4:ipv") + play.probes("t7:ipv"))
+    found = play.look().findings
+    told = {str(each.component): [str(other) for other in each.alternatives] for each in found}
+    if said is None:
+        assert told == {"target:t4": ["product:x4"], "target:t7": ["product:x7"]}
+    else:
+        assert told == {"provider_network:x4+x7": [said]}
+
+
+def test_what_every_probe_goes_through_is_no_reading() -> None:
+    play = Play(fleet(networks=1, per_network=4, targets=20))
+    play.fail(play.probes("t4:ipv") + play.probes("t5:ipv"))
+    for each in play.look().findings:
+        assert "net-0" not in " ".join(map(str, (*each.alternatives, *each.rivals)))
+
+
+def test_agents_are_no_group_in_place_of_their_networks() -> None:
+    """All fails that three networks of one agent each look at: a page, and no matter of three hosts."""
+    play = Play(fleet(networks=3, per_network=1, targets=6))
+    play.fail([each for each in play.probes() if ":ipv" in each[1]])
+    play.look(5.0)
+    assert [each.severity for each in play.engine.incidents.open()] == ["page"]
+
+
+def test_where_all_fails_alike_nothing_is_a_rival() -> None:
+    play = Play(fleet(networks=3, per_network=1, targets=6))
+    play.fail([each for each in play.probes() if ":ipv" in each[1]])
+    assert [each.rivals for each in play.look().findings] == [()]
