@@ -22,10 +22,35 @@ def test_what_is_named_is_all_that_a_finding_says_of_it() -> None:
     )
 
 
-def test_what_is_named_beside_the_headline_counts(tmp_path: Path) -> None:
+def test_what_is_listed_under_the_headline_stands_beside_it(tmp_path: Path) -> None:
     case = down(tmp_path)
     case[2].says(12.0, named("product:cdn"), named("target:shop"))
-    assert scored(case).right
+    found = scored(case)
+    assert (found.right, found.beside, found.first_right, found.wrong_share) == (False, True, None, 1.0)
+
+
+def test_all_that_is_not_right_must_stand_beside(tmp_path: Path) -> None:
+    case = down(tmp_path, "{at_min: 2, kind: target, entity: shop}, {at_min: 5, kind: target, entity: shop}")
+    case[2].says(12.0, named("product:cdn"), named("target:shop")).says(200.0, named("product:cdn"))
+    found = scored(case)
+    assert (found.right, found.beside) == (False, False)
+
+
+def test_what_follows_may_be_listed_under_its_cause_while_that_fails(tmp_path: Path) -> None:
+    """Wiki depends on mail, which is down for half an hour; it stays down for longer."""
+    mail = DOWN.replace("service: shop", "service: mail").replace("duration_min: 60", "duration_min: 30")
+    wiki = DOWN.replace("service: shop", "depends_on: mail")
+    for follows, minutes, right in (("true", 10, True), ("false", 10, False), ("true", 40, False)):
+        verdicts = (
+            f"{{at_min: 2, kind: target, entity: mail}}, "
+            f"{{at_min: {minutes}, kind: dependency, entity: mail, same_incident: {follows}}}"
+        )
+        case = tried(tmp_path, f"{mail}, {wiki}", verdicts)
+        case[2].says(12.0, named("target:mail"), named("dependency:mail"))
+        assert [one.is_right for one in scored(case).counts] == [True, right]
+    unlisted = tried(tmp_path, f"{mail}, {wiki}", verdicts.replace("40", "10"))
+    unlisted[2].says(12.0, named("target:mail"))
+    assert [one.is_right for one in scored(unlisted).counts] == [True, False]
 
 
 def test_narrower_component_is_wrong(tmp_path: Path) -> None:
@@ -55,7 +80,7 @@ def test_ambiguous_is_right_when_nobody_could_tell(tmp_path: Path) -> None:
     assert scored(case).right
     sure = tried(tmp_path, phase, expected)
     sure[2].says(12.0, named("zone:chat.example", track="dns", alternatives=same))
-    assert (scored(sure).right, scored(sure).beside) == (False, True)
+    assert not scored(sure).right
     silent = tried(tmp_path, phase, expected)
     silent[2].says(12.0, named("zone:chat.example", track="dns"))
     assert (scored(silent).right, scored(silent).beside) == (False, False)

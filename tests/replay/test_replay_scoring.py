@@ -44,6 +44,24 @@ def test_a_wrong_page_with_the_right_one_beside_it_is_wrong_and_counted_apart(
     assert found.beside_pages == (found.wrong_pages if is_beside else [])
 
 
+def test_a_page_for_what_has_not_begun_is_wrong(tmp_path: Path) -> None:
+    later = DOWN.replace(HOUR, "t_offset_min: 30, duration_min: 30").replace("service: shop", "service: bank")
+    expected = "{at_min: 2, kind: target, entity: shop}, {at_min: 35, kind: target, entity: bank}"
+    for at, wrong in ((12.0, ["it is target:bank"]), (1812.0, [])):
+        case = tried(tmp_path, f"{DOWN}, {later}", expected)
+        case[2].says(12.0, named("target:shop")).says(at, named("target:bank"), incident="b")
+        assert scored(case).wrong_pages == wrong
+
+
+def test_a_page_for_the_vantage_alone_of_a_target_and_a_vantage_is_wrong(tmp_path: Path) -> None:
+    phase = DOWN.replace("service: shop}", "service: shop}, vantage: {asn: [AS1]}")
+    expected = "{at_min: 2, kind: compound, entity: [target:shop, vantage_network:AS1]}"
+    for said, wrong in (("vantage_network:AS1", 1), ("target:shop", 0)):
+        case = tried(tmp_path, phase, expected)
+        case[2].says(12.0, named(said))
+        assert len(scored(case).wrong_pages) == wrong
+
+
 def test_component_that_nothing_hit_is_surplus(tmp_path: Path) -> None:
     case = down(tmp_path)
     case[2].says(12.0, named("target:shop")).says(20.0, named("target:bank"), incident="b", severity="ticket")

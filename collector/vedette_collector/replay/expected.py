@@ -16,8 +16,8 @@ Rules, for a component and an expected verdict:
    it only where no target in scope has the tag.
 5. An answer that says it is ambiguous is right when what is expected is the component or one of its
    alternatives, and both hold the same probes in this fleet: nobody could tell them apart.
-6. What is expected stands *beside* an answer that is not right when it is one of its alternatives and holds
-   the same probes, or one of its rivals. That is told, and makes nothing right.
+6. What is expected stands *beside* an answer that is not right when the incident lists it under its headline,
+   or as a rival. That is told, and makes nothing right.
 
 `within`, `blast_radius` and other words of a qualifier inform people.
 """
@@ -124,23 +124,25 @@ class Matcher:
         tagged = [Part(Kind.TARGET, (one.name,)) for one in self._world.fleet.targets if tag in one.given]
         return any(self._world.extent(_one(part), None) & scope for part in tagged)
 
-    def is_named(self, expected: Expected, headline: tuple[Named, ...], now: Situation) -> bool:
-        """Whether one of the components of a headline, or several together, are what is expected."""
-        for named in headline:
-            options = [named.component]
-            if named.certainty == "ambiguous":
-                options += self._inseparable(named)
-            if any(self.is_right(expected, each, named, now) for each in options):
-                return True
-        return self._are_together(expected, headline)
+    def is_named(self, expected: Expected, told: tuple[Named, ...], now: Situation) -> bool:
+        """Whether the headline, the first of what an incident told, names it, or several do together."""
+        return self.is_listed(expected, told[:1], now) or self._are_together(expected, told)
 
-    def is_beside(self, expected: Expected, headline: tuple[Named, ...], now: Situation) -> bool:
-        """Whether it is told as a thing that the same probes go through, or as nearly as likely."""
+    def is_listed(self, expected: Expected, told: tuple[Named, ...], now: Situation) -> bool:
+        """Whether any of them names it."""
         return any(
-            self.is_right(expected, each, named, now)
-            for named in headline
-            for each in (*self._inseparable(named), *named.rivals)
+            self.is_right(expected, each, named, now) for named in told for each in self._readings(named)
         )
+
+    def is_beside(self, expected: Expected, told: tuple[Named, ...], now: Situation) -> bool:
+        """Whether it is told, if not by the headline."""
+        return self.is_listed(expected, told, now) or any(
+            self.is_right(expected, each, named, now) for named in told for each in named.rivals
+        )
+
+    def _readings(self, named: Named) -> list[Component]:
+        is_open = named.certainty == "ambiguous"
+        return [named.component, *self._inseparable(named)] if is_open else [named.component]
 
     def _inseparable(self, named: Named) -> list[Component]:
         mine = self._of(named, named.component)
@@ -167,14 +169,14 @@ class Matcher:
             return mine == scope
         return is_inside(seen, mine) and is_inside(mine, scope)
 
-    def _are_together(self, expected: Expected, headline: tuple[Named, ...]) -> bool:
+    def _are_together(self, expected: Expected, told: tuple[Named, ...]) -> bool:
         """`A+B`, told as two components of one headline."""
         for part in self.parts(expected) if expected.kind != "compound" else ():
             if len(part.names) < 2:
                 continue
             names = {
                 name
-                for named in headline
+                for named in told
                 if len(named.component.parts) == 1 and named.component.parts[0].kind is part.kind
                 for name in named.component.parts[0].names
             }
@@ -280,8 +282,8 @@ def _any_true(tags: dict[str, str], names: Iterable[str]) -> bool:
 
 
 def entities(expected: Expected, matcher: Matcher, scope: int) -> frozenset[Entity]:
-    """All that the verdict names, as far as it is an entity. A network is the same whether agents stand in it
-    or targets do."""
+    """All that the verdict names, as far as it is an entity; of a compound what is probed, if it names such:
+    who reads of a network alone looks there. It is the same network whether agents or targets are in it."""
     found: set[Entity] = set()
     if expected.kind != "compound":
         parts = (*matcher.parts(expected), *matcher.acceptable(expected, scope))
@@ -293,6 +295,7 @@ def entities(expected: Expected, matcher: Matcher, scope: int) -> frozenset[Enti
                 found.update(Entity(each, one) for one in _names(name))
             if kind == "target":  # a zone may be listed as one
                 found.update(Entity(Kind.ZONE, one) for one in _names(name))
+        found = {each for each in found if each.kind in PROBED} or found
     for entity in [each for each in found if each.kind in _NETWORKS]:
         found.update(Entity(kind, entity.name) for kind in _NETWORKS)
     return frozenset(found)

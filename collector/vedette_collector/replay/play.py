@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from vedette_collector.replay.fleet import Fleet, read_fleet
 from vedette_collector.replay.scenario import Scenario, read_scenarios
-from vedette_collector.replay.score import score, told
+from vedette_collector.replay.score import score
 from vedette_collector.replay.simulate import Simulation
+from vedette_collector.replay.told import told
 from vedette_collector.replay.world import World
 
 DAY = 86400.0

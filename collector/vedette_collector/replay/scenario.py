@@ -72,6 +72,7 @@ class Expected(Struct, frozen=True, kw_only=True):
     entities: tuple[str, ...]
     qualifier: str = ""
     when: str = ""  # a condition on the fleet, in words
+    follows: bool = False  # from what is expected before it, and is part of the same incident
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -252,12 +253,15 @@ def _expected(reading: Reading, node: Node, place: Place) -> Expected | None:
     described = {
         key: "" if isinstance(value, Mapping | Sequence) else reading.text(value, (*place, key))
         for key, (_, value) in pairs.items()
-        if key in ("qualifier", "when", "note", "notes")
+        if key in ("qualifier", "when", "note", "notes", "same_incident")
     }
     return Expected(
         at=reading.number(pairs["at_min"][1], (*place, "at_min"), 0, _YEAR_MINUTES) * 60,
         kind=kind,
         entities=entities,
-        qualifier="; ".join(text for key, text in described.items() if key != "when" and text),
+        qualifier="; ".join(
+            text for key, text in described.items() if key not in ("when", "same_incident") and text
+        ),
+        follows=described.get("same_incident", "").lower() == "true",
         when=described.get("when", ""),
     )

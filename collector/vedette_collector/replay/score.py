@@ -5,18 +5,20 @@
   `when: fleet has no …` counts when the fleet sees nothing of the scenario; then the others do not.
 - It is judged once, at the latest of: its own time; two intervals and SETTLE after the first symptom of the
   newest phase that began by then and hits what it names; for a partial fault, when enough samples can have
-  come (`sample_seconds`). It is right when an open incident names it (`expected` has the rules), or a quiet
-  one while no symptom is on.
+  come (`sample_seconds`). It is right when the headline of an open incident names it (`expected` has the
+  rules), or of a quiet one while no symptom is on.
 - No incident at all is right too when fewer than two agents or two probes could see the phase, or when it
   ends before enough samples came; so is then one that names just the probes in scope, in whatever words.
 - `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
+- What follows from a cause, and is part of its incident, may be listed under the headline that names the
+  cause, for as long as that fails itself.
 - `right_headline`: all that count are right. `right_beside`: it is not, but of all that are not right what is
   expected stands beside what was named.
 - A *surplus component* was in a headline, and no probe through it is hit by any phase.
-- A *wrong page* names a component that is not right and shares no entity with any expected verdict. A network
-  is the same entity whether it is where agents stand or where targets are. One that names just the probes of
-  one phase is not wrong either: that is what is broken, if not all of it. Of those that are wrong it is
-  counted apart in how many the right one stands beside.
+- A *wrong page* names a component that is not right and shares no entity with an expected verdict of what has
+  begun by then; of a compound, none that is probed. A network is the same entity whether it is where agents
+  stand or where targets are. One that names just the probes of one phase is not wrong either: that is what
+  is broken, if not all of it. In how many that are wrong the right one stands beside is counted apart.
 - A *premature close* is one of an incident that had to do with the outage, before the last visible phase
   ended.
 - The *wrong share* is of the time from the first opening to the end of the last visible phase: an incident is
@@ -26,7 +28,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from vedette_collector.replay.expected import Matcher, Situation, entities, is_inside
 from vedette_collector.replay.record import Event, Named, Run, Shown
@@ -194,8 +196,23 @@ class _Scoring:
         era = self._era(at)
         key = (era, id(expected), shown.named)
         if key not in self._memo:
-            self._memo[key] = self._match.is_named(expected, shown.named, self._situation(at))
+            now = self._situation(at)
+            cause = self._cause(expected, at)
+            self._memo[key] = self._match.is_named(expected, shown.named, now) or (
+                cause is not None
+                and self._match.is_named(cause, shown.named, now)
+                and self._match.is_listed(expected, shown.named, now)
+            )
         return self._memo[key]
+
+    def _cause(self, expected: Expected, at: float) -> Expected | None:
+        """What it follows from, while that fails itself: a headline may go on to name it then."""
+        place = next(n for n, one in enumerate(self._scenario.expected) if one is expected)
+        if not expected.follows or not place:
+            return None
+        before = self._scenario.expected[place - 1]
+        own = [one for one in self._visible if self._hits(one, before) and one.phase.begin <= before.at]
+        return before if any(one.phase.is_on(at) for one in own) else None
 
     def _is_exact(self, shown: Shown, at: float) -> bool:
         now = self._situation(at)
@@ -294,9 +311,11 @@ class _Scoring:
         if not self._counting:  # what was expected, this fleet has not; what it sees may be told
             return not self._world.extent(event.component, None) & self._all
         mine = set(event.component.entities)
+        begun = [each for each in self._visible if each.phase.begin <= event.at]
+        expected = [one for one in expected if any(self._hits(each, one) for each in begun)]
         if any(mine & entities(one, self._match, self._all) for one in expected):
             return False
-        if any(self._is_just(event.component, each) for each in self._visible):
+        if any(self._is_just(event.component, each) for each in begun):
             return False
         shown = self._shown_by(event)
         return not any(self._names(one, each, event.at) for one in expected for each in shown)
@@ -347,46 +366,3 @@ def _union(masks: Iterable[int]) -> int:
     for mask in masks:
         found |= mask
     return found
-
-
-def told(scored: Scored, scenario: Scenario, seed: int) -> dict[str, Any]:
-    """As JSON says it."""
-    return {
-        "id": scenario.id,
-        "seed": seed,
-        "right_headline": scored.right,
-        "right_beside": scored.beside,
-        "headline": scored.headline,
-        "time_to_first_right_s": _rounded(scored.first_right),
-        "surplus_components": len(scored.surplus),
-        "wrong_pages": len(scored.wrong_pages),
-        "wrong_pages_beside": len(scored.beside_pages),
-        "pages": scored.pages,
-        "incidents": scored.incidents,
-        "premature_closes": scored.premature,
-        "wrong_headline_share": round(scored.wrong_share, 4),
-        "is_partial": scored.is_partial,
-        "sample_bound_s": _rounded(scored.bound),
-        "first_visible_s": _rounded(scored.zero),
-        "expected": [
-            {
-                "at_s": round(one.at, 1),
-                "kind": one.expected.kind,
-                "entity": list(one.expected.entities),
-                "right": one.is_right,
-            }
-            for one in scored.counts
-        ],
-        "surplus": scored.surplus,
-        "wrong_page_headlines": scored.wrong_pages,
-        "not_visible": scored.invisible,
-        "quorum": {
-            "time_to_first_alarm_s": _rounded(scored.quorum_after),
-            "right_targets": scored.quorum_right,
-            "pages": scored.quorum_pages,
-        },
-    }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 1)

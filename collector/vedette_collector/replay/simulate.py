@@ -373,7 +373,7 @@ def _is_allowed(bucket: Bucket, at: float) -> bool:
 
 
 def _shown(incident: Incident) -> Shown:
-    keys = incident.active or [str(incident.component)]
+    keys = dict.fromkeys((str(incident.component), *incident.active))  # the headline's first
     found = [incident.findings[key] for key in keys if key in incident.findings]
     named = tuple(map(Named.by, found))
     return Shown(incident.id, incident.state, incident.severity, named)
