@@ -11,6 +11,8 @@ from collector.collector_helpers import Core
 from vedette.checks.read import load
 from vedette.cli import main
 from vedette.wire import codec
+from vedette.wire.facts import Facts
+from vedette.wire.facts.http import HttpFacts
 from vedette.wire.messages import Batch, Result
 from vedette.wire.topics import Kind, topic
 from vedette_collector.cell import Moment
@@ -45,7 +47,10 @@ def config(tmp_path: Path) -> Path:
 
 
 def kept(state: Path, config: Path, fate: Fate, *, kind: Kind = Kind.LIVE) -> None:
-    """A store as a collector has it: each probe every 30 s. *fate*: a failure code, "ok"; None: silence."""
+    """A store as a collector has it: each probe every 30 s. *fate*: a failure code, "ok"; None: silence.
+
+    A status may stand after the code, as in `http.status 503`.
+    """
     (state / "collector").mkdir()
     database = Database(state / "collector" / "store.db")
     core = Core(load(config))
@@ -90,7 +95,8 @@ def _result(at: float, check: str, code: str, attempt: int = 1) -> Result:
         outcome="ok" if is_ok else "fail",
         started_us=round((BEGIN + at) * 1e6),
         duration_us=20_000,
-        reason=None if is_ok else code,
+        reason=None if is_ok else code.partition(" ")[0],
+        facts=Facts(http=HttpFacts(status=int(code.partition(" ")[2]))) if " " in code else None,
         attempt=attempt,
     )
 
@@ -119,6 +125,18 @@ def test_outage_would_have_been_one_page(
     assert "2027-01-15T08:10:00.000Z" < incident["paged"] < "2027-01-15T08:11:00.000Z"
     changes = [each["what"] for each in incident["changes"]]
     assert (changes[0], changes[-1]) == ("opened", "quieted")
+
+
+@pytest.mark.parametrize(("status", "said"), [("403", "access is denied"), ("503", "wrong HTTP status")])
+def test_a_denial_is_told_from_an_error(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str], status: str, said: str
+) -> None:
+    def fate(at: float, agent: str, check: str) -> str:
+        return f"http.status {status}" if check == "shop" and at >= 600 else "ok"
+
+    kept(tmp_path, config, fate)
+    (incident,) = found(tmp_path, config, capsys)["incidents"]
+    assert f"Target shop: {said} (http.status" in json.dumps(incident)
 
 
 def test_people_read_it_too(tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]) -> None:

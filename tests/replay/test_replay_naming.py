@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from replay.replay_helpers import DOWN, SILENT, down, named, of, scored, tried
+from replay.replay_helpers import DOWN, HOUR, SILENT, down, named, of, scored, tried
 from vedette_collector.replay.record import Named
 from verdicts.life_helpers import finding
 
@@ -48,6 +48,11 @@ def test_what_follows_may_be_listed_under_its_cause_while_that_fails(tmp_path: P
         case = tried(tmp_path, f"{mail}, {wiki}", verdicts)
         case[2].says(12.0, named("target:mail"), named("dependency:mail"))
         assert [one.is_right for one in scored(case).counts] == [True, right]
+    # What began after the cause was expected is none of it.
+    again = DOWN.replace("service: shop", "service: mail").replace(HOUR, "t_offset_min: 35, duration_min: 20")
+    late = tried(tmp_path, f"{mail}, {wiki}, {again}", verdicts)
+    late[2].says(12.0, named("target:mail"), named("dependency:mail"))
+    assert [one.is_right for one in scored(late).counts] == [True, False]
     unlisted = tried(tmp_path, f"{mail}, {wiki}", verdicts.replace("40", "10"))
     unlisted[2].says(12.0, named("target:mail"))
     assert [one.is_right for one in scored(unlisted).counts] == [True, False]
@@ -110,6 +115,16 @@ def test_several_networks_are_named_together_or_in_one_headline(tmp_path: Path) 
     names = [f"vantage_network:AS{number}" for number in (1, 2, 3)]
     more[2].says(40.0, named(*names, track="silence"))
     assert not scored(more).right
+
+
+def test_a_network_is_one_thing_where_its_targets_are_hit_too(tmp_path: Path) -> None:
+    dark = SILENT.replace("[AS1, AS2]", "[AS1]")
+    expected = "{at_min: 2, kind: vantage_network, entity: AS1}"
+    inside = DOWN.replace("service: shop", "asn: AS1")
+    for phases, right in ((f"{dark}, {inside}", True), (dark, False)):
+        case = tried(tmp_path, phases, expected)
+        case[2].says(40.0, named("provider_network:AS1"))
+        assert scored(case).right is right
 
 
 def test_network_that_the_fleet_has_not_need_not_be_named(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def test_a_wrong_page_with_the_right_one_beside_it_is_wrong_and_counted_apart(
 ) -> None:
     case = down(tmp_path)
     case[2].says(12.0, named("product:cdn", certainty="ambiguous", rivals=(of(rival),)))
+    case[2].says(4000.0, named("target:shop"), incident="b")  # and a page that is right
     found = scored(case)
     assert (found.right, found.wrong_pages) == (False, ["it is product:cdn"])
     assert found.beside is is_beside

@@ -7,6 +7,7 @@ import pytest
 from replay.replay_helpers import FLEET, of, world
 from vedette_collector.replay.fleet import HIDDEN, transit
 from vedette_collector.replay.scenario import Scope
+from vedette_collector.replay.symptom import Symptom
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.topology import Stage
 
@@ -82,6 +83,20 @@ def test_configuration_does_not_say_who_will_be_hit(tmp_path: Path) -> None:
     assert told & HIDDEN == set()
     assert {"asn", "region", "access", "product", "service"} <= told
     assert tried.topology == world(tmp_path, FLEET.replace(", hijack_cone: true", "")).topology
+
+
+@pytest.mark.parametrize(
+    ("layer", "code", "told"),
+    [
+        ("http", "403", "http.denied"),
+        ("http", "503", "http.status"),
+        ("http", "4xx", "http.status"),
+        ("tcp", "timeout", "tcp.timeout"),
+        ("agent", "silent", ""),
+    ],
+)
+def test_a_symptom_has_the_code_that_verdicts_know(layer: str, code: str, told: str) -> None:
+    assert Symptom(layer=layer, code=code).told == told
 
 
 def test_standard_tags_name_the_entities(tmp_path: Path) -> None:

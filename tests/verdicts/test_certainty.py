@@ -41,6 +41,17 @@ def test_an_old_failure_does_not_date_a_new_fault() -> None:
     assert len(found.firsts) == 5
 
 
+def test_a_fault_of_seldom_checks_dates_from_the_first_of_them() -> None:
+    """Each of its probes has its turn in ten minutes."""
+    play = Play(fleet(interval=600.0))
+    begin = play.now
+    for probe in play.probes("t4:ipv"):
+        play.fail([probe])
+        play.look(30.0)
+    found = play.finding("target:t4")
+    assert (found.began, found.firsts[0].at) == (begin, begin)
+
+
 def test_where_the_whole_fleet_stands_in_one_network_its_word_is_taken() -> None:
     play = Play(fleet(networks=1, per_network=4))
     play.fail(play.probes("t4:ipv"))

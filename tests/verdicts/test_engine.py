@@ -151,6 +151,16 @@ def test_a_probe_has_one_turn_an_interval_whatever_its_agent_says() -> None:
     assert len(play.engine.tracker.events) == 4
 
 
+def test_turns_only_go_forward() -> None:
+    """An agent says itself when a probe ended: two times by turns must not make two turns of each."""
+    play = Play(fleet())
+    for second in range(60):
+        late = 31.0 if second % 2 else 0.0
+        play.say("a0-0", "t4:ipv4", "tcp.timeout", at=play.now - late)
+        play.look(1.0)
+    assert len(play.engine.tracker.events) == 4
+
+
 def test_the_turns_that_are_known_are_those_of_what_is_remembered() -> None:
     play = Play(fleet())
     probes = play.probes("t4:ipv4")

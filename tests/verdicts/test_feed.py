@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from collector.collector_helpers import DNS, EPOCH, NOW, WEB, Core, assignment, batch, failed, ok, spoiled
+from vedette.wire.facts import Facts
+from vedette.wire.facts.http import HttpFacts
 from vedette.wire.messages import Result
 from vedette.wire.topics import Kind
 from vedette_collector.asks import Asks
@@ -72,6 +74,25 @@ def test_success_is_told_once_and_each_failure(fed: Fed) -> None:
         (False, "dns.nodata", 2),
         (True, "", 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "code"),
+    [
+        ("http.status", 403, "http.denied"),
+        ("http.status", 429, "http.denied"),
+        ("http.status", 503, "http.status"),
+        ("http.status", 404, "http.status"),
+        ("http.status", None, "http.status"),
+        ("http.body", 403, "http.body"),
+    ],
+)
+def test_a_server_that_does_not_serve_us_is_no_broken_one(
+    fed: Fed, reason: str, status: int | None, code: str
+) -> None:
+    facts = Facts(http=HttpFacts(status=status)) if status is not None else None
+    fed.send(failed(reason=reason, facts=facts))
+    assert [each.code for each in fed.heard.observed()] == [code]
 
 
 def test_an_answer_is_told_even_if_nothing_changed(fed: Fed) -> None:

@@ -158,6 +158,15 @@ def test_one_look_without_a_rival_is_no_certainty(life: Life) -> None:
     assert (incident.severity, incident.findings["target:shop-1"].certainty) == ("ticket", "ambiguous")
 
 
+def test_a_look_with_a_rival_counts_for_no_certainty(life: Life) -> None:
+    """However long ago the look before was: it may have had one until now."""
+    life.run(MINUTE, _doubtful())
+    life.run(10, _doubtful(), step=10)
+    life.run(10, shop(), step=10)
+    life.run(10, _doubtful(), step=10)
+    assert life.incidents.open()[0].findings["target:shop-1"].certainty == "ambiguous"
+
+
 def test_what_fails_in_another_way_may_be_doubted_anew(life: Life) -> None:
     """Names that do not resolve have other rivals than connections that fail."""
     life.run(MINUTE, shop(track="slow"))

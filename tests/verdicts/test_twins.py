@@ -3,6 +3,7 @@
 import pytest
 
 from vedette_collector.verdicts.component import Entity, Kind
+from vedette_collector.verdicts.twins import twins
 from vedette_collector.verdicts.words import headline
 from verdicts.fleet_helpers import Play, fleet
 
@@ -58,3 +59,28 @@ def test_where_all_fails_alike_nothing_is_a_rival() -> None:
     play = Play(fleet(networks=3, per_network=1, targets=6))
     play.fail([each for each in play.probes() if ":ipv" in each[1]])
     assert [each.rivals for each in play.look().findings] == [()]
+
+
+def test_a_plane_is_no_reading_of_its_only_target() -> None:
+    play = Play(fleet(more=lambda n: [Entity(Kind.PLANE, "control")] if n == 4 else []))
+    play.fail(play.probes("t4:ipv"))
+    assert play.finding("target:t4").alternatives == ()
+
+
+def test_no_part_is_replaced_by_one_of_the_kind_of_another() -> None:
+    """Two of a kind would read as a group: what goes through either."""
+    depends = {4: ("db", "cache"), 5: ("db",), 6: ("cache",)}
+    play = Play(fleet(more=lambda n: [Entity(Kind.DEPENDENCY, name) for name in depends.get(n, ())]))
+    index = play.engine.tracker.index
+    target, db, cache = (
+        index.number(each)
+        for each in (
+            Entity(Kind.TARGET, "t4"),
+            Entity(Kind.DEPENDENCY, "db"),
+            Entity(Kind.DEPENDENCY, "cache"),
+        )
+    )
+    assert target is not None
+    assert db is not None
+    assert cache is not None
+    assert twins(index, "connection", ((target,), (db,)), [(target, db, cache)]) == [((target,), (cache,))]

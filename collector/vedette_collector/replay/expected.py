@@ -18,6 +18,7 @@ Rules, for a component and an expected verdict:
    alternatives, and both hold the same probes in this fleet: nobody could tell them apart.
 6. What is expected stands *beside* an answer that is not right when the incident lists it under its headline,
    or as a rival. That is told, and makes nothing right.
+7. A network is one thing: where targets in it are hit as well, to name it as theirs is to name it.
 
 `within`, `blast_radius` and other words of a qualifier inform people.
 """
@@ -119,6 +120,17 @@ class Matcher:
             return ()
         return tuple(Part(kind, (found[2],)) for kind in KINDS[found[1]])
 
+    def _homes(self, expected: Expected, now: Situation) -> tuple[Part, ...]:
+        """Networks that are expected as those of agents, as those of the targets that are hit in them."""
+        if expected.kind != "vantage_network":
+            return ()
+        found = []
+        for part in (Part(Kind.PROVIDER_NETWORK, each.names) for each in self.parts(expected)):
+            probes = self._world.extent(_one(part), Stage.CONNECTION)
+            if probes and is_inside(probes, now.scope):
+                found.append(part)
+        return tuple(found)
+
     def _has(self, scope: int, tag: str) -> bool:
         """Whether any target of these probes has the tag."""
         tagged = [Part(Kind.TARGET, (one.name,)) for one in self._world.fleet.targets if tag in one.given]
@@ -151,7 +163,7 @@ class Matcher:
     def is_right(self, expected: Expected, component: Component, named: Named, now: Situation) -> bool:
         if expected.kind == "compound":
             return self._is_compound(expected, component, named, now)
-        parts = (*self.parts(expected), *self.acceptable(expected, now.scope))
+        parts = (*self.parts(expected), *self.acceptable(expected, now.scope), *self._homes(expected, now))
         return any(self._is_part(part, component, named, now) for part in parts)
 
     def _is_part(self, part: Part, component: Component, named: Named, now: Situation) -> bool:

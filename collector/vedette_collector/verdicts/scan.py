@@ -90,7 +90,6 @@ def _is_close(
     could tell from it: that is no matter of a few more failures."""
     return (
         len(each.parts) == 1 == len(each.parts[0])
-        and each.parts != chosen.parts
         and first.score - each.score < settings.tie
         and 2 * _shared(sample, each, first) > first.failed
         and not is_same(sample.index, sample.track, each.parts, chosen.parts)
