@@ -105,10 +105,59 @@ def test_quiet_incident_names_nothing_while_a_symptom_is_on(tmp_path: Path) -> N
     assert not scored(case).right
 
 
+def test_quiet_incident_names_what_it_named_while_none_is_on(tmp_path: Path) -> None:
+    """Of what is expected after the end of it all."""
+    case = down(tmp_path, "{at_min: 70, kind: target, entity: shop}")
+    case[2].says(12.0, named("target:shop")).says(3660.0, named("target:shop"), state="quiet")
+    assert scored(case).right
+
+
+def test_what_ends_before_two_intervals_is_judged_before_its_end(tmp_path: Path) -> None:
+    """Afterwards nothing needs to stand there."""
+    case = tried(
+        tmp_path,
+        DOWN.replace("duration_min: 60", "duration_min: 1"),
+        "{at_min: 0, kind: target, entity: shop}",
+    )
+    case[2].says(12.0, named("target:shop")).closes(60.0)
+    found = scored(case)
+    assert (found.right, found.counts[0].at) == (True, 59.0)
+
+
+def test_what_no_draw_hit_needs_no_incident(tmp_path: Path) -> None:
+    """It could have been seen, and chance had it that it was not."""
+    case = down(tmp_path)
+    case[2].run.seen[0] = Seen(in_scope=12)
+    assert scored(case).right
+
+
 def test_close_after_the_end_is_not_premature(tmp_path: Path) -> None:
     case = down(tmp_path)
     case[2].says(12.0, named("target:shop")).closes(3700.0)
     assert scored(case).premature == 0
+
+
+def test_close_of_what_has_nothing_to_do_with_it_is_not_premature(tmp_path: Path) -> None:
+    case = down(tmp_path)
+    case[2].says(12.0, named("target:shop")).says(20.0, named("target:bank"), incident="b")
+    case[2].closes(100.0, "b")
+    assert scored(case).premature == 0
+
+
+def test_page_of_what_fails_is_not_wrong_where_nothing_that_is_expected_is_there(tmp_path: Path) -> None:
+    for said, wrong in (("product:cdn", []), ("target:bank", ["it is target:bank"])):
+        case = down(tmp_path, "{at_min: 2, kind: product, entity: elsewhere}")
+        case[2].says(12.0, named(said))
+        found = scored(case)
+        assert (found.counts, found.wrong_pages) == ([], wrong)
+
+
+def test_page_for_agents_is_not_one_for_just_the_probes_of_silent_ones(tmp_path: Path) -> None:
+    """That they fall silent together is not the same as each by itself."""
+    phase = SILENT.replace("[AS1, AS2]", "AS5")
+    case = tried(tmp_path, phase, "{at_min: 5, kind: telemetry, entity: telemetry}")
+    case[2].says(40.0, named("agent:five-1", track="silence"))
+    assert len(scored(case).wrong_pages) == 1
 
 
 def test_share_of_time_with_a_wrong_headline(tmp_path: Path) -> None:

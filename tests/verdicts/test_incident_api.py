@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from collector.exposition_helpers import value
+from collector.incident_helpers import DYN, finding, incident
 from collector.running_helpers import collecting, ready, until
 from servers.mosquitto import MOSQUITTO, Mosquitto
+from vedette_collector.verdicts.component import Entity, Kind, component
 from verdicts.living_helpers import AGENTS, CONFIG, fail, fleet, greet, incidents, one_incident, result
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="needs mosquitto")
@@ -68,6 +70,22 @@ def test_the_list_by_state_id_and_number(config: Path) -> None:
                 for query in ("?state=closed", "?limit=0", "?limit=101"):
                     status, text, _ = await running.get(f"/api/v1/incidents{query}")
                     assert (status, list(json.loads(text))) == (400, ["error"])
+
+    asyncio.run(story())
+
+
+def test_what_else_it_may_be_is_listed(config: Path) -> None:
+    rival = component([Entity(Kind.PROVIDER, "cloud")])
+    told = incident(state="closed", findings={str(DYN): finding(certainty="ambiguous", rivals=(rival,))})
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running:
+                await ready(running)
+                running.collector.condition.docket.take({told.id: told})
+                (found,) = await incidents(running, f"?id={told.id}")
+                readings = (found["certainty"], found["rivals"], found["alternatives"])
+                assert readings == ("ambiguous", ["provider:cloud"], ["zone:example.com"])
 
     asyncio.run(story())
 

@@ -308,12 +308,13 @@ def test_what_crosses_an_old_incident_does_not_grow_out_of_it() -> None:
 
 
 def test_a_part_of_what_an_old_incident_names_needs_nothing_beyond_it() -> None:
-    play = _failing(t4=20)
+    """One of two targets of a provider that was down."""
+    play = Play(fleet(networks=10, targets=14))
+    play.fail(_some(play, "t12:ipv", 20))
     sample = play.sample("connection")
-    provider = [_parts(play, Kind.PROVIDER, "p1")]
-    best = scan.best(sample, NOISE, DEFAULTS, (), provider)
+    best = scan.best(sample, NOISE, DEFAULTS, (), [_parts(play, Kind.PROVIDER, "p4")])
     assert best is not None
-    assert str(named(sample.index, best.chosen.parts)) == "target:t4"
+    assert str(named(sample.index, best.chosen.parts)) == "target:t12"
 
 
 @pytest.mark.parametrize(

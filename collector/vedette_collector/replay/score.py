@@ -330,9 +330,8 @@ class _Scoring:
         return [each for each in known if each.id == event.incident]
 
     def _is_just(self, component: Component, visible: Visible) -> bool:
-        """Whether it names the probes of one phase, no more and no fewer."""
-        if visible.phase.symptom.layer == "agent":
-            return False
+        """Whether it names the probes of one phase, no more and no fewer; never so of silent agents, of which
+        all stages are."""
         return self._world.extent(component, visible.phase.symptom.stage) == visible.scope
 
     def _premature(self) -> int:
