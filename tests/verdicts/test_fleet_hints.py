@@ -1,5 +1,6 @@
 """What a fleet cannot tell apart or does not see is told before anything breaks, with what to add."""
 
+import re
 import textwrap
 
 import pytest
@@ -90,9 +91,16 @@ def test_an_own_resolver_of_one_agent_is_like_that_agent() -> None:
     assert told(CHECKS + checks, agents)["resolver_like_agent"].examples == ("isp (nyc-01)",)
 
 
-def test_a_target_that_one_network_sees_is_never_certain() -> None:
+def test_a_target_that_one_of_several_networks_sees_has_no_incident_of_its_own() -> None:
     hint = told(CHECKS.replace("- {name: one,", "- {name: one, agents: {network: AS1},"))
     assert hint["seen_from_one_network"].examples == ("one (AS1)",)
+    assert "no incident is opened" in hint["seen_from_one_network"].text
+
+
+def test_of_a_fleet_in_one_network_nobody_knows_what_others_see() -> None:
+    agents = re.sub("AS[0-9]+", "AS1", AGENTS)
+    text = told(CHECKS, agents)["seen_from_one_network"].text
+    assert text.endswith("whether others see a fault of it too, nobody can tell")
 
 
 def test_agents_and_checks_without_the_weighty_tags_are_listed() -> None:

@@ -21,14 +21,17 @@ def observed(topology: Topology) -> dict[str, int]:
 
 def unseen(survey: Survey) -> Iterator[Hint]:
     """Targets that too few networks see for a verdict to be more than a guess."""
-    if not observed(survey.topology):
+    known = observed(survey.topology)
+    if not known:
         return
     few = {target: seen for target, seen in survey.networks_of_targets().items() if len(seen) < 2}
     if few:
+        blind = "no incident is opened for a fault of one of them alone"
+        alone = "whether others see a fault of it too, nobody can tell"
         yield hint(
             "seen_from_one_network",
             f"{counted(len(few), 'target')} seen from fewer than 2 networks: "
-            "no fault of these is ever certain",
+            f"{blind if len(known) > 1 else alone}",
             "select agents of a second network for their checks",
             [f"{target} ({', '.join(seen) or 'no network'})" for target, seen in sorted(few.items())],
         )
