@@ -112,6 +112,18 @@ def test_quiet_incident_names_what_it_named_while_none_is_on(tmp_path: Path) -> 
     assert scored(case).right
 
 
+@pytest.mark.parametrize(("minute", "is_right"), [(8, True), (9, True), (10, False)])
+def test_what_comes_back_may_be_quiet_for_two_intervals(tmp_path: Path, minute: int, is_right: bool) -> None:
+    """It is on for four minutes of eight."""
+    case = tried(
+        tmp_path,
+        DOWN.replace("symptom", "pattern: {kind: alternating, period_min: 8}, symptom"),
+        f"{{at_min: {minute}, kind: target, entity: shop}}",
+    )
+    case[2].says(12.0, named("target:shop")).says(300.0, named("target:shop"), state="quiet")
+    assert scored(case).right is is_right
+
+
 def test_what_ends_before_two_intervals_is_judged_before_its_end(tmp_path: Path) -> None:
     """Afterwards nothing needs to stand there."""
     case = tried(

@@ -1,5 +1,6 @@
 """Which groups are named, and what is no member of one."""
 
+import pytest
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
@@ -112,3 +113,30 @@ def test_what_is_slow_in_tls_is_no_fault_of_a_chain() -> None:
     play = Play(fleet(more=more))
     play.fail((probe for n in (1, 5, 9) for probe in play.probes(f"t{n}:ipv")), "tls.slow")
     assert play.found() == ["target:t1", "target:t5", "target:t9"]
+
+
+@pytest.mark.parametrize(
+    ("linux", "found"), [(12, ["target:t1", "target:t7"]), (5, ["target:t1+t7 & host_class:linux"])]
+)
+def test_what_most_targets_have_is_nothing_that_two_of_them_share(linux: int, found: list[str]) -> None:
+    """Of a few with it, two are not two at random."""
+    has = {1, 7, *range(10, 8 + linux)}
+    play = Play(
+        fleet(targets=20, more=lambda n: [Entity(Kind.HOST_CLASS, "linux" if n in has else f"other-{n}")])
+    )
+    play.fail([*play.probes("t1:ipv"), *play.probes("t7:ipv")])
+    assert sorted(play.found()) == found
+
+
+@pytest.mark.parametrize(
+    ("failing", "found"),
+    [(("t1", "t9"), ["target:t1", "target:t9"]), (("t0", "t1", "t8", "t9"), ["provider_network:AS0+AS4"])],
+)
+def test_a_network_of_which_one_target_fails_is_this_target(
+    failing: tuple[str, ...], found: list[str]
+) -> None:
+    """Two networks that began to fail at once are one fault; two targets are two."""
+    play = Play(fleet(targets=24, more=lambda n: [Entity(Kind.PROVIDER_NETWORK, f"AS{n // 2}")]))
+    for target in failing:
+        play.fail(play.probes(f"{target}:ipv"))
+    assert sorted(play.found()) == found

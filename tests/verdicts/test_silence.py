@@ -1,5 +1,6 @@
 """Which agents fell silent together, and whose fault that is."""
 
+import pytest
 from msgspec.structs import replace
 
 from vedette_collector.verdicts.component import Entity, Kind
@@ -97,6 +98,29 @@ def test_the_only_agent_of_a_network_may_be_its_network() -> None:
     _silent(play, "a3-0")
     assert _names(play) == [("agent:a3-0", "ambiguous")]
     assert [str(each) for each in play.finding("agent:a3-0").alternatives] == ["vantage_network:net-3"]
+
+
+def _two_networks() -> Play:
+    """Each is the only one in its region."""
+    play = Play(fleet(networks=2, per_network=4, more=lambda n: [Entity(Kind.PROVIDER_NETWORK, f"net-{n}")]))
+    _silent(play, *(f"a1-{number}" for number in range(4)))
+    return play
+
+
+def test_a_network_with_all_agents_of_a_region_is_named_first() -> None:
+    play = _two_networks()
+    assert _names(play) == [("vantage_network:net-1", "ambiguous")]
+    assert [str(each) for each in play.finding("vantage_network:net-1").alternatives] == [
+        "vantage_region:east"
+    ]
+
+
+@pytest.mark.parametrize(("target", "certainty"), [("t1", "certain"), ("t2", "ambiguous")])
+def test_targets_that_are_dark_tell_a_network_from_its_region(target: str, certainty: str) -> None:
+    """Just its target goes through the network as well, so that this is named beside it."""
+    play = _two_networks()
+    play.fail(probe for probe in play.probes(f"{target}:ipv") if probe[0].startswith("a0"))
+    assert ("vantage_network:net-1", certainty) in _names(play)
 
 
 def test_when_nearly_all_are_silent_it_is_our_own_telemetry() -> None:

@@ -22,22 +22,19 @@ def test_the_other_things_that_hold_the_same_probes_are_told_at_every_look() -> 
     assert headline(incident).startswith("Target t18 over IPv4 or provider p6 over IPv4: ")
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        (Kind.PROVIDER_NETWORK, "target:t4+t7"),
-        (Kind.PRODUCT, None),
-    ],
-)
-def test_a_group_has_twins_as_well(kind: Kind, said: str | None) -> None:
+@pytest.mark.parametrize("kind", [Kind.PROVIDER_NETWORK, Kind.PRODUCT])
+def test_a_group_has_twins_as_well(kind: Kind) -> None:
     play = Play(fleet(networks=5, per_network=1, targets=20, more=lambda n: [Entity(kind, f"x{n}")]))
-    play.fail(play.probes("t4:ipv") + play.probes("t7:ipv"))
+    for number in (4, 7):
+        play.fail(play.probes(f"t{number}:ipv"))
     found = play.look().findings
     told = {str(each.component): [str(other) for other in each.alternatives] for each in found}
-    if said is None:
-        assert told == {"target:t4": ["product:x4"], "target:t7": ["product:x7"]}
-    else:
-        assert told == {"provider_network:x4+x7": [said]}
+    assert told == {f"target:t{number}": [f"{kind}:x{number}"] for number in (4, 7)}
+    for number in (0, 10):
+        play.fail(play.probes(f"t{number}:ipv"))
+    (each,) = play.look().findings
+    assert str(each.component) == "target:t0+t10+t4+t7"
+    assert [str(other) for other in each.alternatives] == [f"{kind}:x0+x10+x4+x7"]
 
 
 def test_what_every_probe_goes_through_is_no_reading() -> None:

@@ -59,9 +59,16 @@ class Phase(Struct, frozen=True, kw_only=True):
 
     def is_on(self, at: float) -> bool:
         """At *at* seconds since the begin of the outage."""
+        return self.since(at) is not None
+
+    def since(self, at: float) -> float | None:
+        """For how many seconds it has been on. None: it is not."""
         if not self.begin <= at < self.end:
-            return False
-        return self.period is None or (at - self.begin) % self.period < self.period / 2
+            return None
+        if self.period is None:
+            return at - self.begin
+        since = (at - self.begin) % self.period
+        return since if since < self.period / 2 else None
 
 
 class Expected(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@
 - It is judged once, at the latest of: its own time; two intervals and SETTLE after the first symptom of the
   newest phase that began by then and hits what it names; for a partial fault, when enough samples can have
   come (`sample_seconds`). It is right when the headline of an open incident names it (`expected` has the
-  rules), or of a quiet one while no symptom is on.
+  rules), or of a quiet one while no symptom is on, or none for longer than two intervals and SETTLE.
 - No incident at all is right too when fewer than two agents or two probes could see the phase, or when it
   ends before enough samples came; so is then one that names just the probes in scope, in whatever words.
 - `none` is right when nobody was paged. `ticket not page` in a qualifier: right as a ticket only.
@@ -164,7 +164,7 @@ class _Scoring:
             return Judged(expected, expected.at, True)  # in scope, and nothing of it was drawn
         newest = max(begun, key=lambda one: one.phase.begin)
         first = newest.first or 0.0
-        at = max(expected.at, first + max(2 * self._world.interval, newest.bound) + SETTLE)
+        at = max(expected.at, first + max(self._granted, newest.bound + SETTLE))
         is_short = first + newest.bound > newest.phase.end
         if at > newest.phase.end:
             at = max(expected.at, newest.phase.end - 1.0)
@@ -185,11 +185,17 @@ class _Scoring:
     def _stands_beside(self, expected: Expected, shown: Shown, at: float) -> bool:
         return self._match.is_beside(expected, shown.named, self._situation(at))
 
+    @property
+    def _granted(self) -> float:
+        """Seconds in which a verdict is to be right."""
+        return 2 * self._world.interval + SETTLE
+
     def _open(self, at: float) -> list[Shown]:
-        """Incidents that say that something is wrong at *at*; quiet ones while nothing is on."""
+        """Incidents that say that something is wrong at *at*; quiet ones while nothing is on for long."""
         place = bisect_right(self._times, at) - 1
         known = self._run.screens[place][1] if place >= 0 else ()
-        is_lull = not any(one.phase.is_on(at) for one in self._visible)
+        lasted = (one.phase.since(at) for one in self._visible)
+        is_lull = all(each is None or each < self._granted for each in lasted)
         return [each for each in known if each.state == "open" or (is_lull and each.state == "quiet")]
 
     def _names(self, expected: Expected, shown: Shown, at: float) -> bool:

@@ -61,7 +61,11 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
         alone = group.parts[-1:]
         failed = sample.failed_of(alone)
         other = Candidate(alone, failed, max(sample.count(alone), float(failed)), 0.0, 0.0)
-        if other.total <= group.total or is_contrast(sample, other, group, noise, settings):
+        if other.total > group.total:
+            is_more = is_contrast(sample, other, group, noise, settings)
+        else:  # what most probes go through is nothing that several share
+            is_more = 2 * base.total <= sample.total
+        if is_more:
             yield group
 
 
@@ -134,8 +138,10 @@ def unrelated(sample: Sample[F], noise: float, settings: Settings) -> Iterator[C
         telling = {
             entity
             for entity, failed in sample.by_kinds({kind}).items()
-            if failed >= 2 and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
-        }
+            if failed >= 2
+            and surprise(failed, max(sample.count(((entity,),)), failed), noise) >= TELLING
+            and (kind is not Kind.PROVIDER_NETWORK or len(sample.by_kinds({Kind.TARGET}, ((entity,),))) > 1)
+        }  # a network of which one target fails is this target
         if len(telling) < least:
             continue
         since = {entity: sample.began(entity) for entity in telling}

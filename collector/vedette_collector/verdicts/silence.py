@@ -179,10 +179,12 @@ def _best(index: Index, left: list[int], silent: dict[int, float], known: int) -
                 options.append((score + chance, -place, component, agents, total))
     if not options:
         return None
-    score, _, component, agents, total = max(options, key=lambda each: (each[0], each[1], str(each[2])))
-    alternatives = tuple(
-        other for _, _, other, same, of in options if other != component and (same, of) == (agents, total)
-    )
+    _, _, _, agents, total = max(options, key=lambda each: (each[0], each[1], str(each[2])))
+    # Of the same agents the most specific kind is named, with the fewest names.
+    same = [each for each in options if (each[3], each[4]) == (agents, total)]
+    same.sort(key=lambda each: (len(each[2].parts[0].names), -each[1], str(each[2])))
+    score, _, component, _, _ = same[0]
+    alternatives = tuple(other for _, _, other, _, _ in same[1:])
     inside = (len(agents), total)
     outside = (len(silent) - len(agents), max(known.bit_count() - total, 0))
     return _finding(index, component, agents, silent, score, inside, outside, alternatives)
@@ -275,11 +277,12 @@ def _finding(
 
 
 def told_apart(silent: Sequence[Finding], others: Iterable[Finding]) -> list[Finding]:
-    """A silent agent may be its network, where it is the only one: targets in that network tell."""
+    """What several may be silent with, or a single one, may be a network: targets in that network tell."""
     dark = {
         name
         for each in others
-        for part in each.component.parts
+        for component in (each.component, *each.alternatives)
+        for part in component.parts
         if part.kind is Kind.PROVIDER_NETWORK
         for name in part.names
     }
@@ -287,7 +290,7 @@ def told_apart(silent: Sequence[Finding], others: Iterable[Finding]) -> list[Fin
 
 
 def _network_of(finding: Finding, dark: set[str]) -> Finding | None:
-    for each in finding.alternatives:
-        if _is_agent(finding) and each.kind == Kind.NETWORK and dark.issuperset(each.parts[0].names):
+    for each in (finding.component, *finding.alternatives):
+        if each.kind == Kind.NETWORK and dark.issuperset(each.parts[0].names):
             return replace(finding, component=each, certainty="certain", alternatives=())
     return None
