@@ -100,26 +100,32 @@ def test_the_only_agent_of_a_network_may_be_its_network() -> None:
     assert [str(each) for each in play.finding("agent:a3-0").alternatives] == ["vantage_network:net-3"]
 
 
-def _two_networks() -> Play:
-    """Each is the only one in its region."""
-    play = Play(fleet(networks=2, per_network=4, more=lambda n: [Entity(Kind.PROVIDER_NETWORK, f"net-{n}")]))
+def _one_network() -> Play:
+    """It is the only one in its region; there are more networks than regions."""
+    play = Play(fleet(networks=3, per_network=4, more=lambda n: [Entity(Kind.PROVIDER_NETWORK, f"net-{n}")]))
     _silent(play, *(f"a1-{number}" for number in range(4)))
     return play
 
 
 def test_a_network_with_all_agents_of_a_region_is_named_first() -> None:
-    play = _two_networks()
+    play = _one_network()
     assert _names(play) == [("vantage_network:net-1", "ambiguous")]
     assert [str(each) for each in play.finding("vantage_network:net-1").alternatives] == [
         "vantage_region:east"
     ]
 
 
+def test_a_region_is_named_before_all_of_its_networks() -> None:
+    play = Play(fleet(networks=4, per_network=3))
+    _silent(play, *(name for name in play.topology.agents if name[1] in "13"))
+    assert _names(play) == [("vantage_region:east", "ambiguous")]
+
+
 @pytest.mark.parametrize(("target", "certainty"), [("t1", "certain"), ("t2", "ambiguous")])
 def test_targets_that_are_dark_tell_a_network_from_its_region(target: str, certainty: str) -> None:
     """Just its target goes through the network as well, so that this is named beside it."""
-    play = _two_networks()
-    play.fail(probe for probe in play.probes(f"{target}:ipv") if probe[0].startswith("a0"))
+    play = _one_network()
+    play.fail(probe for probe in play.probes(f"{target}:ipv") if not probe[0].startswith("a1"))
     assert ("vantage_network:net-1", certainty) in _names(play)
 
 
