@@ -129,6 +129,34 @@ def test_targets_that_are_dark_tell_a_network_from_its_region(target: str, certa
     assert ("vantage_network:net-1", certainty) in _names(play)
 
 
+@pytest.mark.parametrize(
+    ("targets", "named"), [(("t3",), "agent:a3-0"), (("t3", "t13"), "vantage_network:net-3")]
+)
+def test_one_target_that_fails_makes_no_network_of_a_silent_agent(
+    targets: tuple[str, ...], named: str
+) -> None:
+    """It may be the only one of a network in which an agent has stopped."""
+    size = 10 if len(targets) > 1 else 20
+    play = Play(
+        fleet(
+            networks=8,
+            per_network=1,
+            targets=20,
+            more=lambda n: [Entity(Kind.PROVIDER_NETWORK, f"net-{n % size}")],
+        )
+    )
+    _silent(play, "a3-0")
+    for target in targets:
+        play.fail(probe for probe in play.probes(f"{target}:ipv") if not probe[0].startswith("a3"))
+    assert named in [name for name, _ in _names(play)]
+
+
+def test_over_one_family_alone_no_network_is_dark() -> None:
+    play = _one_network()
+    play.fail(probe for probe in play.probes("t1:ipv6") if not probe[0].startswith("a1"))
+    assert ("vantage_network:net-1", "ambiguous") in _names(play)
+
+
 def test_when_nearly_all_are_silent_it_is_our_own_telemetry() -> None:
     play = Play(fleet(networks=8))
     _silent(play, *list(play.topology.agents)[:14])

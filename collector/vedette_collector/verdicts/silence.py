@@ -276,17 +276,20 @@ def _finding(
     )
 
 
-def told_apart(silent: Sequence[Finding], others: Iterable[Finding]) -> list[Finding]:
-    """What several may be silent with, or a single one, may be a network: targets in that network tell."""
-    dark = {
-        name
-        for each in others
-        for component in (each.component, *each.alternatives)
-        for part in component.parts
-        if part.kind is Kind.PROVIDER_NETWORK
-        for name in part.names
-    }
-    return [_network_of(each, dark) or each for each in silent]
+def told_apart(silent: Sequence[Finding], others: Sequence[Finding]) -> list[Finding]:
+    """What several may be silent with, or a single one, may be a network: targets in that network tell.
+
+    A single agent stops for reasons of its own: then it must be the network that is blamed for targets, and
+    not a target that happens to be the only one in it.
+    """
+    blamed = [each.component for each in others]
+    readings = [*blamed, *(other for each in others for other in each.alternatives if len(other.parts) == 1)]
+    return [_network_of(each, _dark(blamed if _is_agent(each) else readings)) or each for each in silent]
+
+
+def _dark(components: Iterable[Component]) -> set[str]:
+    parts = (part for component in components for part in component.parts)
+    return {name for part in parts if part.kind is Kind.PROVIDER_NETWORK for name in part.names}
 
 
 def _network_of(finding: Finding, dark: set[str]) -> Finding | None:
