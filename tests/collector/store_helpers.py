@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable
 
-from collector.collector_helpers import NOW
+from collector.collector_helpers import EPOCH, NOW
 from vedette.checks.model import Assignment
 from vedette.wire import codec
 from vedette.wire.messages import Ack, Batch, Heartbeat, Presence
@@ -19,6 +19,11 @@ from vedette_collector.store.database import AgentRow, CellRow, Loaded, Writing
 from vedette_collector.store.entry import Entry
 
 KINDS = {Batch: Kind.LIVE, Heartbeat: Kind.HEARTBEAT, Presence: Kind.PRESENCE}
+
+
+def entry(number: int, **more: object) -> Entry:
+    fields = {"kind": "live", "agent": "par-01", "received_us": number, "epoch": EPOCH, "payload": b"x" * 50}
+    return Entry(**{"id": number, "count": 1, "first": number, **fields, **more})  # type: ignore[arg-type]
 
 
 class Shelf:
