@@ -171,7 +171,17 @@ def test_what_cannot_be_told_apart_is_in_the_headline() -> None:
         (
             "target:shop-1",
             "target:shop-1 & address_family:ipv4",
-            "Target shop-1 or target shop-1 over IPv4: ",
+            "Target shop-1 or only target shop-1 over IPv4: ",
+        ),
+        (
+            "target:shop-1 & vantage_region:uk",
+            "vantage_region:uk",
+            "Target shop-1 from region uk or all of region uk: ",
+        ),
+        (
+            "product:aws-nlb & provider_region:aws/us-east-1",
+            "product:aws-nlb",
+            "Product aws-nlb in provider region aws/us-east-1 or all of product aws-nlb: ",
         ),
     ],
 )

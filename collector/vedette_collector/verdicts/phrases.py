@@ -157,7 +157,14 @@ def noun(component: Component) -> str:
 
 
 def beside(component: Component, other: Component) -> str:
-    """*other* after *component* in one sentence: `from network AS1` after `resolver 1.1.1.1 from agent a`."""
+    """*other* after *component* in one sentence: `from network AS1` after `resolver 1.1.1.1 from agent a`.
+
+    What is wider or narrower says so: the same name twice would read like a mistake.
+    """
+    if set(other.parts) < set(component.parts):
+        return f"all of {noun(other)}"
+    if set(other.parts) > set(component.parts):
+        return f"only {noun(other)}"
     (*same, _), (*beginning, last) = _ordered(component), _ordered(other)
     return _joined("", [last]).strip() if same and same == beginning else noun(other)
 
