@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from simulation import collecting, hosts
+from simulation.agents import Process as AgentProcess
 from simulation.collecting import Process as CollectorProcess
-from simulation.hosts import Process as AgentProcess
 from vedette.wire.messages import EpochMark
 from vedette_agent.delivery import outbox
 from vedette_agent.delivery.bases import Bases

@@ -3,7 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from simulation.scenario import Plan, Story, plan
+from simulation.scenario import plan, story
+from simulation.story import Plan
 
 KEPT = Path(__file__).with_name("seeds.txt")
 
@@ -16,7 +17,7 @@ def kept() -> list[int]:
 
 def happened(drawn: Plan) -> Counter[str]:
     """Run a story and count what it met. Raises whatever went wrong."""
-    return Story(drawn).run().seen
+    return story(drawn).run().seen
 
 
 def failure(drawn: Plan) -> Exception | None:
@@ -30,16 +31,16 @@ def failure(drawn: Plan) -> Exception | None:
 def report(seed: int) -> str:
     """Of a seed that fails: with as few misfortunes as it needs, and what happened at last."""
     drawn = shortest(plan(seed))
-    story = Story(drawn)
+    told = story(drawn)
     wrong: Exception | None = None
     try:
-        story.run()
+        told.run()
     except Exception as exc:
         wrong = exc
-    told = "\n".join(f"  {at:9.2f} s  {text}" for at, text in story.world.story)
+    lines = "\n".join(f"  {at:9.2f} s  {text}" for at, text in told.world.story)
     return (
         f"seed {seed} ({drawn.seconds:.0f} s, {drawn.agents} agents, {', '.join(drawn.faults)}): "
-        f"{type(wrong).__name__}: {wrong}\n{told}\n"
+        f"{type(wrong).__name__}: {wrong}\n{lines}\n"
         f"again: PYTHONPATH=tests .venv/bin/python -m simulation --seed {seed}"
     )
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from simulation.mutations import MUTATIONS
-from simulation.scenario import Plan
+from simulation.story import Plan
 from simulation.telling import failure
 
 SEEDS = 30

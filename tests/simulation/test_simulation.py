@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulation.scenario import FAULTS, plan
+from simulation.misfortunes import FAULTS
+from simulation.scenario import plan
 from simulation.telling import happened, kept, report
 
 SEEDS = 1000
