@@ -80,6 +80,16 @@ def test_the_only_target_of_a_provider_is_ambiguous_with_it_and_pages(networks: 
     assert (incident.severity, headline(incident)[:26]) == ("page", "Target t12 or provider p4:")
 
 
+def test_what_everything_goes_through_is_never_certain() -> None:
+    """Nothing avoids it: when all fails it may be the name servers of all, or the agents themselves."""
+    play = Play(fleet())
+    play.look(60)
+    play.fail([each for each in play.probes() if ":dns" in each[1]], "dns.servfail")
+    found = play.finding("tld:com")
+    assert (found.certainty, found.outside.total, found.of_attempts) == ("ambiguous", 0, False)
+    assert not found.rivals + found.alternatives
+
+
 def test_the_evidence_says_who_saw_it_first_and_how_it_was_confirmed() -> None:
     play = Play(fleet())
     play.fail(play.probes("t4:ipv4", "a0-0"), "tcp.refused")

@@ -4,15 +4,17 @@ import re
 import textwrap
 
 import pytest
+from msgspec.structs import replace
 
 from vedette.checks import read
 from vedette_collector.fleet.commands import written
-from vedette_collector.fleet.gaps import observed
+from vedette_collector.fleet.gaps import observed, too_few
 from vedette_collector.fleet.hint import EXAMPLES, Hint
 from vedette_collector.fleet.hints import hints
 from vedette_collector.fleet.survey import _STAGES, Survey
 from vedette_collector.verdicts.component import Entity
 from vedette_collector.verdicts.traits import topology
+from verdicts.fleet_helpers import Play, fleet
 
 # Two of everything, so that each test can take one thing away.
 AGENTS = """\
@@ -103,6 +105,25 @@ def test_of_a_fleet_in_one_network_nobody_knows_what_others_see() -> None:
     assert text.endswith("whether others see a fault of it too, nobody can tell")
 
 
+@pytest.mark.parametrize("targets", [1, 2, 12, 200])
+@pytest.mark.parametrize("agents", [1, 2, 3, 4, 5])
+def test_targets_with_too_few_probes_are_those_of_which_no_incident_is_opened(
+    targets: int, agents: int
+) -> None:
+    whole = fleet(networks=agents, per_network=1, targets=targets)
+    checks = {name: traits for name, traits in whole.checks.items() if name.endswith(":ipv4")}
+    few = replace(whole, checks=checks, assigned={name: whole.assigned[name] for name in checks})
+    play = Play(few)
+    play.look(60)
+    play.fail(play.probes("t0:"))
+    hint = next(too_few(Survey(few)), None)
+    assert (hint is None) == any("target:t0" in str(each.component) for each in play.look(30).findings)
+    if hint is not None:
+        needed = 4 if targets > 2 else 3
+        assert hint.count == targets
+        assert hint.examples[0] == f"t0 (connections: {agents} of the {needed} needed)"
+
+
 def test_agents_and_checks_without_the_weighty_tags_are_listed() -> None:
     agents = AGENTS.replace("network: AS1, region: eu, site: par", "site: par")
     found = told(CHECKS.replace("service: six, provider: q", "service: six"), agents)
@@ -166,7 +187,7 @@ def test_what_says_nothing_for_want_of_something_else_is_told() -> None:
     assert found["unknown_resolver"].examples == ("isb",)
 
 
-def test_what_every_probe_goes_through_is_never_blamed() -> None:
+def test_what_every_probe_goes_through_is_told() -> None:
     checks = CHECKS.replace("[2001:db8::6]", "192.0.2.6").replace("[2001:db8::7]", "192.0.2.7")
     assert told(checks)["shared_by_all"].examples == ("address family ipv4",)
     found = told(checks.replace("provider: q", "provider: p"))

@@ -74,6 +74,26 @@ def test_the_list_by_state_id_and_number(config: Path) -> None:
     asyncio.run(story())
 
 
+def test_the_worst_come_first_whatever_is_left_out(config: Path) -> None:
+    held = [
+        incident("closed", state="closed", began=5.0),
+        incident("quiet", state="quiet", began=4.0),
+        incident("ticket", severity="ticket", began=3.0),
+        incident("page", began=1.0),
+    ]
+
+    async def story() -> None:
+        with Mosquitto() as broker:
+            async with collecting(broker.url, config) as running:
+                await ready(running)
+                running.collector.condition.docket.take({each.id: each for each in held})
+                found = await incidents(running, "?state=all")
+                assert [each["id"] for each in found] == ["page", "ticket", "quiet", "closed"]
+                assert [each["id"] for each in await incidents(running, "?limit=1")] == ["page"]
+
+    asyncio.run(story())
+
+
 def test_what_else_it_may_be_is_listed(config: Path) -> None:
     rival = component([Entity(Kind.PROVIDER, "cloud")])
     told = incident(state="closed", findings={str(DYN): finding(certainty="ambiguous", rivals=(rival,))})

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from vedette_collector.verdicts.case import Settings
 from vedette_collector.verdicts.evidence import Finding, Share
@@ -140,6 +141,14 @@ def test_what_the_fleet_cannot_tell_apart_is_said_also_when_doubts_are_over(life
     (incident,) = life.incidents.open()
     told = incident.findings["target:shop-1"]
     assert (told.certainty, told.alternatives, told.rivals) == ("ambiguous", (zone,), ())
+
+
+def test_what_nothing_avoids_stays_ambiguous_without_its_rivals(life: Life) -> None:
+    alone = finding("tld:com", certainty="ambiguous", outside=Share(0, 0))
+    life.run(MINUTE, alone)
+    life.run(MINUTE, replace(alone, rivals=(finding("provider:aws").component,)))
+    told = life.incidents.open()[0].findings["tld:com"]
+    assert (told.certainty, told.rivals) == ("ambiguous", ())
 
 
 def test_another_rival_is_an_update(life: Life) -> None:

@@ -219,6 +219,23 @@ def test_certain_is_not_said_of_more_than_is_known() -> None:
     assert said == "Ambiguous: what was seen fits more than one component."
 
 
+def test_of_what_nothing_avoids_no_certainty_is_said() -> None:
+    everything = replace(finding("tld:com", certainty="ambiguous"), outside=Share(0, 0))
+    said = report(incident_of(everything), T0)
+    assert said.certainty == "Ambiguous: nothing is left that avoids it, to compare it with."
+    assert said.headline.startswith("Top-level domain .com: ")
+    assert said.evidence.endswith("; there are none that avoid it.")
+
+
+def test_what_fails_now_and_then_is_counted_by_attempts() -> None:
+    found = replace(finding("target:shop-1"), inside=Share(50, 108), of_attempts=True)
+    said = report(incident_of(found), T0)
+    assert "46 % of 108 attempts fail, " in said.headline
+    assert said.evidence.startswith("46 % of 108 attempts of target shop-1 failed; ")
+    one = replace(found, inside=Share(1, 2))
+    assert "1 of 2 attempts fail" in headline(incident_of(one))
+
+
 def test_a_quiet_incident_says_how_long_it_is_held() -> None:
     life = Life()
     life.run(600, finding("target:shop-1"), step=5)

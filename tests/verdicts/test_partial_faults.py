@@ -4,6 +4,7 @@ import random
 
 from msgspec.structs import replace
 
+from vedette_collector.verdicts.evidence import Share
 from verdicts.fleet_helpers import Play, fleet
 
 P1 = ("t3:ipv", "t4:ipv", "t5:ipv")
@@ -57,7 +58,8 @@ def test_what_fails_rarely_is_not_over_sooner_than_it_would_fail_again() -> None
         play.flake([probes[number % 4]])
         play.look(25.0)
     play.look(40.0)
-    assert "target:t4" in play.found()
+    found = play.finding("target:t4")
+    assert (found.of_attempts, found.inside) == (True, Share(10, 40))
 
 
 def test_a_fault_that_failed_for_long_is_over_when_nothing_failed_for_two_intervals() -> None:

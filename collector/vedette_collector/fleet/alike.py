@@ -78,7 +78,7 @@ def everywhere(survey: Survey) -> Iterator[Hint]:
         yield hint(
             "shared_by_all",
             f"{counted(len(found), 'thing')} that every probe goes through: nothing avoids them, "
-            "so that they are never blamed",
+            "so that no verdict on them is certain",
             "add an agent or a check that does without, where one of them may break",
             [f"{_WORDS[entity.kind][0]} {entity.name}" for entity in found],
         )

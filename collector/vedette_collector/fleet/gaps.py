@@ -2,12 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import ceil, log
 
 from vedette.checks import bypass
 from vedette.checks.model import Assignment, Check
 from vedette_collector.fleet.hint import Hint, counted, hint
 from vedette_collector.fleet.survey import Survey
 from vedette_collector.verdicts.component import Kind
+from vedette_collector.verdicts.score import DEFAULTS, surprise
 from vedette_collector.verdicts.topology import Stage, Topology
 from vedette_collector.verdicts.traits import AGENT_TAGS, CHECK_TAGS
 from vedette_collector.verdicts.what import host_of, resolver_of, stages_of
@@ -35,6 +37,34 @@ def unseen(survey: Survey) -> Iterator[Hint]:
             "select agents of a second network for their checks",
             [f"{target} ({', '.join(seen) or 'no network'})" for target, seen in sorted(few.items())],
         )
+
+
+def too_few(survey: Survey) -> Iterator[Hint]:
+    """Targets of which all probes that fail are still too few to be told from chance."""
+    few: dict[str, str] = {}
+    for stage, kinds, targets in survey.probes_of_targets():
+        if not targets:
+            continue
+        needed = _needed(len(targets), kinds)
+        what = "DNS" if stage is Stage.DNS else "connections"
+        for target, probes in targets.items():
+            if probes < needed:
+                found = f"{what}: {probes} of the {needed} needed"
+                few[target] = f"{few[target]}, {found}" if target in few else found
+    if few:
+        yield hint(
+            "too_few_probes",
+            f"{counted(len(few), 'target')} with too few probes: if all of them fail it may be chance, "
+            "and no incident is opened",
+            "let more agents run their checks, or add checks through another resolver, family or port",
+            [f"{target} ({found})" for target, found in sorted(few.items())],
+        )
+
+
+def _needed(targets: int, kinds: int) -> int:
+    """Failing probes of one of *targets* that convince, where *kinds* of entity could be blamed."""
+    wanted = DEFAULTS.threshold + log(targets) + log(kinds)
+    return ceil(wanted / surprise(1, 1, DEFAULTS.repeated_noise))
 
 
 def untagged(topology: Topology) -> Iterator[Hint]:

@@ -13,6 +13,7 @@ def hints(assignment: Assignment, topology: Topology) -> list[Hint]:
         *slips.misspelt(assignment),
         *slips.ignored(assignment),
         *gaps.unseen(survey),
+        *gaps.too_few(survey),
         *gaps.untagged(topology),
         *alike.alike(survey),
         *gaps.one_way(assignment),

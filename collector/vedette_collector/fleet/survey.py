@@ -6,7 +6,7 @@ made from their names, modulo a prime of 61 bits, and equal sums are taken for e
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -56,7 +56,7 @@ class Survey:
         return [list(group) for group in found]
 
     def everywhere(self) -> list[Entity]:
-        """Entities that nothing avoids, where a failure could be blamed on them: it never will be."""
+        """Entities that nothing avoids, where a failure could be blamed on them: no probe exonerates them."""
         found: set[Entity] = set()
         avoided: set[Entity] = set()
         for stage, kinds in _STAGES:
@@ -65,6 +65,14 @@ class Survey:
                 if extent.probes:
                     (found if extent == whole else avoided).add(entity)
         return sorted(found - avoided)
+
+    def probes_of_targets(self) -> Iterator[tuple[Stage, int, dict[str, int]]]:
+        """By stage: how many kinds of entity could be blamed there, and by target how many probes it has."""
+        for stage, kinds in _STAGES:
+            _, extents = self._extents(stage, kinds)
+            seen = {entity: extent.probes for entity, extent in extents.items() if extent.probes}
+            targets = {entity.name: probes for entity, probes in seen.items() if entity.kind is Kind.TARGET}
+            yield stage, len({entity.kind for entity in seen}), targets
 
     def networks_of_targets(self) -> dict[str, frozenset[str]]:
         """By target, the vantage networks that it is seen from."""

@@ -87,7 +87,8 @@ class Thread:
         was_present, was_urgent, was_clear = self.is_present, self.is_urgent, not self.finding.rivals
         is_clear = not finding.rivals
         if self.is_sure and not is_clear:  # chance must not raise doubts again
-            certainty: Certainty = "ambiguous" if finding.alternatives else "certain"
+            is_open = finding.alternatives or not finding.outside.total
+            certainty: Certainty = "ambiguous" if is_open else "certain"
             finding = replace(finding, certainty=certainty, rivals=())
         self.finding, self.is_present, self.is_superseded = finding, True, False
         self.is_urgent = severity(finding, extents) == "page"

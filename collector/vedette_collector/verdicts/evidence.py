@@ -25,7 +25,7 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class Share(Struct, frozen=True):
-    """Probes that failed, of how many."""
+    """What failed, of how many."""
 
     failed: int
     total: int
@@ -58,7 +58,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     track: Track
     score: float  # nats by which this explains the failures better than chance, its cost taken off
     certainty: Certainty
-    inside: Share  # probes (on the silence track: agents) that go through the component
+    inside: Share  # probes (agents where they are silent, or attempts) that go through the component
     outside: Share  # those of the same track that do not
     agents: tuple[str, ...]  # that saw it fail, or are silent
     networks: tuple[str, ...]  # of these agents
@@ -74,6 +74,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     asked: Share = Share(0, 0)  # probes that the collector asked for
     bypasses: tuple[tuple[Bypass, Share], ...] = ()  # failed when going around
     is_partial: bool = False  # some probes through it succeed
+    of_attempts: bool = False  # inside and outside count the first attempts of some intervals, not probes
 
 
 class Question(Struct, frozen=True, kw_only=True):

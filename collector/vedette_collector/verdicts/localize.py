@@ -23,6 +23,7 @@ from vedette_collector.verdicts.tracker import Event, State, Tracker
 from vedette_collector.verdicts.tracks import KINDS, TRACKS
 from vedette_collector.verdicts.twins import twins
 
+FEWEST: Final = 3  # probes through what is told
 MOST: Final = 8  # findings of one track in one decision
 WINDOWS: Final = (
     0.3,
@@ -204,7 +205,8 @@ def _finding(
     inside: Sequence[State | Event],
 ) -> Finding:
     index, track, chosen = tracker.index, sample.track, told.chosen
-    outside = sample.failed - chosen.failed, round(sample.total - chosen.total)
+    failed = sample.failed - chosen.failed
+    outside = Share(failed, max(failed, round(sample.total - chosen.total)))
     probes = {each.probe for each in inside}
     confirmed = sum(1 for probe in probes if probe in tracker.failing[track])
     count = index.count(track, chosen.parts)
@@ -213,16 +215,19 @@ def _finding(
     rivals = _others(index, chosen, [each.parts for each in told.close])
     agents = sorted({each.probe[1] for each in inside})
     targets = _names(sample, chosen.parts, Kind.TARGET)
+    is_window = sample.around is None
     # One that fails since yesterday did not begin this.
-    since = sample.onset(chosen.parts) if sample.around is not None else inside[0].since
+    since = inside[0].since if is_window else sample.onset(chosen.parts)
     codes, firsts, bypasses, last = _seen(tracker, inside, since)
     return Finding(
         component=named(index, chosen.parts),
         track=track,
         score=chosen.surprise,
-        certainty=_certainty(index, track, chosen, alternatives, rivals, count, len(agents), len(targets)),
+        certainty=_certainty(
+            index, track, chosen, alternatives, rivals, count, len(agents), len(targets), outside.total
+        ),
         inside=Share(chosen.failed, round(chosen.total)),
-        outside=Share(outside[0], max(outside)),
+        outside=outside,
         agents=tuple(index.agents[agent] for agent in agents),
         networks=_names(sample, chosen.parts, Kind.NETWORK),
         targets=targets,
@@ -237,6 +242,7 @@ def _finding(
         asked=tracker.answers.share(probes),
         bypasses=bypasses,
         is_partial=chosen.failed < 0.9 * chosen.total,
+        of_attempts=is_window,
     )
 
 
@@ -297,10 +303,12 @@ def _certainty(
     count: int,
     agents: int,
     targets: int,
+    avoid: int,
 ) -> Certainty:
-    """*agents* saw it fail, at *targets*, of the *count* probes that go through it."""
+    """*agents* saw it fail, at *targets*, of the *count* probes that go through it. *avoid* do not, beside
+    what is explained: without any to compare with, it may as well be everything."""
     kinds = {index.kinds[group[0]] for group in chosen.parts}
-    if count < 3:
+    if count < FEWEST:
         return "insufficient"
     if kinds & (VANTAGES | _WAY) == kinds:  # nothing that is probed is blamed: several things must show it
         if targets < 2:
@@ -309,7 +317,7 @@ def _certainty(
         return "insufficient"
     elif not kinds & VANTAGES and index.networks(track, chosen.parts) < min(2, index.networks(track, ())):
         return "insufficient"  # others could look, and do not
-    return "ambiguous" if alternatives or rivals else "certain"
+    return "ambiguous" if alternatives or rivals or not avoid else "certain"
 
 
 def _exonerated(

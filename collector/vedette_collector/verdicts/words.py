@@ -118,7 +118,7 @@ def _said(finding: Finding) -> str:
         how = f"{portion(share, _plural(share, 'agent'))} silent"
     else:
         how = f"{failure(finding.codes[0][0])}, " if finding.codes else ""
-        how += f"{portion(share, _plural(share, 'probe'))} {_verb(finding, is_one=share.total == 1)}"
+        how += f"{portion(share, _counted(finding))} {_verb(finding, is_one=share.total == 1)}"
     rest = f": {how}{_beside(finding)}"
     # Of a long group of long names a part is enough; the figures are not.
     return clean(_capital(_subject(finding)), HEADLINE_CHARACTERS - len(rest)) + rest
@@ -175,6 +175,8 @@ def _lasted(incident: Incident, now: float) -> str:
 def _certainty(finding: Finding) -> str:
     if finding.certainty == "certain":
         return "Certain: no other component explains it as well."
+    if not finding.rivals and not finding.alternatives:
+        return "Ambiguous: nothing is left that avoids it, to compare it with."
     return "Ambiguous: what was seen fits more than one component."
 
 
@@ -184,7 +186,7 @@ def _evidence(finding: Finding) -> str:
         place = "" if _is_telemetry(finding.component) else f" {_within(finding.component)}"
         beside = f"; {portion(finding.outside, '')} others are" if finding.outside.total else ""
         return f"{_capital(inside)}{place} fell silent{beside}."
-    inside = portion(finding.inside, f"{_plural(finding.inside, 'probe')} {way(finding.component)}")
+    inside = portion(finding.inside, f"{_counted(finding)} {way(finding.component)}")
     if not finding.outside.total:
         return f"{_capital(inside)} {_past(finding)}; there are none that avoid it."
     return f"{_capital(inside)} {_past(finding)}; {portion(finding.outside, '')} that avoid it did."
@@ -314,6 +316,11 @@ def _more(count: int) -> list[str]:
 
 def _is_telemetry(component: Component) -> bool:
     return component.part(Kind.TELEMETRY) is not None
+
+
+def _counted(finding: Finding) -> str:
+    """What the shares of a finding are of: of a fault that fails now and then, what was tried."""
+    return _plural(finding.inside, "attempt" if finding.of_attempts else "probe")
 
 
 def _plural(share: Share, one: str, many: str | None = None) -> str:

@@ -10,16 +10,18 @@ from vedette_collector.verdicts import words
 from vedette_collector.verdicts.component import Component
 from vedette_collector.verdicts.evidence import Exonerated, Finding, First, Share
 from vedette_collector.verdicts.extents import Extents
-from vedette_collector.verdicts.incident import Incident
+from vedette_collector.verdicts.incident import Incident, State
 from vedette_collector.web import api
 from vedette_collector.web.incident_view import Watch
 
 MOST: Final = 100  # in one answer; each may have some 50 KiB
 DEFAULT: Final = 50
+_STATES: Final[dict[State, int]] = {"open": 0, "quiet": 1, "closed": 2}
 
 
 def incidents(request: web.Request, board: Board, docket: Docket, watch: Watch, now: float) -> web.Response:
-    """The newest first. `state=open`, the default, are those that are not closed."""
+    """The worst first: open ones that page, other open ones, those held for a return, closed ones; of each
+    the newest. `state=open`, the default, are those that are not closed."""
     state, wanted = request.query.get("state", "open"), request.query.get("id")
     if state not in ("open", "all"):
         return api.problem(400, "state must be open or all")
@@ -28,6 +30,7 @@ def incidents(request: web.Request, board: Board, docket: Docket, watch: Watch, 
         for each in docket.incidents.values()
         if wanted == each.id or (wanted is None and (state == "all" or each.state != "closed"))
     ]
+    found.sort(key=lambda each: (_STATES[each.state], each.state == "open" and each.severity != "page"))
     extents = docket.extents
     failing = [each.severity for each in docket.held if each.state == "open"]
     head = {
