@@ -4,7 +4,7 @@
   own, which becomes an incident when its headline has settled. `insufficient` findings do neither.
 - The incident is *open* while a finding is active, then *quiet*, and *closed* when it stayed quiet for three
   times the time that it had lasted (at least 15 minutes, at most 12 hours): Dyn's waves of 2016 were 150
-  minutes apart after 130, and 178 after 74, those of AWS in 2025 were 170 apart after 172. A related finding
+  minutes apart after 130, and 180 after 70, those of AWS in 2025 were 170 apart after 172. A related finding
   reopens it, under its id.
 - It wakes somebody once, once more if it rises from ticket to page, and again if it returns after its alert
   had ended. The alert fires while a finding of its severity is active, and then for 15 minutes or three times

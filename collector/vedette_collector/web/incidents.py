@@ -95,6 +95,7 @@ def _finding(finding: Finding, board: Board) -> dict[str, Any]:
         "certainty": finding.certainty,
         "score_nats": finding.score,
         "partial": finding.is_partial,
+        "of_attempts": finding.of_attempts,
         "inside": _share(finding.inside),
         "outside": _share(finding.outside),
         "agents": finding.agents,
