@@ -55,9 +55,15 @@ class _Stratum(NamedTuple):
 
 
 def is_contrast(
-    sample: Sample[F], base: Candidate, group: Candidate, noise: float, settings: Settings
+    sample: Sample[F],
+    base: Candidate,
+    group: Candidate,
+    noise: float,
+    settings: Settings,
+    healthy: float = HEALTHY,
 ) -> bool:
-    """Whether what the group leaves out of *base* was seen healthy, and often enough to tell."""
+    """Whether what the group leaves out of *base* was seen healthy, and often enough to tell: *healthy*
+    failures are missing there."""
     left_total, left_failed = base.total - group.total, base.failed - group.failed
     rate = group.failed / group.total
     most = min(max(settings.contrast * rate, 2 * noise), rate) * left_total
@@ -73,7 +79,7 @@ def is_contrast(
         if left_failed + left.waiting + left.suspects > most:
             return False
         strata = [_of_turns(inside, left, sample.around.now - since), _of_answers(inside, left)]
-    return sum(map(_missing, strata)) >= HEALTHY and sum(map(_apart, strata)) >= APART
+    return sum(map(_missing, strata)) >= healthy and sum(map(_apart, strata)) >= APART
 
 
 def _counts(sample: Sample[F], around: Around, parts: Parts, of: Candidate, since: float) -> _Counts:

@@ -23,6 +23,7 @@ _TOGETHER: Final = (
     (Kind.RESOLVER, 2),
     (Kind.TARGET, MANY),
 )
+FEW: Final = 3.0  # failures that are missing of the targets of what holds most: then these are healthy
 TOGETHER_SECONDS: Final = 300.0  # networks that fail alike began to within that
 
 _WHERE: Final = (Kind.NETWORK, Kind.REGION, Kind.SITE, Kind.ACCESS)
@@ -54,7 +55,7 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
     for by in _NARROWED_BY.get(kind, ()):
         if by == kind or by not in sample.index.sizes[sample.track]:
             continue
-        group = _group(sample, base, by, noise)
+        group = _best_group(sample, base, by, noise)
         if group is None or not is_contrast(sample, base, group, noise, settings):
             continue
         # The other way round as well: what else goes through the group must be healthy too.
@@ -69,14 +70,34 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
             yield group
 
 
-def _group(sample: Sample[F], base: Candidate, by: Kind, noise: float) -> Candidate | None:
-    """The best group of kind *by* within *base*. None: all of it."""
+def uneven(sample: Sample[F], base: Candidate, noise: float) -> Candidate | None:
+    """Those targets of *base* that fail, if this explains more than that all of *base* does."""
+    group = _best_group(sample, base, Kind.TARGET, noise, are_alike=False)
+    if group is None:
+        return None
+    more = _explained(sample, group) - _explained(sample, base)
+    size = len(group.parts[-1])
+    of = _values(sample, base, Kind.TARGET, size)
+    return group if more > choices(of, size) + log(len(sample.index.sizes[sample.track])) else None
+
+
+def _explained(sample: Sample[F], each: Candidate) -> float:
+    return gain(each.failed, each.total, sample.failed, sample.total)
+
+
+def _best_group(
+    sample: Sample[F], base: Candidate, by: Kind, noise: float, *, are_alike: bool = True
+) -> Candidate | None:
+    """The best group of kind *by* within *base*, of targets only those that fail in the same way if
+    *are_alike*. None: all of it."""
     kinds = sample.index.kinds
     failed = sample.by_kinds({by}, base.parts)
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
-    if by is Kind.TARGET and len(counted) > 1:  # some of several targets: those that fail in the same way
+    if (
+        are_alike and by is Kind.TARGET and len(counted) > 1
+    ):  # some of several targets: those that fail in the same way
         ways = sample.codes(failed, base.parts)
         counted = [each for each in counted if ways[each[2]] == ways[counted[0][2]]]
     of = _values(sample, base, by, len(counted))

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from vedette_collector.verdicts.component import Kind
 from vedette_collector.verdicts.contrast import is_contrast
 from vedette_collector.verdicts.failures import F
-from vedette_collector.verdicts.groups import narrowed, unrelated, weighed
+from vedette_collector.verdicts.groups import FEW, narrowed, uneven, unrelated, weighed
 from vedette_collector.verdicts.members import Parts
 from vedette_collector.verdicts.sample import Candidate, Sample, candidate, cost
 from vedette_collector.verdicts.score import Settings, surprise
@@ -64,13 +64,30 @@ def best(
     if not found:
         return None
     are_alike = found[0].score <= 0.0
-    if are_alike:  # all fail alike: what holds most of it, and not what happened to fail first
-        found.sort(key=lambda each: (-each.total, _rank(sample)(each)))
-        first = found[0]
+    if are_alike:  # what holds most of it, and not what happened to fail first
+        first = min(found, key=lambda each: (-each.total, _rank(sample)(each)))
     else:
         first = _kept(sample, found[0], old, settings) or _fitting(sample, found, noise, settings)
-        if first not in found:
-            found.append(first)
+    group = uneven(sample, first, noise) if _holds_most(sample, first) else None
+    if group is not None and is_contrast(sample, first, group, noise, settings, healthy=FEW):
+        # Some targets fail and others work: what most of all that is probed goes through has no part in it.
+        found, old, all_of_them = (
+            [each for each in some if not _holds_most(sample, each)] for some in (found, old, all_of_them)
+        )
+        if are_alike:
+            found = [each for each in found if _names_targets(sample, each)]
+        if not found:
+            return None
+        are_alike = False
+        first = _kept(sample, found[0], old, settings) or _fitting(sample, found, noise, settings)
+    elif group is not None and are_alike and first.parts not in blamed:
+        # It may be some of its targets. Those that were blamed get better; others wait for the turns of all.
+        targets = [each for each in old if _names_targets(sample, each)]
+        if not targets:
+            return None
+        first = min(targets, key=_rank(sample))
+    if first not in found:
+        found.append(first)
     # Those with the same probes differ in what they cost, by how many of their kind there are: that is no
     # evidence, so the kind decides. It is none either that this makes one of them not convincing by itself.
     found = [each for each in dict.fromkeys(chain(found, all_of_them)) if each not in borrowing]
@@ -81,6 +98,14 @@ def best(
     ]  # of what fails alike everything explains as much, or as little
     chosen = chosen._replace(score=first.score, surprise=first.surprise)
     return Best(chosen, sorted(close, key=_rank(sample)))
+
+
+def _holds_most(sample: Sample[F], each: Candidate) -> bool:
+    return 2 * each.total > sample.total and not _names_targets(sample, each)
+
+
+def _names_targets(sample: Sample[F], each: Candidate) -> bool:
+    return any(sample.index.kinds[group[0]] is Kind.TARGET for group in each.parts)
 
 
 def _is_close(
