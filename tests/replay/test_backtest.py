@@ -207,9 +207,22 @@ def test_store_is_read_and_not_written(
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?mode=rwc&b", "a%41b"])
+def test_a_store_may_stand_in_any_directory(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Its path stands in a URI; nothing is made where the first part of it leads."""
+    state = tmp_path / name
+    state.mkdir()
+    kept(state, config, target_down)
+    assert found(state, config, capsys)["pages"] == 1
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted([name, "vedette.yaml"])
+
+
 @pytest.mark.parametrize(
     ("more", "told"),
     [
+        (["--since", "2027-01-02", "--until", "2027-01-01"], "--since is not before --until; swap them"),
         (["--state-dir", "/nowhere"], "/nowhere/collector/store.db is not there; name the --state-dir"),
         (["--since", "yesterday"], "'yesterday' is no time"),
     ],

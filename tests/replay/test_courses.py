@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from vedette_collector.replay import play
+from vedette_collector.replay.fleet import read_fleet
+from vedette_collector.replay.scenario import read_scenarios
 
 HERE = Path(__file__).parent
-SETTING = play.Setting(HERE / "courses.yaml", HERE / "fleets" / "eight.yaml", 0.01, 30.0)
+SETTING = play.Setting(read_fleet(HERE / "fleets" / "eight.yaml"), 0.01, 30.0)
 CAUSES = {
     "product-and-authority": 2,
     "two-targets-at-once": 2,
@@ -19,7 +21,7 @@ CAUSES = {
 
 @pytest.fixture(scope="module")
 def played() -> dict[str, dict[str, Any]]:
-    wanted = [(each, 1) for each in play.scenarios_of(SETTING.scenarios, SETTING.fleet)]
+    wanted = [(each, 1) for each in read_scenarios(HERE / "courses.yaml", SETTING.fleet)]
     return {each["id"]: each for each in play.play(SETTING, wanted, 1)}
 
 

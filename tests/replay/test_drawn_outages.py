@@ -8,13 +8,16 @@ import pytest
 
 from replay.drawn_outages import write
 from vedette_collector.replay import play
+from vedette_collector.replay.fleet import read_fleet
+from vedette_collector.replay.scenario import read_scenarios
 
 
 def _played(
     directory: Path, seed: int, agents: int, targets: int, count: int, jobs: int
 ) -> list[dict[str, Any]]:
-    setting = play.Setting(*write(directory, seed, agents, targets, count), 0.01, 30.0)
-    wanted = [(each, 1) for each in play.scenarios_of(setting.scenarios, setting.fleet)]
+    scenarios, fleet = write(directory, seed, agents, targets, count)
+    setting = play.Setting(read_fleet(fleet), 0.01, 30.0)
+    wanted = [(each, 1) for each in read_scenarios(scenarios, setting.fleet)]
     return list(play.play(setting, wanted, jobs))
 
 

@@ -92,6 +92,28 @@ def test_wrong_headline_is_exit_code_1(files: list[str], capsys: pytest.CaptureF
     assert "not right at 120 s: product cdn" in capsys.readouterr().out
 
 
+def test_what_has_nothing_to_do_with_the_outage_is_not_right(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped name must not pass for lack of anything that could be wrong."""
+    path = Path(files[0])
+    path.write_text(SCENARIOS.replace("kind: target, entity: shop", "kind: target, entity: shpo"))
+    assert main(["replay", *files, "--id", "shop-down"]) == 1
+    told = capsys.readouterr().out
+    assert "no expected verdict has to do with what this fleet sees" in told
+    assert "not judged, for nothing visible hits it: target shpo" in told
+    (score,) = scores(capsys, *files, "--id", "shop-down")
+    assert score["not_judged"] == [{"at_s": 120.0, "kind": "target", "entity": ["shpo"]}]
+
+
+def test_files_are_read_once(files: list[str]) -> None:
+    """They may be pipes, and may change while all is played."""
+    command = [sys.executable, "-m", "vedette", "replay", "/dev/stdin", *files[1:], "--jobs", "2", "--json"]
+    done = subprocess.run(command, input=SCENARIOS, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each["id"] for each in json.loads(done.stdout)["scenarios"]] == ["shop-down", "calm"]
+
+
 def test_quiet_days_are_counted(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", *files, "--quiet-days", "1", "--json", "--interval", "5m"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -106,6 +128,7 @@ def test_quiet_days_are_counted(files: list[str], capsys: pytest.CaptureFixture[
         (["--noise", "1"], "is no share from 0 to 0.5"),
         (["--interval", "30"], "is not a duration"),
         (["--seeds", "0"], "is no number from 1 on"),
+        (["--seeds", "\u00b2"], "is no number from 1 on"),
         (["--fleet", "/nowhere/fleet.yaml"], "cannot be read"),
     ],
 )

@@ -45,6 +45,10 @@ def test_share_is_that_of_the_phase(rate: float) -> None:
     assert len({probe for _, probe in found}) > 40
 
 
+def test_what_is_too_seldom_to_be_drawn_never_fails() -> None:
+    assert drawn(1e-320, 0.0, 86400.0) == []
+
+
 def test_nothing_fails_without_noise() -> None:
     assert drawn(0.0, 0.0, 1e6) == []
 

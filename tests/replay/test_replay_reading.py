@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from replay.replay_helpers import FLEET, fleet, scenario, world
+from replay.replay_helpers import FLEET, fleet, scenario, world, written
 from vedette.errors import ConfigError
 from vedette_collector.replay.commands import DATA
 from vedette_collector.replay.fleet import read_fleet
@@ -66,7 +66,7 @@ def test_phase_without_fraction_hits_all(tmp_path: Path) -> None:
         (GOOD.replace("duration_min: 10, ", ""), "duration_min is missing; add it"),
         (
             GOOD.replace("duration_min: 10", "duration_min: ten"),
-            'expected a number, found "ten"; write digits only',
+            'expected a number, found "ten"; write digits without quotes',
         ),
         (GOOD.replace("symptom: {", "fraction: 1.5, symptom: {"), "1.5 is out of bounds; use 0 to 1"),
         (
@@ -89,6 +89,13 @@ def test_phase_without_fraction_hits_all(tmp_path: Path) -> None:
         ),
         (GOOD.replace("scope: {", "scope: {af: 5, "), 'address family "5" is not known; use 4 or 6'),
         (GOOD.replace("phases:", "phases: 7\n  title:"), "expected a list, found the number 7"),
+        (GOOD.replace("duration_min: 10", 'duration_min: "10"'), "write digits without quotes"),
+        (GOOD.replace("service: shop", "service: []"), "has no value; name at least one"),
+        (GOOD.replace("service: shop", "service: null"), "has no value; name at least one"),
+        (GOOD.replace("entity: shop", "entity: []"), "is empty; list at least one"),
+        (GOOD.replace("entity: shop", 'entity: ""'), '"" is no name'),
+        (GOOD.replace("entity: shop", "entity: shop, qualifier: [ticket]"), "expected text, found a list"),
+        (GOOD.replace("entity: shop", "entity: shop, same_incident: 1"), '"1" is neither true nor false'),
     ],
 )
 def test_what_is_wrong_is_told(tmp_path: Path, wrong: str, told: str) -> None:
@@ -103,6 +110,20 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
 def test_descriptions_may_be_anything(tmp_path: Path) -> None:
     more = "  background: {a: [1, null], b: {c: d}}\n  official: {public_min: null}\n"
     assert scenario(tmp_path, GOOD + more, world(tmp_path)).id == "tried"
+
+
+def test_a_file_without_scenarios_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path, "empty.yaml", "schema_version: 1\nscenarios: []\n")
+    with pytest.raises(ConfigError, match="is empty; list at least one"):
+        read_scenarios(path, world(tmp_path).fleet)
+
+
+@pytest.mark.parametrize("name", ['"\\e[31mred"', '"two\\nlines"', '""'])
+def test_names_that_cannot_be_shown_are_told(tmp_path: Path, name: str) -> None:
+    text = f"schema_version: 1\nscenarios:\n- id: {name}\n{GOOD}"
+    path = written(tmp_path, "named.yaml", text)
+    with pytest.raises(ConfigError, match="is no name; use one line"):
+        read_scenarios(path, world(tmp_path).fleet)
 
 
 def test_same_id_twice_is_told(tmp_path: Path) -> None:
@@ -120,6 +141,9 @@ def test_same_id_twice_is_told(tmp_path: Path) -> None:
         (FLEET.replace("service: news", "servce: news"), "service is missing; add it"),
         (FLEET.partition("resolvers:\n")[0], "resolvers is missing; add it"),
         ("agents: [", "fleet.yaml:2:1: "),
+        (FLEET.replace("service: news", "service: Checkout API"), '"checkout api" is not a DNS label'),
+        (FLEET.replace("service: news", "service: shop:own"), "targets of a replay have names as in DNS"),
+        (FLEET.replace("agent: one-2", 'agent: "one\\t2"'), "is no name"),
     ],
 )
 def test_what_is_wrong_with_a_fleet_is_told(tmp_path: Path, wrong: str, told: str) -> None:

@@ -11,7 +11,8 @@ import msgspec
 
 from vedette_collector.remote.source import Passage, Room
 from vedette_collector.store import entry as codec
-from vedette_collector.store.database import BUSY_SECONDS, Writing
+from vedette_collector.store import reader
+from vedette_collector.store.database import Writing
 from vedette_collector.store.entry import Entry
 
 PLACE: Final = "remote_write"  # its name among the facts of the store
@@ -64,7 +65,7 @@ class Stored:
 
 def _position(path: Path, last_id: int) -> int:
     """Where the last collector ended; before all that is there, when none has written."""
-    with closing(_connected(path)) as connection:
+    with closing(reader.connect(path)) as connection:
         found = connection.execute("SELECT value FROM facts WHERE name = ?", (PLACE,)).fetchone()
         if found is not None:
             return min(int(found[0]), last_id)
@@ -73,7 +74,7 @@ def _position(path: Path, last_id: int) -> int:
 
 
 def _passage(path: Path, after: int, upto: int, results: int) -> Passage:
-    with closing(_connected(path)) as connection:
+    with closing(reader.connect(path)) as connection:
         oldest = _oldest(connection)
         pruned = upto - after if oldest is None else max(min(oldest - 1, upto) - after, 0)
         rows = connection.execute(
@@ -97,7 +98,3 @@ def _passage(path: Path, after: int, upto: int, results: int) -> Passage:
 def _oldest(connection: sqlite3.Connection) -> int | None:
     found: tuple[int | None] = connection.execute("SELECT min(id) FROM journal").fetchone()
     return found[0]
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)

@@ -13,6 +13,8 @@ from vedette.errors import ConfigError
 from vedette.wire import limits
 from vedette_collector.replay import history, past, play, table
 from vedette_collector.replay.backtest import played
+from vedette_collector.replay.fleet import read_fleet
+from vedette_collector.replay.scenario import read_scenarios
 from vedette_collector.store import directory
 
 DATA: Final = Path(__file__).parent / "data"
@@ -23,16 +25,18 @@ it would have told, and when. Beside it stands what a majority quorum per target
 def replay(argv: list[str]) -> int:
     """0 when all headlines are right, 1 when one is not. Raises ConfigError (2): a file cannot be used."""
     args = _parser().parse_args(argv)
-    setting = play.Setting(args.scenarios, args.fleet, args.noise, args.interval)
-    if args.quiet_days:
-        return _quiet(setting, args)
-    known = play.scenarios_of(setting.scenarios, setting.fleet)
+    fleet = read_fleet(args.fleet)
+    setting = play.Setting(fleet, args.noise, args.interval)
+    known = {each.id: each for each in read_scenarios(args.scenarios, fleet)}
     for each in args.id:
         if each not in known:
             raise ConfigError(f"{args.scenarios} has no scenario {each!r}; {suggestion(each, known)}")
-    wanted = [(each, seed) for each in args.id or known for seed in range(args.seed, args.seed + args.seeds)]
+    if args.quiet_days:
+        return _quiet(setting, args)
+    seeds = range(args.seed, args.seed + args.seeds)
+    wanted = [(known[each], seed) for each in args.id or known for seed in seeds]
     scores: list[dict[str, Any]] = []
-    width = max(len(each) for each, _ in wanted)
+    width = max(len(each.id) for each, _ in wanted)
     if not args.json:
         print(table.head(width), flush=True)
     for score in play.play(setting, wanted, args.jobs):
@@ -47,7 +51,6 @@ def replay(argv: list[str]) -> int:
 
 
 def _quiet(setting: play.Setting, args: argparse.Namespace) -> int:
-    play.world_of(setting.fleet, setting.interval)
     found = play.quiet(setting, args.quiet_days, args.seed, args.jobs)
     if args.json:
         print(json.dumps({"scenarios": [], "quiet": found}, indent=2))
@@ -115,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
 def backtest(argv: list[str]) -> int:
     """0, whatever would have been said. Raises VedetteError (2): nothing can be read."""
     args = _backtest_parser().parse_args(argv)
+    if args.since >= args.until:
+        raise ConfigError("--since is not before --until; swap them")
     results = past.told(args.state_dir or directory.default(), args.since, args.until)
     assignment = load(args.config)
     is_watched = not args.json and sys.stderr.isatty()
@@ -166,7 +171,7 @@ def _moment(text: str) -> int:
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
     return int(text)
 

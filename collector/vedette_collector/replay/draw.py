@@ -7,6 +7,9 @@ geometrically distributed, so one draw jumps over all of them.
 import math
 from collections.abc import Sequence
 from random import Random
+from typing import Final
+
+NEVER: Final = 1e-12  # a rate below which nothing fails in the life of a fleet
 
 
 class Failures:
@@ -49,7 +52,7 @@ class Failures:
         self._log = -math.inf if rate >= 1 else math.log1p(-rate)
         self.at = math.inf
         self.probe = -1
-        if self._count and rate > 0:
+        if self._count and rate > NEVER:
             self._place = int(begin // interval) * self._count - 1
             while self.at == math.inf or self.at < begin:
                 self.advance()

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from vedette.checks.formats import dns_name
 from vedette.checks.problems import Path as Place
 from vedette.checks.problems import quoted
 from vedette.checks.tree import Node, Scalar
@@ -106,6 +107,15 @@ def _entries(reading: Reading, root: dict[str, tuple[Scalar, Node]], kind: str) 
     return found
 
 
+def _not_a_host(name: str) -> str:
+    """What is wrong with it as the name of a host."""
+    try:
+        dns_name(f"{name}.example")
+    except ValueError as exc:
+        return str(exc)
+    return ""
+
+
 def _entry(
     reading: Reading, node: Node, place: Place, kind: str, others: Container[str]
 ) -> tuple[str, dict[str, str], tuple[str, ...]]:
@@ -119,7 +129,9 @@ def _entry(
     asked: tuple[str, ...] = ()
     for key, (_, value) in pairs.items():
         if key == kind:
-            name = reading.text(value, (*place, key))
+            name = reading.name(value, (*place, key))
+            if name and kind == "service" and (wrong := _not_a_host(name)):
+                reading.amiss(value.mark, (*place, key), f"{wrong}; targets of a replay have names as in DNS")
             if name in others:
                 reading.amiss(value.mark, (*place, key), f"{quoted(name)} is here twice; rename one")
         elif key == "resolvers" and kind == "agent":

@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import lru_cache
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from vedette_collector.replay.fleet import Fleet, read_fleet
-from vedette_collector.replay.scenario import Scenario, read_scenarios
+from vedette_collector.replay.fleet import Fleet
+from vedette_collector.replay.scenario import Scenario
 from vedette_collector.replay.score import score
 from vedette_collector.replay.simulate import Simulation
 from vedette_collector.replay.told import told
@@ -21,20 +20,19 @@ DAY = 86400.0
 
 
 class Setting(NamedTuple):
-    scenarios: Path
-    fleet: Path
+    fleet: Fleet
     noise: float
     interval: float
 
 
-def play(setting: Setting, wanted: list[tuple[str, int]], jobs: int) -> Iterator[dict[str, Any]]:
-    """One score for each (id, seed), in this order."""
-    yield from _spread(_one, [(setting, *each) for each in wanted], jobs)
+def play(setting: Setting, wanted: list[tuple[Scenario, int]], jobs: int) -> Iterator[dict[str, Any]]:
+    """One score for each scenario and seed, in this order."""
+    yield from _spread(setting, _one, wanted, jobs)
 
 
 def quiet(setting: Setting, days: int, seed: int, jobs: int) -> dict[str, Any]:
     """Days of noise without a fault, each on its own."""
-    each = list(_spread(_day, [(setting, day, seed) for day in range(days)], jobs))
+    each = list(_spread(setting, _day, [(day, seed) for day in range(days)], jobs))
     return {
         "days": days,
         "seed": seed,
@@ -43,13 +41,36 @@ def quiet(setting: Setting, days: int, seed: int, jobs: int) -> dict[str, Any]:
     }
 
 
-def _spread(function: Any, arguments: list[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
-    if jobs <= 1 or len(arguments) <= 1:
-        yield from (function(*each) for each in arguments)
-        return
+def _spread(setting: Setting, function: Any, arguments: list[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
     jobs = min(jobs, len(arguments))
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
-        yield from pool.map(function, *zip(*arguments, strict=True))
+    if jobs <= 1:
+        stage = _Stage(setting)
+        yield from (function(stage, *each) for each in arguments)
+        return
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=_begin, initargs=(setting,)
+    ) as pool:
+        yield from pool.map(partial(_in_process, function), *zip(*arguments, strict=True))
+
+
+class _Stage:
+    """What all runs of one setting share."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.world = World(setting.fleet, setting.interval)
+        self.noise = setting.noise
+
+
+_stages: Final[list[_Stage]] = []  # of this process, when it is one of several: the only one
+
+
+def _begin(setting: Setting) -> None:
+    _end_with_parent()
+    _stages.append(_Stage(setting))
+
+
+def _in_process(function: Any, *values: Any) -> Any:
+    return function(_stages[0], *values)
 
 
 def _end_with_parent() -> None:
@@ -68,32 +89,14 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0))
 
 
-@lru_cache(maxsize=2)
-def world_of(fleet: Path, interval: float) -> World:
-    return World(_fleet(fleet), interval)
-
-
-@lru_cache(maxsize=2)
-def _fleet(path: Path) -> Fleet:
-    return read_fleet(path)
-
-
-@lru_cache(maxsize=2)
-def scenarios_of(scenarios: Path, fleet: Path) -> dict[str, Scenario]:
-    return {each.id: each for each in read_scenarios(scenarios, _fleet(fleet))}
-
-
-def _one(setting: Setting, scenario_id: str, seed: int) -> dict[str, Any]:
-    world = world_of(setting.fleet, setting.interval)
-    scenario = scenarios_of(setting.scenarios, setting.fleet)[scenario_id]
+def _one(stage: _Stage, scenario: Scenario, seed: int) -> dict[str, Any]:
     until = max((one.at for one in scenario.expected), default=0.0)
-    simulation = Simulation(world, scenario.phases, setting.noise, f"{seed}/{scenario.id}", until)
-    return told(score(world, scenario, simulation.run(), setting.noise), scenario, seed)
+    simulation = Simulation(stage.world, scenario.phases, stage.noise, f"{seed}/{scenario.id}", until)
+    return told(score(stage.world, scenario, simulation.run(), stage.noise), scenario, seed)
 
 
-def _day(setting: Setting, day: int, seed: int) -> dict[str, Any]:
-    world = world_of(setting.fleet, setting.interval)
-    run = Simulation(world, (), setting.noise, f"{seed}/quiet/{day}", DAY).run()
+def _day(stage: _Stage, day: int, seed: int) -> dict[str, Any]:
+    run = Simulation(stage.world, (), stage.noise, f"{seed}/quiet/{day}", DAY).run()
     opened = [event for event in run.events if event.what == "opened"]
     paged = {event.incident for event in run.events if event.paged}
     return {

@@ -1,9 +1,9 @@
 """YAML files of scenarios and fleets, read strictly. Every problem is told at once, with its place."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from vedette.checks.nodes import Unreadable, compose
 from vedette.checks.problems import BadConfig, Mark, Problem, quoted
@@ -14,6 +14,7 @@ from vedette.errors import ConfigError
 
 MAX_BYTES: Final = 4 << 20
 
+T = TypeVar("T")
 Value = str | int | float | bool | None
 
 
@@ -99,16 +100,30 @@ class Reading:
         self._misfit(node, place, "text", "write one value")
         return ""
 
+    def name(self, node: Node, place: Place) -> str:
+        """A text of one line that can be shown, and is not empty."""
+        text = self.text(node, place)
+        if isinstance(node, Scalar) and node.value is not None and not (text and text.isprintable()):
+            self.amiss(
+                node.mark, place, f"{quoted(text)} is no name; use one line of letters, digits and signs"
+            )
+        return text
+
+    def names(self, node: Node, place: Place) -> tuple[str, ...]:
+        """One name or several, at least one."""
+        found = self._all(self.name, node, place)
+        if not found:
+            self.amiss(node.mark, place, "is empty; list at least one")
+        return found
+
     def texts(self, node: Node, place: Place) -> tuple[str, ...]:
         """One text or several."""
-        if isinstance(node, Sequence):
-            return tuple(self.text(item, (*place, at)) for at, item in enumerate(node.items))
-        return (self.text(node, place),)
+        return self._all(self.text, node, place)
 
     def number(self, node: Node, place: Place, low: float, high: float) -> float:
         value = node.value if isinstance(node, Scalar) else None
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self._misfit(node, place, "a number", "write digits only")
+            self._misfit(node, place, "a number", "write digits without quotes")
             return low
         if not low <= value <= high:
             self.amiss(node.mark, place, f"{value:g} is out of bounds; use {low:g} to {high:g}")
@@ -122,9 +137,13 @@ class Reading:
         return None
 
     def values(self, node: Node, place: Place) -> tuple[Value, ...]:
+        return self._all(self.value, node, place)
+
+    @staticmethod
+    def _all(one: Callable[[Node, Place], T], node: Node, place: Place) -> tuple[T, ...]:
         if isinstance(node, Sequence):
-            return tuple(self.value(item, (*place, at)) for at, item in enumerate(node.items))
-        return (self.value(node, place),)
+            return tuple(one(item, (*place, at)) for at, item in enumerate(node.items))
+        return (one(node, place),)
 
     def _misfit(self, node: Node | None, place: Place, expected: str, remedy: str) -> None:
         mark = node.mark if node is not None else None

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vedette.checks.problems import Path as Place
 from vedette.checks.problems import quoted
-from vedette.checks.tree import Mapping, Node, Sequence
+from vedette.checks.tree import Node
 from vedette.checks.wording import suggestion
 from vedette_collector.replay import fleet as fleets
 from vedette_collector.replay.fleet import Fleet
@@ -114,6 +114,8 @@ def read_scenarios(path: Path, fleet: Fleet) -> tuple[Scenario, ...]:
             if one.id in scenarios:
                 reading.amiss(node.mark, place, f"id {quoted(one.id)} is here twice; rename one")
             scenarios[one.id] = one
+        if not scenarios and not reading.problems:
+            reading.amiss(root["scenarios"][1].mark, ("scenarios",), "is empty; list at least one")
     reading.finish()
     return tuple(scenarios.values())
 
@@ -146,7 +148,7 @@ def _scenario(
         for each, at in reading.entries(pairs["expected_verdict"][1], (*place, "expected_verdict"))
     ]
     return Scenario(
-        id=reading.text(pairs["id"][1], (*place, "id")),
+        id=reading.name(pairs["id"][1], (*place, "id")),
         title=reading.text(pairs["title"][1], (*place, "title")) if "title" in pairs else "",
         phases=tuple(phase for phase in phases if phase is not None),
         expected=tuple(sorted((one for one in expected if one is not None), key=lambda one: one.at)),
@@ -173,7 +175,7 @@ def _phase(reading: Reading, node: Node, place: Place, known: dict[str, frozense
             "agents fall silent, not probes; select by vantage alone",
         )
     return Phase(
-        name=reading.text(pairs["name"][1], (*place, "name")) if "name" in pairs else f"phase {place[-1]}",
+        name=reading.name(pairs["name"][1], (*place, "name")) if "name" in pairs else f"phase {place[-1]}",
         begin=begin,
         end=begin + number("duration_min", 0, _YEAR_MINUTES) * 60,
         scope=scope,
@@ -232,7 +234,10 @@ def _selectors(
         if tag not in known:
             text = f"nothing has the tag {quoted(tag)}; {suggestion(tag, sorted(known))}"
             reading.amiss(key.mark, place, text)
-        selectors[tag] = tuple(map(plain, reading.values(value, (*place, tag))))
+        values = reading.values(value, (*place, tag))
+        if not values or None in values:
+            reading.amiss(value.mark, (*place, tag), "has no value; name at least one, or leave the tag out")
+        selectors[tag] = tuple(map(plain, values))
     return selectors
 
 
@@ -253,22 +258,24 @@ def _expected(reading: Reading, node: Node, place: Place) -> Expected | None:
     if kind not in VERDICT_KINDS:
         text = f"verdict kind {quoted(kind)}; {suggestion(kind, VERDICT_KINDS)}"
         reading.amiss(pairs["kind"][1].mark, place, text)
-    entities = reading.texts(pairs["entity"][1], (*place, "entity"))
+    entities = reading.names(pairs["entity"][1], (*place, "entity"))
     if kind == "compound" and not all(":" in each for each in entities):
         text = "a compound lists entities as kind:name, such as authority_dns:dyn; add the kinds"
         reading.amiss(pairs["entity"][1].mark, (*place, "entity"), text)
     described = {
-        key: "" if isinstance(value, Mapping | Sequence) else reading.text(value, (*place, key))
+        key: reading.text(value, (*place, key))
         for key, (_, value) in pairs.items()
-        if key in ("qualifier", "when", "note", "notes", "same_incident")
+        if key in ("qualifier", "when", "same_incident")
     }
+    follows = described.pop("same_incident", "false").lower()
+    if follows not in ("true", "false"):
+        text = f"{quoted(follows)} is neither true nor false; write true if it is part of the same incident"
+        reading.amiss(pairs["same_incident"][1].mark, (*place, "same_incident"), text)
     return Expected(
         at=reading.number(pairs["at_min"][1], (*place, "at_min"), 0, _YEAR_MINUTES) * 60,
         kind=kind,
         entities=entities,
-        qualifier="; ".join(
-            text for key, text in described.items() if key not in ("when", "same_incident") and text
-        ),
-        follows=described.get("same_incident", "").lower() == "true",
+        qualifier=described.get("qualifier", ""),
+        follows=follows == "true",
         when=described.get("when", ""),
     )

@@ -68,6 +68,7 @@ class Scored(NamedTuple):
     quorum_after: float | None
     quorum_right: bool
     quorum_pages: int
+    left_out: list[Expected]  # verdicts that have nothing to do with what is visible
     invisible: list[str]  # phases
 
 
@@ -100,7 +101,7 @@ class _Scoring:
         first = self._visible[0] if self._visible else None
         return Scored(
             counts=judged,
-            right=all(one.is_right for one in judged),
+            right=bool(judged) and all(one.is_right for one in judged),
             beside=self._is_beside_all(judged),
             headline=self._headline(judged),
             first_right=self._first_right(),
@@ -117,6 +118,7 @@ class _Scoring:
             quorum_after=None if alarm is None or self._zero is None else alarm - self._zero,
             quorum_right=run.quorum.targets == self._blamable(),
             quorum_pages=run.quorum.pages,
+            left_out=self._left_out(),
             invisible=[p.name for p in self._scenario.phases if p.name not in self._seen_names()],
         )
 
@@ -140,6 +142,11 @@ class _Scoring:
         if found or is_seen:
             return found
         return [Expected(at=0.0, kind="none", entities=("not-observable",))]
+
+    def _left_out(self) -> list[Expected]:
+        if not self._visible:
+            return []
+        return [one for one in self._scenario.expected if one not in self._counting and not one.when]
 
     def _hits(self, visible: Visible, expected: Expected) -> bool:
         """Whether the phase has to do with what is expected."""

@@ -44,6 +44,12 @@ def details(score: dict[str, Any]) -> list[str]:
     for one in score["expected"]:
         if not one["right"]:
             found.append(f"    not right at {one['at_s']:.0f} s: {one['kind']} {' & '.join(one['entity'])}")
+    if not score["expected"]:
+        found.append("    no expected verdict has to do with what this fleet sees")
+    for one in score["not_judged"]:
+        found.append(
+            f"    not judged, for nothing visible hits it: {one['kind']} {' & '.join(one['entity'])}"
+        )
     found += [f"    surplus: {each}" for each in score["surplus"]]
     found += [f"    wrong page: {each}" for each in score["wrong_page_headlines"]]
     if score["right_beside"]:

@@ -33,6 +33,10 @@ def told(scored: Scored, scenario: Scenario, seed: int) -> dict[str, Any]:
             }
             for one in scored.counts
         ],
+        "not_judged": [
+            {"at_s": round(one.at, 1), "kind": one.kind, "entity": list(one.entities)}
+            for one in scored.left_out
+        ],
         "surplus": scored.surplus,
         "wrong_page_headlines": scored.wrong_pages,
         "not_visible": scored.invisible,

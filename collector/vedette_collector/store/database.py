@@ -15,10 +15,10 @@ import msgspec
 
 from vedette.errors import StoreError
 from vedette_collector.store import entry as codec
+from vedette_collector.store import reader
 from vedette_collector.store.entry import Entry, Row
 from vedette_collector.store.schema import MIGRATIONS, VERSION
 
-BUSY_SECONDS: Final = 5.0
 LOG_PAGES: Final = 4000  # of the write-ahead log before its content moves into the file
 LOG_BYTES: Final = 64 * 1024 * 1024  # of it that are kept for its next round
 _HISTORY: Final = (
@@ -145,7 +145,7 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            self.path, timeout=reader.BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         for pragma in (
             "journal_mode=WAL",
@@ -304,8 +304,7 @@ def history(
 
     *after* is the id of the last entry that the reader has.
     """
-    uri = f"file:{path}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
+    with closing(reader.connect(path)) as connection:
         values = (from_us, until_us, after, limit)
         if agent is None:
             rows = connection.execute(_HISTORY, values)

@@ -18,7 +18,7 @@ from vedette.wire import codec
 from vedette.wire.messages import Result
 from vedette_collector import salvage
 from vedette_collector.store import entry as entries
-from vedette_collector.store.database import BUSY_SECONDS
+from vedette_collector.store import reader
 from vedette_collector.store.entry import Entry
 
 SECONDS: Final = 2.0
@@ -88,7 +88,7 @@ def passage(path: Path, asked: Asked, *, seconds: float = SECONDS, most_bytes: i
     until = time.monotonic() + seconds
     at = asked.after or Token(asked.from_us, 0, 0)
     told: list[Told] = []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+    with closing(reader.connect(path)) as connection:
         if asked.agent is None and asked.after is None:
             at = at._replace(id=_first(connection, asked.from_us - BACK_US))
         connection.set_progress_handler(lambda: time.monotonic() >= until, STEPS)
