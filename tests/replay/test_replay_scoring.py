@@ -237,6 +237,7 @@ def test_verdict_depends_on_what_the_fleet_sees(tmp_path: Path) -> None:
     seeing = tried(tmp_path, phase.replace("ASN", "AS1"), expected.replace("ASN", "AS1"))
     assert [one.expected.kind for one in scored(seeing).counts] == ["vantage_network"]
     assert not scored(seeing).right
+    assert scored(blind).left_out == scored(seeing).left_out == []  # nothing that could be a mistake
 
 
 def test_slow_name_servers_are_not_visible(tmp_path: Path) -> None:
@@ -280,6 +281,7 @@ def test_verdict_about_what_the_fleet_has_not_is_left_out(tmp_path: Path) -> Non
     case[2].says(12.0, named("target:shop"))
     found = scored(case)
     assert len(found.counts) == 1
+    assert [one.kind for one in found.left_out] == ["product"]
     assert found.right
 
 
