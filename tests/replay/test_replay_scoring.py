@@ -285,6 +285,13 @@ def test_verdict_about_what_the_fleet_has_not_is_left_out(tmp_path: Path) -> Non
     assert found.right
 
 
+def test_where_nothing_is_expected_nobody_is_paged(tmp_path: Path) -> None:
+    case = tried(tmp_path, DOWN, "")
+    assert scored(case).right
+    case[2].says(12.0, named("target:shop"))
+    assert not scored(case).right
+
+
 def test_partial_fault_is_given_the_time_that_its_samples_take(tmp_path: Path) -> None:
     """4 % of 2 probes: some hundred samples are needed, of which four come in a minute."""
     phase = DOWN.replace("duration_min: 60,", "duration_min: 600, fraction: 0.04,")

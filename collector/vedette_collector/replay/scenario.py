@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from vedette.checks.problems import Path as Place
 from vedette.checks.problems import quoted
-from vedette.checks.tree import Node
+from vedette.checks.tree import Node, Scalar
 from vedette.checks.wording import suggestion
 from vedette_collector.replay import fleet as fleets
 from vedette_collector.replay.fleet import Fleet
@@ -267,6 +267,11 @@ def _expected(reading: Reading, node: Node, place: Place) -> Expected | None:
         for key, (_, value) in pairs.items()
         if key in ("qualifier", "when", "same_incident")
     }
+    notes = [
+        value.text
+        for key, (_, value) in pairs.items()
+        if key in ("note", "notes") and isinstance(value, Scalar)
+    ]
     follows = described.pop("same_incident", "false").lower()
     if follows not in ("true", "false"):
         text = f"{quoted(follows)} is neither true nor false; write true if it is part of the same incident"
@@ -275,7 +280,7 @@ def _expected(reading: Reading, node: Node, place: Place) -> Expected | None:
         at=reading.number(pairs["at_min"][1], (*place, "at_min"), 0, _YEAR_MINUTES) * 60,
         kind=kind,
         entities=entities,
-        qualifier=described.get("qualifier", ""),
+        qualifier="; ".join(filter(None, (described.get("qualifier", ""), *notes))),
         follows=follows == "true",
         when=described.get("when", ""),
     )

@@ -139,7 +139,7 @@ class _Scoring:
                 counts = any(self._hits(visible, one) for visible in self._visible)
             if counts:
                 found.append(one)
-        if found or is_seen:
+        if found or (is_seen and self._scenario.expected):
             return found
         return [Expected(at=0.0, kind="none", entities=("not-observable",))]
 
