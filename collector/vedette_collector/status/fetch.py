@@ -30,6 +30,8 @@ def told(url: str, path: str) -> dict[str, Any]:
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError as exc:
         raise ConfigError(hint) from exc
+    if parts.username is not None:  # and is not repeated on a screen either
+        raise ConfigError("--url has a user or a password, which would not be sent: leave them out")
     if not usable:
         raise ConfigError(hint)
     body = _within(f"{url.rstrip('/')}{path}", url)
