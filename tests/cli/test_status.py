@@ -233,7 +233,7 @@ def test_addresses_that_are_none(url: str, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_password_in_the_url_is_neither_sent_nor_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["incidents", "--url", "http://me:secret@127.0.0.1:1"]) == 2
+    assert cli.main(["incidents", "--url", "http://me:secret@127.0.0.1:1"]) == 2
     told = capsys.readouterr().err
     assert "leave them out" in told
     assert "secret" not in told
