@@ -27,9 +27,8 @@ def test_hints_are_told_and_are_no_error(file: Path, capsys: pytest.CaptureFixtu
     assert main(["check", "fleet", str(file)]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert said.out.startswith(
-        f"{file}: 2 agents, 1 check\n\n2 networks cannot be told from their only agent\n"
-    )
+    assert said.out.startswith(f"{file}: 2 agents, 1 check\n\n1 target with too few probes: ")
+    assert "\n\n2 networks cannot be told from their only agent\n" in said.out
     assert "    AS2856 (lon-01), AS3215 (par-01)\n  → add a second agent in each of them\n" in said.out
     assert said.out.endswith(
         "Observed from 2 networks: AS3215 (1 agent), AS2856 (1 agent).\nOf others nothing can be said.\n"

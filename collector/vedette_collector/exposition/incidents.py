@@ -18,7 +18,7 @@ FAMILIES: Final = (
     Family(
         "vedette_incident",
         "gauge",
-        "1 while an incident alerts, 0 while it is held for a return.",
+        "1 while an incident alerts, which goes on for a while after it fell quiet; else 0.",
         ("incident", "component", "kind", "severity"),
         "Gone when it is closed. The component of an incident may change while it becomes clearer. "
         f"At most {MOST} incidents, pages first and then the newest; a component of more than {LABEL_CHARS} "
@@ -27,13 +27,13 @@ FAMILIES: Final = (
     Family(
         "vedette_check_explained",
         "gauge",
-        "1 while an incident accounts for the failures of a check.",
+        "1 while an alerting incident accounts for the failures of a check.",
         ("check", "incident"),
     ),
     Family(
         "vedette_agent_explained",
         "gauge",
-        "1 while an incident accounts for the silence of an agent.",
+        "1 while an alerting incident accounts for the silence of an agent.",
         ("agent", "incident"),
     ),
     Family("vedette_incidents_open", "gauge", "Incidents that alert, by severity.", ("severity",)),
