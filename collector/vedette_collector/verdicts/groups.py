@@ -72,7 +72,7 @@ def narrowed(sample: Sample[F], base: Candidate, noise: float, settings: Setting
 
 def uneven(sample: Sample[F], base: Candidate, noise: float) -> Candidate | None:
     """Those targets of *base* that fail, if this explains more than that all of *base* does."""
-    group = _best_group(sample, base, Kind.TARGET, noise, are_alike=False)
+    group = _best_group(sample, base, Kind.TARGET, noise, is_one_way=False)
     if group is None:
         return None
     more = _explained(sample, group) - _explained(sample, base)
@@ -86,18 +86,16 @@ def _explained(sample: Sample[F], each: Candidate) -> float:
 
 
 def _best_group(
-    sample: Sample[F], base: Candidate, by: Kind, noise: float, *, are_alike: bool = True
+    sample: Sample[F], base: Candidate, by: Kind, noise: float, *, is_one_way: bool = True
 ) -> Candidate | None:
-    """The best group of kind *by* within *base*, of targets only those that fail in the same way if
-    *are_alike*. None: all of it."""
+    """The best group of kind *by* within *base*; of targets those that fail in the same way, if
+    *is_one_way*. None: all of it."""
     kinds = sample.index.kinds
     failed = sample.by_kinds({by}, base.parts)
     sample.prepare(base.parts, failed)
     counted = [(n, sample.count((*base.parts, (entity,))), entity) for entity, n in failed.items()]
     counted.sort(key=lambda each: (-each[0] / max(each[1], 1.0), each[2]))
-    if (
-        are_alike and by is Kind.TARGET and len(counted) > 1
-    ):  # some of several targets: those that fail in the same way
+    if by is Kind.TARGET and is_one_way and len(counted) > 1:
         ways = sample.codes(failed, base.parts)
         counted = [each for each in counted if ways[each[2]] == ways[counted[0][2]]]
     of = _values(sample, base, by, len(counted))
